@@ -1,0 +1,125 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { appendFileSync, existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { SetupError } from './errors.ts';
+
+export interface CommandOptions {
+  readonly cwd?: string;
+  /** Added to this process's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** A file that the whole output is added to, kept for a look after a failure. */
+  readonly log?: string;
+  /** Milliseconds; the command is killed after them. */
+  readonly timeout?: number;
+}
+
+const runningChildren = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of runningChildren) child.kill('SIGTERM');
+});
+
+/** Messages in the user's language cannot be matched, and sort orders differ: tools run in the C locale. */
+const toolEnvironment = { LC_ALL: 'C', LANGUAGE: 'C' };
+const tailLines = 12;
+
+/** The last lines of a tool's output, for an error's facts. */
+export function tail(text: string, lines: number = tailLines): string {
+  return text.trimEnd().split('\n').slice(-lines).join('\n');
+}
+
+export class CommandError extends SetupError {
+  readonly output: string;
+  readonly status: number | undefined;
+
+  constructor(
+    argv: readonly string[],
+    status: number | undefined,
+    output: string,
+    log: string | undefined,
+    cause?: unknown,
+  ) {
+    super('setup.command', `${argv[0]} failed${status === undefined ? '' : ` with exit code ${status}`}`, {
+      facts: { command: argv.join(' '), output: tail(output), log },
+      hint: log === undefined ? undefined : `The whole output is in ${log}.`,
+      cause,
+    });
+    this.output = output;
+    this.status = status;
+  }
+}
+
+/** Runs a tool without a shell and gives what it wrote to stdout. Throws `CommandError` with the tail of its output. */
+export function run(argv: readonly string[], options: CommandOptions = {}): Promise<string> {
+  const [program, ...args] = argv;
+  return new Promise((resolve, reject) => {
+    const child = spawn(program ?? '', args, {
+      cwd: options.cwd,
+      env: { ...process.env, ...toolEnvironment, ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: options.timeout,
+    });
+    runningChildren.add(child);
+    const stdout: Buffer[] = [];
+    const all: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout.push(chunk);
+      all.push(chunk);
+    });
+    child.stderr.on('data', (chunk: Buffer) => all.push(chunk));
+    child.on('error', (error) => {
+      runningChildren.delete(child);
+      reject(new CommandError(argv, undefined, error.message, options.log, error));
+    });
+    child.on('close', (status, signal) => {
+      runningChildren.delete(child);
+      const output = Buffer.concat(all).toString('utf8');
+      if (options.log !== undefined) appendFileSync(options.log, `$ ${argv.join(' ')}\n${output}\n`);
+      if (status === 0) resolve(Buffer.concat(stdout).toString('utf8'));
+      else
+        reject(
+          new CommandError(
+            argv,
+            status ?? undefined,
+            signal === null ? output : `${output}\nended by ${signal}`,
+            options.log,
+          ),
+        );
+    });
+  });
+}
+
+/** The output of a tool that answers at once (a version, a path), or `undefined` when it is missing or refuses. */
+export function ask(argv: readonly string[]): string | undefined {
+  const [program, ...args] = argv;
+  const result = spawnSync(program ?? '', args, { encoding: 'utf8', env: { ...process.env, ...toolEnvironment } });
+  return result.status === 0 ? result.stdout.trim() : undefined;
+}
+
+/** Where PATH has `program`, or `undefined`. */
+export function findProgram(program: string): string | undefined {
+  return (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, program))
+    .find((path) => existsSync(path));
+}
+
+/** Runs the tasks, at most `width` at a time, and gives their results in order. The first failure ends the rest. */
+export async function inParallel<T>(tasks: readonly (() => Promise<T>)[], width: number): Promise<T[]> {
+  const results: T[] = [];
+  let next = 0;
+  let failed = false;
+  const worker = async (): Promise<void> => {
+    while (next < tasks.length && !failed) {
+      const index = next++;
+      try {
+        results[index] = await tasks[index]!();
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  const ends = await Promise.allSettled(Array.from({ length: Math.min(width, tasks.length) }, worker));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  return results;
+}
