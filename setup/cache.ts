@@ -5,7 +5,7 @@
 //   apt/, downloads/       state that tools extend themselves (see packages.ts)
 
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { acquireLock, ownIdentity, processStart } from './lock.mjs';
 import { note } from './progress.ts';
@@ -14,6 +14,11 @@ import { projectRoot } from './project.ts';
 export interface CacheOptions {
   /** Told as "waiting for ..." to a run that finds another one building the same. */
   readonly what?: string;
+}
+
+export interface Receipt<T> {
+  read(): T | undefined;
+  write(value: T): void;
 }
 
 /** A short hash over texts and bytes, each framed by its length so that no two different lists run together. */
@@ -49,6 +54,20 @@ export class Cache {
     const folder = join(this.root, ...names);
     mkdirSync(folder, { recursive: true });
     return folder;
+  }
+
+  /** A small JSON file beside the entries of `kind`, replaced in one step: what was found out and must not be asked of the network again. */
+  receipt<T>(kind: string, name: string): Receipt<T> {
+    const file = join(this.root, kind, `${name}.json`);
+    return {
+      read: () => (existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as T) : undefined),
+      write: (value) => {
+        mkdirSync(join(this.root, kind), { recursive: true });
+        const draft = `${file}.${process.pid}-${randomBytes(4).toString('hex')}`;
+        writeFileSync(draft, JSON.stringify(value, undefined, 2));
+        renameSync(draft, file);
+      },
+    };
   }
 
   /** Runs `work` while no other process runs work under the same lock. */

@@ -1,7 +1,7 @@
 // Unicorn and the addon over it: libunicorn from pkg-config or from a Debian package unpacked in .cache/, and
 // emulator/native/*.cc compiled to two files, with and without the cheap exit check.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { type Cache, hashOf, cache as projectCache } from './cache.ts';
@@ -192,7 +192,7 @@ const compileFlags = [
 ];
 
 /** Written as `current.json` when an engine is finished: what it was made from, to be compared on the next start. */
-interface Receipt {
+interface EngineReceipt {
   readonly entry: string;
   readonly sources: string;
   readonly napi: string;
@@ -211,13 +211,14 @@ function compilerIdentity(): string {
   return `${path} ${size} ${mtimeMs}`;
 }
 
+const engineReceipt = (cache: Cache) => cache.receipt<EngineReceipt>('engine', 'current');
+
 const nativeFolder = join(projectRoot, 'emulator', 'native');
 
 /** The engine of an earlier set-up when it fits the sources and this Node, with no process started and no network: for the start of every command. */
 export function installedEngine(cache: Cache = projectCache, folder: string = nativeFolder): Engine | undefined {
-  const receiptFile = join(cache.root, 'engine', 'current.json');
-  if (!existsSync(receiptFile)) return undefined;
-  const receipt = JSON.parse(readFileSync(receiptFile, 'utf8')) as Receipt;
+  const receipt = engineReceipt(cache).read();
+  if (receipt === undefined) return undefined;
   const compiler = compilerIdentity();
   const fits =
     receipt.sources === addonSources(folder).hash &&
@@ -306,16 +307,14 @@ async function buildEngine(cache: Cache, folder: string): Promise<Engine> {
     { what: 'building the engine addon' },
   );
   const { version, sha256, source } = unicorn;
-  const receipt: Receipt = {
+  const receipt: EngineReceipt = {
     entry: key,
     sources: sources.hash,
     napi: abi(),
     compiler: compilerIdentity(),
     unicorn: { version, sha256, source },
   };
-  const draft = `${entry}.receipt-${process.pid}`;
-  writeFileSync(draft, JSON.stringify(receipt, undefined, 2));
-  renameSync(draft, join(cache.root, 'engine', 'current.json'));
+  engineReceipt(cache).write(receipt);
   return engineAt(entry, receipt.unicorn);
 }
 
