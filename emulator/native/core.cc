@@ -1,0 +1,342 @@
+// One core = one Unicorn engine with its own page-table root. Every core of a machine runs on one host thread.
+#include "machine.h"
+
+namespace melf {
+namespace {
+
+constexpr uint64_t kNoUntil = ~uint64_t{0};
+
+napi_value Call(Core* core, napi_ref function, size_t argc, const napi_value* argv) {
+  napi_value target, self, result = nullptr;
+  napi_get_reference_value(core->env, function, &target);
+  napi_get_undefined(core->env, &self);
+  // A JavaScript exception stays pending and is thrown by run() when the engine has stopped.
+  if (napi_call_function(core->env, self, target, argc, argv, &result) != napi_ok) {
+    core->exit = Exit::kError;
+    uc_emu_stop(core->uc);
+    return nullptr;
+  }
+  return result;
+}
+
+napi_value Number(napi_env env, double value) {
+  napi_value result;
+  napi_create_double(env, value, &result);
+  return result;
+}
+
+uint32_t NeededFlag(uc_mem_type type) {
+  return type == UC_MEM_WRITE ? kPteWrite : type == UC_MEM_FETCH ? kPteExec : kPteRead;
+}
+
+bool FillTlb(uc_engine*, uint64_t va, uc_mem_type type, uc_tlb_entry* result, void* data) {
+  auto* core = static_cast<Core*>(data);
+  core->box.tlbFills++;
+  const uint32_t needed = NeededFlag(type);
+  uint64_t entry = walk(*core->memory, core->root, va);
+  if (!(entry & needed)) {
+    napi_handle_scope scope;
+    napi_open_handle_scope(core->env, &scope);
+    napi_value args[2] = {Number(core->env, static_cast<double>(va)), Number(core->env, needed)};
+    napi_value answer = Call(core, core->onPageFault, 2, args);
+    bool resolved = false;
+    if (answer) napi_get_value_bool(core->env, answer, &resolved);
+    napi_close_handle_scope(core->env, scope);
+    entry = resolved ? walk(*core->memory, core->root, va) : 0;
+    if (!(entry & needed)) {
+      core->box.faultVa = static_cast<double>(va);
+      core->box.faultAccess = needed;
+      if (core->exit != Exit::kError) core->exit = Exit::kPageFault;
+      return false;
+    }
+  }
+  if (core->touched.insert(va).second) {
+    core->box.tlbMisses++;
+    core->box.cycles += core->box.tlbMissCycles;
+  }
+  result->paddr = (entry >> 32) << kPageShift;
+  // A page that is writable and executable never becomes a clean RAM page in the engine's TLB: map it as one or the other.
+  uint32_t perms = entry & (kPteRead | kPteWrite | kPteExec);
+  result->perms = static_cast<uc_prot>((perms & kPteRead ? UC_PROT_READ : 0) | (perms & kPteWrite ? UC_PROT_WRITE : 0) |
+                                       (perms & kPteExec ? UC_PROT_EXEC : 0));
+  return true;
+}
+
+const BlockCost& BlockFromTable(Core* core, uint64_t key, uint64_t va, uint32_t size, BlockCost& slot) {
+  auto found = core->table->all.find(key);
+  if (found == core->table->all.end() || found->second.size != size) {
+    napi_handle_scope scope;
+    napi_open_handle_scope(core->env, &scope);
+    napi_value args[2] = {Number(core->env, static_cast<double>(va)), Number(core->env, size)};
+    napi_value answer = Call(core, core->onBlock, 2, args);  // a Float64Array [cycles, instructions, counter]
+    double values[3] = {0, 0, -1};
+    if (answer) {
+      void* bytes = nullptr;
+      napi_get_typedarray_info(core->env, answer, nullptr, nullptr, &bytes, nullptr, nullptr);
+      const auto* doubles = static_cast<const double*>(bytes);
+      for (int i = 0; i < 3; i++) values[i] = doubles[i];
+    }
+    napi_close_handle_scope(core->env, scope);
+    const BlockCost cost{key, size, static_cast<int32_t>(values[2]), values[0], values[1]};
+    found = core->table->all.insert_or_assign(key, cost).first;
+  }
+  slot = found->second;
+  return slot;
+}
+
+void OnBlock(uc_engine* uc, uint64_t va, uint32_t size, void* data) {
+  auto* core = static_cast<Core*>(data);
+  Mailbox& box = core->box;
+  if (box.cycles >= box.limit) {  // the block has not run: the engine leaves at the check behind this hook
+    core->exit = Exit::kBudget;
+    uc_emu_stop(uc);
+    return;
+  }
+  const uint64_t key = va - core->windowStart < core->windowSize ? va | core->context : va;
+  BlockCost& slot = core->table->front[(va ^ (va >> 15) ^ (key >> 44)) & (BlockTable::kSlots - 1)];
+  const BlockCost& block = slot.key == key && slot.size == size ? slot : BlockFromTable(core, key, va, size, slot);
+  box.cycles += block.cycles;
+  box.instructions += block.instructions;
+  box.blocks++;
+  box.lastBlockVa = static_cast<double>(va);
+  box.lastBlockSize = size;
+  if (block.counter >= 0) core->table->counters[block.counter]++;
+}
+
+void OnX86Syscall(uc_engine* uc, void* data) {
+  auto* core = static_cast<Core*>(data);
+  core->exit = Exit::kSyscall;
+  uc_emu_stop(uc);
+}
+
+void OnInterrupt(uc_engine* uc, uint32_t number, void* data) {
+  auto* core = static_cast<Core*>(data);
+  constexpr uint32_t kArmSvc = 2;
+  core->exit = core->aarch64 && number == kArmSvc ? Exit::kSyscall : Exit::kInterrupt;
+  core->box.interrupt = number;
+  uc_emu_stop(uc);
+}
+
+uint64_t OnPortRead(uc_engine*, uint64_t, unsigned, void*) { return 0; }
+
+void OnPortWrite(uc_engine*, uint64_t offset, unsigned, uint64_t value, void* data) {
+  auto* core = static_cast<Core*>(data);
+  napi_handle_scope scope;
+  napi_open_handle_scope(core->env, &scope);
+  napi_value args[2] = {Number(core->env, static_cast<double>(offset)), Number(core->env, static_cast<double>(value))};
+  Call(core, core->onPort, 2, args);
+  napi_close_handle_scope(core->env, scope);
+}
+
+Core* CoreOf(napi_env env, napi_callback_info info, size_t argc, napi_value* argv) {
+  napi_get_cb_info(env, info, &argc, argv, nullptr, nullptr);
+  Core* core = nullptr;
+  napi_get_value_external(env, argv[0], reinterpret_cast<void**>(&core));
+  return core;
+}
+
+bool Check(napi_env env, uc_err error, const char* what) {
+  if (error == UC_ERR_OK) return true;
+  std::string text = std::string(what) + ": " + uc_strerror(error);
+  napi_throw_error(env, "UNICORN", text.c_str());
+  return false;
+}
+
+template <typename Callback>
+uc_err Hook(Core* core, int type, Callback callback, uint64_t begin = 1, uint64_t end = 0, int instruction = 0) {
+  uc_hook hook;
+  return uc_hook_add(core->uc, &hook, type, reinterpret_cast<void*>(callback), core, begin, end, instruction);
+}
+
+// Reads the registers of a syscall into the mailbox: number, six arguments, stack pointer.
+void ReadSyscall(Core* core) {
+  static int x86[8] = {UC_X86_REG_RAX, UC_X86_REG_RDI, UC_X86_REG_RSI, UC_X86_REG_RDX,
+                       UC_X86_REG_R10, UC_X86_REG_R8,  UC_X86_REG_R9,  UC_X86_REG_RSP};
+  static int arm[8] = {UC_ARM64_REG_X8, UC_ARM64_REG_X0, UC_ARM64_REG_X1, UC_ARM64_REG_X2,
+                       UC_ARM64_REG_X3, UC_ARM64_REG_X4, UC_ARM64_REG_X5, UC_ARM64_REG_SP};
+  int64_t values[8] = {};
+  void* pointers[8];
+  for (int i = 0; i < 8; i++) pointers[i] = &values[i];
+  uc_reg_read_batch(core->uc, core->aarch64 ? arm : x86, pointers, 8);
+  core->box.sysno = static_cast<double>(values[0]);
+  for (int i = 0; i < 6; i++) core->box.arg[i] = static_cast<double>(values[i + 1]);
+  core->box.sp = static_cast<double>(values[7]);
+}
+
+uint64_t Pc(Core* core) {
+  uint64_t pc = 0;
+  uc_reg_read(core->uc, core->aarch64 ? static_cast<int>(UC_ARM64_REG_PC) : static_cast<int>(UC_X86_REG_RIP), &pc);
+  return pc;
+}
+
+void Destroy(napi_env env, void* data, void*) {
+  auto* core = static_cast<Core*>(data);
+  if (core->uc) uc_close(core->uc);
+  for (napi_ref ref : {core->onPageFault, core->onBlock, core->onPort}) {
+    if (ref) napi_delete_reference(env, ref);
+  }
+  delete core;
+}
+
+napi_ref Reference(napi_env env, napi_value object, const char* name) {
+  napi_value function;
+  napi_ref ref = nullptr;
+  napi_get_named_property(env, object, name, &function);
+  napi_create_reference(env, function, 1, &ref);
+  return ref;
+}
+
+// createCore(memory, aarch64, cpuModel, portPa, accounting, { onPageFault, onBlock, onPort }) -> handle
+napi_value CreateCore(napi_env env, napi_callback_info info) {
+  size_t argc = 6;
+  napi_value args[6];
+  napi_get_cb_info(env, info, &argc, args, nullptr, nullptr);
+  auto* core = new Core;
+  core->env = env;
+  napi_value handle;
+  napi_create_external(env, core, Destroy, nullptr, &handle);
+  napi_get_value_external(env, args[0], reinterpret_cast<void**>(&core->memory));
+  int32_t model = 0;
+  double portPa = 0;
+  bool accounting = true;
+  napi_get_value_bool(env, args[1], &core->aarch64);
+  napi_get_value_int32(env, args[2], &model);
+  napi_get_value_double(env, args[3], &portPa);
+  napi_get_value_bool(env, args[4], &accounting);
+  core->onPageFault = Reference(env, args[5], "onPageFault");
+  core->onBlock = Reference(env, args[5], "onBlock");
+  core->onPort = Reference(env, args[5], "onPort");
+
+  uc_err error = core->aarch64 ? uc_open(UC_ARCH_ARM64, UC_MODE_ARM, &core->uc) : uc_open(UC_ARCH_X86, UC_MODE_64, &core->uc);
+  if (!Check(env, error, "uc_open")) return nullptr;
+  uc_engine* uc = core->uc;
+  // AArch64 defaults to 1 KiB pages: the fill would be asked per KiB and a 4 KiB answer would read the wrong bytes.
+  if (core->aarch64 && !Check(env, uc_ctl_set_page_size(uc, kPageSize), "page size")) return nullptr;
+  if (model >= 0 && !Check(env, uc_ctl_set_cpu_model(uc, model), "cpu model")) return nullptr;
+  const bool ok =
+      Check(env, uc_ctl_tlb_mode(uc, UC_TLB_VIRTUAL), "virtual TLB") &&
+      Check(env, uc_mem_map_ptr(uc, 0, core->memory->size, UC_PROT_ALL, core->memory->base), "map RAM") &&
+      Check(env, uc_mmio_map(uc, static_cast<uint64_t>(portPa), kPageSize, OnPortRead, core, OnPortWrite, core), "map port") &&
+      Check(env, Hook(core, UC_HOOK_TLB_FILL, FillTlb), "TLB hook") &&
+      Check(env, Hook(core, UC_HOOK_INTR, OnInterrupt), "interrupt hook") &&
+      (!accounting || Check(env, Hook(core, UC_HOOK_BLOCK, OnBlock), "block hook")) &&
+      (core->aarch64 || Check(env, Hook(core, UC_HOOK_INSN, OnX86Syscall, 1, 0, UC_X86_INS_SYSCALL), "syscall hook"));
+  return ok ? handle : nullptr;
+}
+
+// mailbox(core) -> ArrayBuffer of doubles, valid while the core's handle lives
+napi_value MailboxBuffer(napi_env env, napi_callback_info info) {
+  napi_value args[1], buffer;
+  Core* core = CoreOf(env, info, 1, args);
+  napi_create_external_arraybuffer(env, &core->box, sizeof(Mailbox), nullptr, nullptr, &buffer);
+  return buffer;
+}
+
+// setSpace(core, rootFrame, context, windowStart, windowSize): other page tables; the TLBs are flushed, the modelled one too
+napi_value SetSpace(napi_env env, napi_callback_info info) {
+  napi_value args[5];
+  Core* core = CoreOf(env, info, 5, args);
+  double context = 0, start = 0, size = 0;
+  napi_get_value_uint32(env, args[1], &core->root);
+  napi_get_value_double(env, args[2], &context);
+  napi_get_value_double(env, args[3], &start);
+  napi_get_value_double(env, args[4], &size);
+  core->context = static_cast<uint64_t>(context) << 48;
+  core->windowStart = static_cast<uint64_t>(start);
+  core->windowSize = static_cast<uint64_t>(size);
+  core->touched.clear();
+  uc_ctl_flush_tlb(core->uc);
+  return nullptr;
+}
+
+// setBlockTable(core, table)
+napi_value SetBlockTable(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  Core* core = CoreOf(env, info, 2, args);
+  napi_get_value_external(env, args[1], reinterpret_cast<void**>(&core->table));
+  return nullptr;
+}
+
+// flushTlb(core): some entry of its tables changed
+napi_value FlushTlb(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  Core* core = CoreOf(env, info, 1, args);
+  core->touched.clear();
+  uc_ctl_flush_tlb(core->uc);
+  return nullptr;
+}
+
+// flushCode(core): bytes of a frame that may have been executed changed
+napi_value FlushCode(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  Core* core = CoreOf(env, info, 1, args);
+  uc_ctl_flush_tb(core->uc);
+  return nullptr;
+}
+
+// registers(core, ids: Int32Array, values: BigUint64Array with two words per register, write)
+napi_value Registers(napi_env env, napi_callback_info info) {
+  napi_value args[4];
+  Core* core = CoreOf(env, info, 4, args);
+  size_t count = 0;
+  void *ids = nullptr, *values = nullptr;
+  bool write = false;
+  napi_get_typedarray_info(env, args[1], nullptr, &count, &ids, nullptr, nullptr);
+  napi_get_typedarray_info(env, args[2], nullptr, nullptr, &values, nullptr, nullptr);
+  napi_get_value_bool(env, args[3], &write);
+  const auto* id = static_cast<int32_t*>(ids);
+  auto* word = static_cast<uint64_t*>(values);
+  for (size_t i = 0; i < count; i++) {
+    if (!write) word[2 * i] = word[2 * i + 1] = 0;
+    uc_err error = write ? uc_reg_write(core->uc, id[i], &word[2 * i]) : uc_reg_read(core->uc, id[i], &word[2 * i]);
+    if (!Check(env, error, "register access")) return nullptr;
+  }
+  return nullptr;
+}
+
+// run(core) -> exit reason; run(core, result) first puts a syscall's result into its register
+napi_value Run(napi_env env, napi_callback_info info) {
+  size_t argc = 2;
+  napi_value args[2];
+  napi_get_cb_info(env, info, &argc, args, nullptr, nullptr);
+  Core* core = nullptr;
+  napi_get_value_external(env, args[0], reinterpret_cast<void**>(&core));
+  if (argc > 1) {
+    int64_t result = 0;
+    napi_get_value_int64(env, args[1], &result);
+    uc_reg_write(core->uc, core->aarch64 ? static_cast<int>(UC_ARM64_REG_X0) : static_cast<int>(UC_X86_REG_RAX), &result);
+  }
+  core->exit = Exit::kBudget;
+  const uc_err error = uc_emu_start(core->uc, Pc(core), kNoUntil, 0, 0);
+  core->box.exitPc = static_cast<double>(Pc(core));
+  if (core->exit == Exit::kSyscall) {
+    ReadSyscall(core);
+  } else if (error == UC_ERR_INSN_INVALID) {
+    core->exit = Exit::kIllegal;
+  } else if (error != UC_ERR_OK && core->exit == Exit::kBudget) {
+    core->exit = Exit::kError;
+    core->box.error = error;
+  }
+  return Number(env, static_cast<int>(core->exit));
+}
+
+void Export(napi_env env, napi_value exports, const char* name, napi_callback function) {
+  napi_value value;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, function, nullptr, &value);
+  napi_set_named_property(env, exports, name, value);
+}
+
+}  // namespace
+
+void DefineCore(napi_env env, napi_value exports) {
+  Export(env, exports, "createCore", CreateCore);
+  Export(env, exports, "mailbox", MailboxBuffer);
+  Export(env, exports, "setSpace", SetSpace);
+  Export(env, exports, "setBlockTable", SetBlockTable);
+  Export(env, exports, "flushTlb", FlushTlb);
+  Export(env, exports, "flushCode", FlushCode);
+  Export(env, exports, "registers", Registers);
+  Export(env, exports, "run", Run);
+}
+
+}  // namespace melf
