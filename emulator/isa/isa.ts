@@ -1,0 +1,2 @@
+/** Instruction-set architectures of guests. */
+export type Isa = 'x86-64' | 'aarch64';

@@ -1,0 +1,84 @@
+import type { AddressSpace } from '../memory/address-space.ts';
+import { type Credentials, rootCredentials } from './credentials.ts';
+import type { FileTable } from './files/file-table.ts';
+import type { FsContext } from './files/fs-context.ts';
+import type { Kernel } from './kernel.ts';
+import { DEFAULT_ACTION, PendingSignals, type SigAction, SIGNAL_COUNT, SIG_DFL, SIG_IGN, defaultAction, type SignalInfo, signalBit } from './signals.ts';
+import type { Thread } from './thread.ts';
+import type { WaitQueue } from './wait.ts';
+
+/** How a process ended: by exit_group (or its last thread's exit), or by a signal. */
+export interface ProcessEnd {
+  /** What a shell shows: the exit code, or 128 + signal. */
+  readonly code: number;
+  readonly signal?: number;
+}
+
+export interface ProcessOptions {
+  readonly kernel: Kernel;
+  readonly pid: number;
+  readonly space: AddressSpace;
+  readonly files: FileTable;
+  readonly fs: FsContext;
+  /** Path of the executable in the guest. */
+  readonly exe: string;
+  readonly argv: readonly string[];
+  readonly env: readonly string[];
+}
+
+/** A guest process: what its threads share. */
+export class Process {
+  readonly kernel: Kernel;
+  readonly pid: number;
+  readonly parentPid = 0;
+  readonly space: AddressSpace;
+  readonly files: FileTable;
+  readonly fs: FsContext;
+  readonly exe: string;
+  readonly argv: readonly string[];
+  readonly env: readonly string[];
+  /** Threads that have not exited, by tid, in the order of their creation. */
+  readonly threads = new Map<number, Thread>();
+  readonly credentials: Credentials = rootCredentials();
+  readonly actions: SigAction[] = new Array<SigAction>(SIGNAL_COUNT + 1).fill(DEFAULT_ACTION);
+  /** Signals sent to the process as a whole. */
+  readonly pending = new PendingSignals();
+  /** Threads that wait on a futex word, by its address. Never keyed by view: all views of a process share its locks. */
+  readonly futexes = new Map<number, WaitQueue>();
+  end: ProcessEnd | undefined;
+  /** Virtual ns at which it was started. */
+  readonly startTime: number;
+  /** CPU time of threads that have exited, ns. */
+  finishedCpuTime = 0;
+
+  constructor(options: ProcessOptions) {
+    this.kernel = options.kernel;
+    this.pid = options.pid;
+    this.space = options.space;
+    this.files = options.files;
+    this.fs = options.fs;
+    this.exe = options.exe;
+    this.argv = options.argv;
+    this.env = options.env;
+    this.startTime = options.kernel.now();
+  }
+
+  get exitCode(): number | undefined {
+    return this.end?.code;
+  }
+
+  ignores(signo: number): boolean {
+    const { handler } = this.actions[signo]!;
+    return handler === SIG_IGN || (handler === SIG_DFL && defaultAction(signo) === 'ignore');
+  }
+
+  /** Sends a signal to the process: any thread that does not block it will take it. */
+  raise(info: SignalInfo): void {
+    const bit = signalBit(info.signo);
+    const threads = [...this.threads.values()];
+    const taker = threads.find((thread) => (thread.signalMask & bit) === 0n || (thread.waitedSignals & bit) !== 0n);
+    if (taker !== undefined && this.ignores(info.signo) && (taker.waitedSignals & bit) === 0n) return;
+    this.pending.add(info);
+    taker?.noticeSignals();
+  }
+}

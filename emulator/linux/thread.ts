@@ -1,0 +1,138 @@
+import type { Core } from '../core/core.ts';
+import type { UserMemory } from '../memory/user-memory.ts';
+import type { Cpu } from '../scheduler/cpu.ts';
+import type { Timer } from '../scheduler/timers.ts';
+import type { Kernel } from './kernel.ts';
+import type { Process } from './process.ts';
+import { PendingSignals, type SignalInfo, signalBit, UNBLOCKABLE } from './signals.ts';
+import type { Blocking } from './syscall.ts';
+import type { Wait, Waiter, WakeReason } from './wait.ts';
+
+export type ThreadState = 'runnable' | 'running' | 'blocked' | 'exited';
+
+export interface AlternateStack {
+  readonly address: number;
+  readonly size: number;
+  readonly flags: number;
+}
+
+/** A guest thread and the core that executes it. */
+export class Thread implements Waiter {
+  readonly tid: number;
+  readonly process: Process;
+  readonly kernel: Kernel;
+  readonly core: Core;
+  /** The page-table root it runs under, see overlay/. Change it with {@link enterView}. */
+  view: number;
+  /** Guest memory as its view sees it. */
+  memory: UserMemory;
+  state: ThreadState = 'runnable';
+  /** Up to 15 bytes, as /proc/self/task/N/comm shows. */
+  comm: string;
+
+  /** Where it runs, or ran last. */
+  cpu: Cpu;
+  /** Ids of CPUs it may run on. */
+  affinity: ReadonlySet<number>;
+  /** Virtual ns before which it cannot run. */
+  readyAt = 0;
+  /** What it waits for, while blocked. */
+  wait: Wait | undefined;
+  /** The syscall it is in the middle of. */
+  blocking: Blocking | undefined;
+  wakeReason: WakeReason = 'woken';
+  #deadline: Timer | undefined;
+
+  signalMask = 0n;
+  /** Mask to go back to when a call that replaced it (rt_sigsuspend, ppoll) has ended. */
+  savedMask: bigint | undefined;
+  readonly pending = new PendingSignals();
+  /** Signals that rt_sigtimedwait is waiting for. */
+  waitedSignals = 0n;
+  /** Set when a signal may have to be delivered before the thread goes on in user mode. */
+  attention = false;
+  alternateStack: AlternateStack = { address: 0, size: 0, flags: 2 /* SS_DISABLE */ };
+
+  /** Address of the futex word that exit clears and wakes (set_tid_address). */
+  clearChildTid = 0;
+  robustList = 0;
+  /** Voluntary and forced context switches, as getrusage shows them. */
+  voluntarySwitches = 0;
+  involuntarySwitches = 0;
+  /** Virtual ns of CPU time used in finished slices. */
+  cpuTime = 0;
+
+  constructor(options: { tid: number; process: Process; core: Core; view: number; comm: string; cpu: Cpu; affinity: ReadonlySet<number> }) {
+    this.tid = options.tid;
+    this.process = options.process;
+    this.kernel = options.process.kernel;
+    this.core = options.core;
+    this.view = options.view;
+    this.memory = options.process.space.userMemory(options.view);
+    this.comm = options.comm;
+    this.cpu = options.cpu;
+    this.affinity = options.affinity;
+  }
+
+  /** Virtual time in ns, on its CPU. */
+  now(): number {
+    return this.kernel.scheduler.timeOf(this);
+  }
+
+  /** Lets the thread's CPU spend `cycles` of kernel work. */
+  charge(cycles: number): void {
+    this.core.cycles += cycles;
+  }
+
+  /** Makes a blocked thread runnable no earlier than virtual time `at`. Does nothing if it is not blocked. */
+  wake(reason: WakeReason, at: number): void {
+    if (this.state !== 'blocked') return;
+    this.stopWaiting();
+    this.wakeReason = reason;
+    this.kernel.scheduler.enqueue(this, at);
+  }
+
+  /** Enters `wait`'s queues. The scheduler has taken it off its CPU. */
+  startWaiting(wait: Wait): void {
+    this.wait = wait;
+    for (const queue of wait.queues) queue.add(this);
+    if (wait.deadline !== undefined && wait.deadline < Number.POSITIVE_INFINITY) {
+      this.#deadline = this.kernel.timers.at(wait.deadline, (now) => this.wake('timeout', now));
+    }
+  }
+
+  stopWaiting(): void {
+    for (const queue of this.wait?.queues ?? []) queue.remove(this);
+    this.wait = undefined;
+    if (this.#deadline !== undefined) this.kernel.timers.cancel(this.#deadline);
+    this.#deadline = undefined;
+  }
+
+  /** Sends a signal to this thread alone (tgkill, faults, SIGPIPE). */
+  raise(signal: number | SignalInfo): void {
+    const info = typeof signal === 'number' ? { signo: signal, code: 0x80 } : signal;
+    const blocked = (this.signalMask & signalBit(info.signo)) !== 0n;
+    if (!blocked && this.process.ignores(info.signo)) return;
+    this.pending.add(info);
+    this.noticeSignals();
+  }
+
+  /** Signals that would be delivered now. */
+  get deliverable(): bigint {
+    return (this.pending.set | this.process.pending.set) & (~this.signalMask | UNBLOCKABLE);
+  }
+
+  /** Looks again whether a signal is to be delivered, and ends an interruptible wait for it. */
+  noticeSignals(): void {
+    this.attention = this.deliverable !== 0n;
+    const awaited = (this.pending.set | this.process.pending.set) & this.waitedSignals;
+    if (this.state === 'blocked' && (this.attention || awaited !== 0n)) this.wake('signal', this.kernel.now());
+  }
+
+  /** Goes on under another view of the process's address space. */
+  enterView(view: number): void {
+    this.view = view;
+    this.memory = this.process.space.userMemory(view);
+    this.process.space.attach(this.core, view);
+  }
+}
