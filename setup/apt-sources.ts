@@ -92,10 +92,13 @@ export function formatDeb822(sources: readonly AptSource[]): string {
   return `${sources.map(stanza).join('\n\n')}\n`;
 }
 
-/** `bookworm` of `bookworm-updates`, `bookworm/updates` and `bookworm`. */
-const suiteBase = (suite: string): string => suite.split(/[-/]/)[0] ?? '';
-
 const distributionAliases: readonly string[] = ['stable', 'oldstable', 'testing', 'unstable', 'sid'];
+
+/** Whether a suite is of the release, as `bookworm`, `bookworm-updates` and `bookworm/updates` are of bookworm (and `stable-vendor` of none). */
+function isOfRelease(suite: string, codename: string): boolean {
+  const [, base = ''] = /^([^-/]+)(?:[-/](?:updates|security|backports|proposed-updates))?$/.exec(suite) ?? [];
+  return base !== '' && (base === codename || distributionAliases.includes(base));
+}
 
 /** The machine's sources of its own distribution: those whose suites belong to `codename` (os-release), binary ones only, no duplicates. */
 export function distributionSources(sources: readonly AptSource[], codename: string): AptSource[] {
@@ -104,9 +107,7 @@ export function distributionSources(sources: readonly AptSource[], codename: str
     .map((source) => ({
       ...source,
       types: ['deb'],
-      suites: source.suites.filter(
-        (suite) => suiteBase(suite) === codename || distributionAliases.includes(suiteBase(suite)),
-      ),
+      suites: source.suites.filter((suite) => isOfRelease(suite, codename)),
     }))
     .filter((source) => source.suites.length > 0);
   const seen = new Set<string>();

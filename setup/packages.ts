@@ -32,8 +32,8 @@ export interface PackageFile {
 export interface SourcePackageFiles {
   readonly name: string;
   readonly version: string;
-  /** The `.dsc` and the files that it lists. */
-  readonly files: readonly string[];
+  /** The `.dsc`; the files that it lists are beside it. */
+  readonly dsc: string;
 }
 
 const releaseFile = '/etc/os-release';
@@ -248,10 +248,7 @@ export class AptState {
     const dsc = this.#archives().find((path) => basename(path) === `${name}_${version.replace(/^\d+:/, '')}.dsc`);
     if (dsc === undefined)
       throw new SetupError('setup.download', `apt-get source ${name} left no .dsc`, { facts: { version } });
-    const listed = [...readFileSync(dsc, 'utf8').matchAll(/^ [0-9a-f]{64} \d+ (\S+)$/gm)].map((match) =>
-      join(this.#folder, 'cache', match[1]!),
-    );
-    return { name, version, files: [dsc, ...listed] };
+    return { name, version, dsc };
   }
 
   #archives(): string[] {

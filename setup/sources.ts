@@ -8,7 +8,7 @@ import { type Cache, cache as projectCache } from './cache.ts';
 import { run } from './command.ts';
 import { SetupError } from './errors.ts';
 import { ensureHostTools, unpackTools } from './host-tools.ts';
-import { aptExists, aptState, type SourcePackageFiles } from './packages.ts';
+import { aptExists, aptState } from './packages.ts';
 import { step } from './progress.ts';
 
 export type SourceName = 'memcached' | 'libevent' | 'sqlite3' | 'mariadb';
@@ -31,9 +31,10 @@ const preferredVersions: Readonly<Record<SourceName, string>> = {
   mariadb: '10.11.18',
 };
 
-/** `2.1.12` of `2.1.12-stable-8`; `10.11.18` of `1:10.11.18-0+deb12u1`. */
-const matchesPreferred = (name: SourceName, version: string): boolean =>
-  new RegExp(`^${preferredVersions[name].replaceAll('.', '\\.')}(?![0-9.])`).test(version.replace(/^\d+:/, ''));
+/** Whether a Debian version is one of the upstream version: `2.1.12-stable-8` of `2.1.12`, `1:10.11.18-0+deb12u1` of `10.11.18`. */
+export function matchesUpstream(upstream: string, version: string): boolean {
+  return new RegExp(`^${upstream.replaceAll('.', '\\.')}(?![0-9.])`).test(version.replace(/^\d+:/, ''));
+}
 
 /** The files of a source package with their hashes: the `Checksums-Sha256` field of its `.dsc` (Debian Policy 5.6.24). */
 export function parseDsc(text: string): { format: string; files: { name: string; sha256: string }[] } {
@@ -80,8 +81,7 @@ export async function applyPatch(folder: string, patch: string): Promise<void> {
 }
 
 /** Unpacks `format: 3.0 (quilt)` as dpkg-source(1) does: the upstream archive, its components, then debian/ and its patches. */
-async function unpack(files: SourcePackageFiles, target: string): Promise<void> {
-  const [dscFile = ''] = files.files;
+export async function unpackSourcePackage(dscFile: string, target: string): Promise<void> {
   const folder = dirname(dscFile);
   const dsc = parseDsc(readFileSync(dscFile, 'utf8'));
   checkHashes(folder, dsc);
@@ -150,12 +150,15 @@ async function fetchSource(cache: Cache, name: SourceName): Promise<SourceReceip
   await ensureHostTools(unpackTools);
   const state = aptState('own', 'source');
   const offered = await state.versions(name);
-  const preferred = offered.some((version) => matchesPreferred(name, version));
-  const files = await state.downloadSource(name, (version) => !preferred || matchesPreferred(name, version));
-  const sha256 = createHash('sha256').update(readFileSync(files.files[0]!)).digest('hex');
+  const preferred = offered.some((version) => matchesUpstream(preferredVersions[name], version));
+  const files = await state.downloadSource(
+    name,
+    (version) => !preferred || matchesUpstream(preferredVersions[name], version),
+  );
+  const sha256 = createHash('sha256').update(readFileSync(files.dsc)).digest('hex');
   const entry = `${name}-${files.version.replaceAll(':', '_')}-${sha256.slice(0, 16)}`;
   await cache.entry('sources', entry, async (folder) => {
-    await unpack(files, folder);
+    await unpackSourcePackage(files.dsc, folder);
     levelTimes(folder);
   });
   return { entry, version: files.version, sha256 };
@@ -164,11 +167,18 @@ async function fetchSource(cache: Cache, name: SourceName): Promise<SourceReceip
 /** The source tree of a guest program, fetched when absent. */
 export async function ensureSource(name: SourceName, cache: Cache = projectCache): Promise<Source> {
   const receipt = cache.receipt<SourceReceipt>('sources', name);
-  let known = receipt.read();
-  if (known === undefined || !cache.has('sources', known.entry)) {
-    known = await step(`source code of ${name}`, () => fetchSource(cache, name));
-    receipt.write(known);
-  }
-  const { entry, version, sha256 } = known;
+  const present = (): SourceReceipt | undefined => {
+    const known = receipt.read();
+    return known !== undefined && cache.has('sources', known.entry) ? known : undefined;
+  };
+  const fetch = async (): Promise<SourceReceipt> => {
+    const meanwhile = present();
+    if (meanwhile !== undefined) return meanwhile;
+    const fetched = await step(`source code of ${name}`, () => fetchSource(cache, name));
+    receipt.write(fetched);
+    return fetched;
+  };
+  const what = `fetching the source code of ${name}`;
+  const { entry, version, sha256 } = present() ?? (await cache.locked(`source-${name}`, fetch, { what }));
   return { name, version, sha256, folder: cache.path('sources', entry) };
 }
