@@ -75,7 +75,9 @@ export class Cache {
     const what = options.what ?? name;
     const release = await acquireLock(join(this.root, 'locks'), name, {
       what,
-      onWait: (holder) => note(`waiting for another run (process ${holder.pid}): ${holder.what}`),
+      onWait: ({ pid, what: theirs }) => {
+        if (pid !== process.pid) note(`waiting for another run (process ${pid}): ${theirs}`);
+      },
     });
     try {
       return await work();
