@@ -1,0 +1,257 @@
+import * as aarch64Boot from '../isa/aarch64/boot.ts';
+import type { Isa, RegisterFile } from '../isa/isa.ts';
+import * as x86Boot from '../isa/x86-64/boot.ts';
+import type { AddressSpace } from '../memory/address-space.ts';
+import type { PhysicalMemory } from '../memory/physical.ts';
+import {
+  type BlockTableHandle,
+  type CoreHandle,
+  type ExitReason,
+  Mail,
+  type NativeBinding,
+  type NativeCallbacks,
+} from '../native/binding.ts';
+
+/** Unicorn's numbers of the registers that every exit needs (unicorn/x86.h, unicorn/arm64.h). */
+const PC = { 'x86-64': 41, aarch64: 260 } as const;
+const SP = { 'x86-64': 44, aarch64: 4 } as const;
+
+export interface CoreOptions {
+  readonly native: NativeBinding;
+  readonly physical: PhysicalMemory;
+  readonly isa: Isa;
+  /** Unicorn's CPU model number; -1 takes the engine's default. */
+  readonly cpuModel: number;
+  /** Page-table root that only holds what entering user mode needs. */
+  readonly bootRoot: number;
+  /** False: no block hook, so nothing is counted and nothing can be preempted (bench only). */
+  readonly accounting: boolean;
+}
+
+/** Makes a root for {@link CoreOptions.bootRoot}. One serves all cores of a machine. */
+export const makeBootRoot = (isa: Isa, physical: PhysicalMemory): number =>
+  (isa === 'x86-64' ? x86Boot : aarch64Boot).bootRoot(physical);
+
+/** Block costs, shared by the cores of one CPU kind in one process. */
+export class BlockTable {
+  readonly handle: BlockTableHandle;
+  /** Entries into watched blocks. */
+  readonly counters: Float64Array;
+  readonly #native: NativeBinding;
+  #codeMapGeneration = 0;
+
+  constructor(native: NativeBinding, counters: number) {
+    this.#native = native;
+    this.handle = native.createBlockTable(counters);
+    this.counters = counters > 0 ? new Float64Array(native.blockCounters(this.handle)) : new Float64Array(0);
+  }
+
+  /** Forgets every block: other code may be at an address now, or a block's counter changed. */
+  clear(): void {
+    this.#native.clearBlockTable(this.handle);
+  }
+
+  /** Clears once for each new generation. */
+  follow(generation: number): void {
+    if (generation === this.#codeMapGeneration) return;
+    this.#codeMapGeneration = generation;
+    this.clear();
+  }
+}
+
+const refuse: NativeCallbacks = {
+  onPageFault: () => false,
+  onBlock: () => new Float64Array([0, 0, -1]),
+  onPort: () => {},
+};
+
+/**
+ * An emulated CPU core in user mode: registers, a page-table root, counters. A core executes one thread at a time; a finished
+ * thread's core goes back to the pool with its translations still warm.
+ */
+export class Core implements RegisterFile {
+  readonly isa: Isa;
+  readonly handle: CoreHandle;
+  /** Who answers page faults, new blocks and port writes: the kernel, per thread. */
+  callbacks: NativeCallbacks = refuse;
+  readonly #native: NativeBinding;
+  readonly #physical: PhysicalMemory;
+  readonly #mail: Float64Array;
+  readonly #one = new Int32Array(1);
+  readonly #word = new BigUint64Array(2);
+  #space: AddressSpace | undefined;
+  #view = 0;
+  #blocks: BlockTable | undefined;
+  #tlbGeneration = 0;
+  #codeGeneration: number;
+
+  constructor(options: CoreOptions) {
+    this.isa = options.isa;
+    this.#native = options.native;
+    this.#physical = options.physical;
+    const portPa = options.physical.bytes;
+    this.handle = options.native.createCore(
+      options.physical.handle,
+      options.isa === 'aarch64',
+      options.cpuModel,
+      portPa,
+      options.accounting,
+      {
+        onPageFault: (va, access) => this.callbacks.onPageFault(va, access),
+        onBlock: (va, size) => this.callbacks.onBlock(va, size),
+        onPort: (offset, value) => this.callbacks.onPort(offset, value),
+      },
+    );
+    this.#mail = new Float64Array(options.native.mailbox(this.handle));
+    this.#codeGeneration = options.physical.codeGeneration;
+    const bootBlocks = new BlockTable(options.native, 0);
+    options.native.setBlockTable(this.handle, bootBlocks.handle);
+    this.#blocks = bootBlocks;
+    this.limit = Number.POSITIVE_INFINITY;
+    options.native.setSpace(this.handle, options.bootRoot, 0, 0, 0);
+    (options.isa === 'x86-64' ? x86Boot : aarch64Boot).enterUserMode(this);
+    this.cycles = 0;
+    this.#mail[Mail.instructions] = 0;
+  }
+
+  /** The core will run in this view of this space; its TLB is flushed. */
+  enter(space: AddressSpace, view: number): void {
+    this.#space = space;
+    this.#view = view;
+    this.#tlbGeneration = space.tlbGeneration;
+    const window = space.window;
+    // Block costs are kept by address; inside the window the view decides which code is there. 16 bits name the view.
+    this.#native.setSpace(this.handle, space.views.root(view), view % 0xffff, window.start, window.end - window.start);
+  }
+
+  useBlockTable(table: BlockTable): void {
+    this.#blocks = table;
+    this.#native.setBlockTable(this.handle, table.handle);
+  }
+
+  /**
+   * Runs until the next exit. `result`, if given, is put into the syscall result register first. An exception thrown by a
+   * callback is rethrown here.
+   */
+  run(result?: number): ExitReason {
+    const space = this.#space;
+    if (space !== undefined) {
+      if (this.#tlbGeneration !== space.tlbGeneration) {
+        this.#tlbGeneration = space.tlbGeneration;
+        this.#native.flushTlb(this.handle);
+      }
+      this.#blocks?.follow(space.codeMapGeneration + this.#physical.codeGeneration);
+    }
+    if (this.#codeGeneration !== this.#physical.codeGeneration) {
+      this.#codeGeneration = this.#physical.codeGeneration;
+      this.#native.flushCode(this.handle);
+    }
+    return (result === undefined ? this.#native.run(this.handle) : this.#native.run(this.handle, result)) as ExitReason;
+  }
+
+  get view(): number {
+    return this.#view;
+  }
+
+  reg(id: number): bigint {
+    this.#one[0] = id;
+    this.#native.registers(this.handle, this.#one, this.#word, false);
+    return this.#word[0]!;
+  }
+
+  setReg(id: number, value: bigint): void {
+    this.#one[0] = id;
+    this.#word[0] = BigInt.asUintN(64, value);
+    this.#word[1] = 0n;
+    this.#native.registers(this.handle, this.#one, this.#word, true);
+  }
+
+  setWide(id: number, words: readonly bigint[]): void {
+    this.#native.registers(this.handle, Int32Array.of(id), BigUint64Array.from(words), true);
+  }
+
+  /** Two words per register into `values`. */
+  readRegisters(ids: Int32Array, values: BigUint64Array): void {
+    this.#native.registers(this.handle, ids, values, false);
+  }
+
+  writeRegisters(ids: Int32Array, values: BigUint64Array): void {
+    this.#native.registers(this.handle, ids, values, true);
+  }
+
+  get pc(): number {
+    return Number(this.reg(PC[this.isa]));
+  }
+  set pc(va: number) {
+    this.setReg(PC[this.isa], BigInt(va));
+  }
+  get sp(): number {
+    return Number(this.reg(SP[this.isa]));
+  }
+  set sp(va: number) {
+    this.setReg(SP[this.isa], BigInt(va));
+  }
+
+  /** Model cycles since the core was made; may be written. */
+  get cycles(): number {
+    return this.#mail[Mail.cycles]!;
+  }
+  set cycles(value: number) {
+    this.#mail[Mail.cycles] = value;
+  }
+  get instructions(): number {
+    return this.#mail[Mail.instructions]!;
+  }
+  set instructions(value: number) {
+    this.#mail[Mail.instructions] = value;
+  }
+  get blocks(): number {
+    return this.#mail[Mail.blocks]!;
+  }
+  /** The core stops before the first block that begins at or after this many cycles. */
+  get limit(): number {
+    return this.#mail[Mail.limit]!;
+  }
+  set limit(cycles: number) {
+    this.#mail[Mail.limit] = cycles;
+  }
+  /** Pages touched for the first time since the TLB was flushed: what a tagless TLB of any size would miss. */
+  get tlbMisses(): number {
+    return this.#mail[Mail.tlbMisses]!;
+  }
+  /** Refills of the engine's own TLB: a host matter, not reproducible. */
+  get tlbFills(): number {
+    return this.#mail[Mail.tlbFills]!;
+  }
+  set tlbMissCycles(cycles: number) {
+    this.#mail[Mail.tlbMissCycles] = cycles;
+  }
+  /** PC at the last exit; after a syscall that of the next instruction. */
+  get exitPc(): number {
+    return this.#mail[Mail.exitPc]!;
+  }
+  /** Page of a refused access. */
+  get faultVa(): number {
+    return this.#mail[Mail.faultVa]!;
+  }
+  get faultAccess(): number {
+    return this.#mail[Mail.faultAccess]!;
+  }
+  get interrupt(): number {
+    return this.#mail[Mail.interrupt]!;
+  }
+  get engineError(): number {
+    return this.#mail[Mail.error]!;
+  }
+  get sysno(): number {
+    return this.#mail[Mail.sysno]!;
+  }
+  /** Syscall argument 0..5 as a signed 64-bit value in a double. */
+  arg(index: number): number {
+    return this.#mail[Mail.arg0 + index]!;
+  }
+  /** The block that was entered last: charged in full, even if it stopped half way. */
+  get lastBlock(): { va: number; size: number } {
+    return { va: this.#mail[Mail.lastBlockVa]!, size: this.#mail[Mail.lastBlockSize]! };
+  }
+}

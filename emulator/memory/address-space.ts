@@ -1,0 +1,414 @@
+import { Errno } from '../linux/errno.ts';
+import { Access } from '../native/binding.ts';
+import type { Mappable } from './mappable.ts';
+import { Pte } from './page-table.ts';
+import { PAGE_SIZE, type PhysicalMemory } from './physical.ts';
+import { UserMemory } from './user-memory.ts';
+import { type Range, Views } from './views.ts';
+import { Prot, protIn, type Vma, VmaList } from './vma.ts';
+
+/** User addresses end here on both ISAs (47 bits). */
+export const TASK_SIZE = 2 ** 47 - PAGE_SIZE;
+const MMAP_LOW = 0x10000;
+const MMAP_TOP = 0x7fff_f000_0000 - 2 ** 30; // below the stack
+
+/** How a fault was resolved, or why not (negative). */
+export const Fault = {
+  minor: 0,
+  file: 1,
+  copyOnWrite: 2,
+  unmapped: -1,
+  denied: -2,
+  beyondFile: -3,
+} as const;
+export type Fault = (typeof Fault)[keyof typeof Fault];
+
+/** A request of mmap; `address` page aligned, `length` not 0. */
+export interface MapRequest {
+  readonly address: number;
+  readonly length: number;
+  readonly prot: number;
+  /** MAP_FIXED: replaces what is there. */
+  readonly fixed?: boolean;
+  /** MAP_FIXED_NOREPLACE. */
+  readonly noReplace?: boolean;
+  readonly shared?: boolean;
+  readonly file?: { readonly mappable: Mappable; readonly offset: number };
+  readonly growsDownTo?: number;
+  readonly name?: string;
+  readonly port?: number;
+}
+
+const pageDown = (va: number): number => va - (va % PAGE_SIZE);
+export const pageUp = (bytes: number): number => Math.ceil(bytes / PAGE_SIZE) * PAGE_SIZE;
+
+/**
+ * The address space of a process: areas, and the views' page tables that are filled as pages are touched. A thread sees it
+ * through one view. `tlbGeneration` grows whenever a right was taken away or a page moved: cores that run in any of the views
+ * flush their TLB before they run again. `codeMapGeneration` grows when code at an address may have become other code.
+ */
+export class AddressSpace {
+  readonly physical: PhysicalMemory;
+  readonly views: Views;
+  readonly areas = new VmaList();
+  tlbGeneration = 0;
+  codeMapGeneration = 0;
+  /** Hull of the unshared ranges: only here can views hold different code. Empty while there are none. */
+  window: Range = { start: 0, end: 0 };
+  #brkStart = 0;
+  #brk = 0;
+  readonly #memories = new Map<number, UserMemory>();
+
+  constructor(physical: PhysicalMemory) {
+    this.physical = physical;
+    this.views = new Views(physical);
+  }
+
+  /** Guest memory as the view sees it. */
+  userMemory(view: number): UserMemory {
+    let memory = this.#memories.get(view);
+    if (memory === undefined) {
+      memory = new UserMemory(this, view);
+      this.#memories.set(view, memory);
+    }
+    return memory;
+  }
+
+  /** mmap: returns the address or a negated errno. New mappings are shared by all views, as in the paper's kernel. */
+  map(request: MapRequest): number {
+    const length = pageUp(request.length);
+    let address = request.address;
+    if (request.fixed || request.noReplace) {
+      if (address % PAGE_SIZE !== 0 || address < 0 || address + length > TASK_SIZE) return -Errno.EINVAL;
+      const taken = this.areas.overlapping(address, address + length);
+      if (taken.length > 0 && request.noReplace) return -Errno.EEXIST;
+      if (taken.length > 0) this.unmap(address, length);
+    } else {
+      const hint = pageDown(address);
+      const free =
+        hint >= MMAP_LOW && hint + length <= TASK_SIZE && this.areas.overlapping(hint, hint + length).length === 0;
+      const found = free ? hint : this.areas.findFree(length, MMAP_LOW, MMAP_TOP);
+      if (found === undefined) return -Errno.ENOMEM;
+      address = found;
+    }
+    this.areas.insert({
+      start: address,
+      end: address + length,
+      prot: request.prot,
+      sharedMapping: request.shared ?? false,
+      file: request.file,
+      growsDownTo: request.growsDownTo,
+      name: request.name ?? request.file?.mappable.name ?? '',
+      port: request.port,
+      viewShared: true,
+    });
+    return address;
+  }
+
+  /** munmap, in all views. Returns 0 or a negated errno. */
+  unmap(address: number, length: number): number {
+    const end = address + pageUp(length);
+    if (address % PAGE_SIZE !== 0 || length <= 0 || end > TASK_SIZE) return -Errno.EINVAL;
+    for (const area of this.areas.overlapping(address, end)) {
+      if (area.prot & Prot.exec) this.codeMapGeneration++;
+    }
+    this.areas.remove(address, end);
+    this.views.unmap(address, end);
+    this.tlbGeneration++;
+    return 0;
+  }
+
+  /**
+   * mprotect as seen from `view`: in shared ranges for all views, in unshared ranges for this view alone; a mix is EACCES.
+   * Rights are only taken away here; a right that was added is granted by the next fault.
+   */
+  protect(view: number, address: number, length: number, prot: number): number {
+    const end = address + pageUp(length);
+    if (address % PAGE_SIZE !== 0 || end > TASK_SIZE || length < 0) return -Errno.EINVAL;
+    if (length === 0) return 0;
+    const covered = this.areas.overlapping(address, end);
+    if (!isGapless(covered, address, end)) return -Errno.ENOMEM;
+    if (covered.some((area) => area.viewShared !== covered[0]!.viewShared)) return -Errno.EACCES;
+    this.areas.split(address);
+    this.areas.split(end);
+    for (const area of this.areas.overlapping(address, end)) {
+      if (area.viewShared) area.prot = prot;
+      else rightsPerView(area, this.views.ids()).set(view, prot);
+    }
+    const allowed = Pte.present | entryFlags(prot);
+    const words = this.physical.u32;
+    const ids = covered[0]!.viewShared ? undefined : [view];
+    this.views.forEach(
+      address,
+      end,
+      (entry) => {
+        words[entry] = words[entry]! & allowed;
+      },
+      ids,
+    );
+    this.tlbGeneration++;
+    return 0;
+  }
+
+  /** mremap. `newAddress` as for MREMAP_FIXED. Returns the address or a negated errno. */
+  remap(address: number, oldLength: number, newLength: number, mayMove: boolean, newAddress?: number): number {
+    const oldEnd = address + pageUp(oldLength);
+    const area = this.areas.find(address);
+    if (address % PAGE_SIZE !== 0 || newLength <= 0) return -Errno.EINVAL;
+    if (area === undefined || area.end < oldEnd) return -Errno.EFAULT;
+    const length = pageUp(newLength);
+    if (newAddress === undefined) {
+      if (address + length <= oldEnd) {
+        if (address + length < oldEnd) this.unmap(address + length, oldEnd - address - length);
+        return address;
+      }
+      if (
+        area.end === oldEnd &&
+        this.areas.overlapping(oldEnd, address + length).length === 0 &&
+        address + length <= TASK_SIZE
+      ) {
+        area.end = address + length;
+        return address;
+      }
+      if (!mayMove) return -Errno.ENOMEM;
+    } else if (newAddress % PAGE_SIZE !== 0 || (newAddress < oldEnd && address < newAddress + length)) {
+      return -Errno.EINVAL;
+    }
+    if (!area.viewShared) return -Errno.EINVAL; // moving per-view pages would need every view's consent
+    const target = this.map({
+      address: newAddress ?? 0,
+      length,
+      prot: area.prot,
+      fixed: newAddress !== undefined,
+      shared: area.sharedMapping,
+      file: area.file && { mappable: area.file.mappable, offset: area.file.offset + (address - area.start) },
+      name: area.name,
+    });
+    if (target < 0) return target;
+    for (let offset = 0; offset < Math.min(length, oldEnd - address); offset += PAGE_SIZE) {
+      const entry = this.views.find(this.views.base, address + offset);
+      if (entry < 0 || (this.physical.u32[entry]! & Pte.present) === 0) continue;
+      const frame = this.physical.u32[entry + 1]!;
+      this.physical.retain(frame);
+      this.views.mapShared(target + offset, this.physical.u32[entry]!, frame);
+    }
+    this.unmap(address, oldEnd - address);
+    return target;
+  }
+
+  /** Where the heap begins: the loader says so once. */
+  setBrkStart(address: number): void {
+    this.#brkStart = pageUp(address);
+    this.#brk = this.#brkStart;
+  }
+
+  /** brk: the new break, or the old one if the request cannot be met. */
+  brk(address: number): number {
+    if (address < this.#brkStart || address > TASK_SIZE) return this.#brk;
+    const oldEnd = pageUp(this.#brk);
+    const newEnd = pageUp(address);
+    if (newEnd > oldEnd) {
+      if (this.areas.overlapping(oldEnd, newEnd).length > 0) return this.#brk;
+      this.map({ address: oldEnd, length: newEnd - oldEnd, prot: Prot.read | Prot.write, fixed: true, name: '[heap]' });
+    } else if (newEnd < oldEnd) {
+      this.unmap(newEnd, oldEnd - newEnd);
+    }
+    this.#brk = address;
+    return address;
+  }
+
+  /** madvise(MADV_DONTNEED): private pages read as zero (or the file) again, in all views. */
+  discard(address: number, length: number): number {
+    const end = address + pageUp(length);
+    if (!isGapless(this.areas.overlapping(address, end), address, end)) return -Errno.ENOMEM;
+    this.views.unmap(address, end);
+    this.tlbGeneration++;
+    return 0;
+  }
+
+  /** Lets `core` run in `view`. */
+  attach(core: { enter(space: AddressSpace, view: number): void }, view: number): void {
+    core.enter(this, view);
+  }
+
+  /**
+   * UNSHARE and SHARE: whether each view has its own pages in [address, address + length). Only while one view exists.
+   * Holes are tolerated. Returns false if no area is touched.
+   */
+  setViewShared(address: number, length: number, shared: boolean): boolean {
+    const end = address + pageUp(length);
+    if (this.areas.overlapping(address, end).length === 0) return false;
+    this.areas.split(address);
+    this.areas.split(end);
+    for (const area of this.areas.overlapping(address, end)) {
+      area.viewShared = shared;
+      area.protOf = undefined;
+    }
+    const ranges = this.unsharedRanges();
+    this.window = { start: ranges[0]?.start ?? 0, end: ranges.at(-1)?.end ?? 0 };
+    this.codeMapGeneration++;
+    this.tlbGeneration++;
+    return true;
+  }
+
+  /** A new view that equals `from`; see {@link Views.create}. */
+  createView(from: number): number {
+    const id = this.views.create(from, this.unsharedRanges());
+    for (const area of this.areas) {
+      if (!area.viewShared && area.protOf !== undefined) area.protOf.set(id, protIn(area, from));
+    }
+    this.tlbGeneration++;
+    return id;
+  }
+
+  /** Frees a view that no thread is in. */
+  deleteView(id: number): void {
+    this.views.delete(id);
+    for (const area of this.areas) area.protOf?.delete(id);
+    this.#memories.delete(id);
+  }
+
+  /** Ranges that UNSHARE took. */
+  unsharedRanges(): Range[] {
+    const ranges: { start: number; end: number }[] = [];
+    for (const area of this.areas) {
+      if (area.viewShared) continue;
+      const last = ranges.at(-1);
+      if (last !== undefined && last.end === area.start) last.end = area.end;
+      else ranges.push({ start: area.start, end: area.end });
+    }
+    return ranges;
+  }
+
+  /** Tries to make `access` at `va` possible in `view`. Not negative: done, go on; negative: deliver a signal. */
+  fault(view: number, va: number, access: number): Fault {
+    const page = pageDown(va);
+    const area = this.areas.find(va) ?? this.#growStack(page);
+    if (area === undefined) return Fault.unmapped;
+    const prot = protIn(area, view);
+    if ((entryFlags(prot) & access) === 0) return Fault.denied;
+    const entry = this.views.find(view, page);
+    if (entry >= 0 && (this.physical.u32[entry]! & Pte.present) !== 0)
+      return this.#upgrade(view, area, page, access, entry);
+    if (area.viewShared) {
+      // Another view's tables may hold the page already (a private path here that was never filled).
+      const base = this.views.find(this.views.base, page);
+      if (base >= 0 && view !== this.views.base && (this.physical.u32[base]! & Pte.present) !== 0) {
+        const frame = this.physical.u32[base + 1]!;
+        this.physical.retain(frame);
+        this.views.mapShared(page, this.physical.u32[base]!, frame);
+        if ((this.physical.u32[base]! & access) !== 0) return Fault.minor;
+        return this.#upgrade(view, area, page, access, this.views.find(view, page));
+      }
+    }
+    return this.#firstTouch(view, area, page, prot, access);
+  }
+
+  #growStack(page: number): Vma | undefined {
+    const above = this.areas.next(page);
+    if (above?.growsDownTo === undefined || page < above.growsDownTo) return undefined;
+    if (this.areas.overlapping(page, above.start).length > 0) return undefined;
+    above.start = page;
+    return above;
+  }
+
+  #firstTouch(view: number, area: Vma, page: number, prot: number, access: number): Fault {
+    const { physical } = this;
+    if (area.port !== undefined) {
+      this.#install(view, area, page, Pte.present | Pte.read | Pte.write, area.port / PAGE_SIZE, false);
+      return Fault.minor;
+    }
+    if (area.file === undefined) {
+      this.#install(view, area, page, this.#grant(prot, access, true), physical.allocate(), true);
+      return Fault.minor;
+    }
+    const { mappable, offset } = area.file;
+    const position = offset + (page - area.start);
+    if (position >= mappable.size) return Fault.beyondFile;
+    const cached = mappable.sharedFrame(position / PAGE_SIZE);
+    if (area.sharedMapping) {
+      physical.retain(cached);
+      this.#install(view, area, page, this.#grant(prot, access, true), cached, true);
+    } else if (access === Access.write) {
+      const copy = physical.allocate();
+      physical.copyFrame(cached, copy);
+      this.#install(view, area, page, this.#grant(prot, access, true), copy, true);
+    } else {
+      physical.retain(cached);
+      this.#install(view, area, page, this.#grant(prot, access, false), cached, true);
+    }
+    return Fault.file;
+  }
+
+  /** The page is there, but without this right: copy on write, or a right that mprotect gave back. */
+  #upgrade(view: number, area: Vma, page: number, access: number, entry: number): Fault {
+    const { physical } = this;
+    const words = physical.u32;
+    const frame = words[entry + 1]!;
+    const prot = protIn(area, view);
+    if ((words[entry]! & access) !== 0) return Fault.minor; // another core's fault did it; this core's TLB was older
+    if (access === Access.write && !area.sharedMapping && !this.#isExclusive(area, page, frame)) {
+      const copy = physical.allocate();
+      physical.copyFrame(frame, copy);
+      this.#install(view, area, page, this.#grant(prot, access, true), copy, true);
+      this.tlbGeneration++; // other cores still read the old frame
+      return Fault.copyOnWrite;
+    }
+    physical.retain(frame);
+    // A right is added; W and X exclude each other in the entry, so the other one may go, too.
+    this.#install(
+      view,
+      area,
+      page,
+      this.#grant(prot, access, (words[entry]! & Pte.write) !== 0 || access === Access.write),
+      frame,
+      true,
+    );
+    this.tlbGeneration++;
+    return Fault.minor;
+  }
+
+  #isExclusive(area: Vma, page: number, frame: number): boolean {
+    const references = this.physical.references(frame);
+    return references === 1 || (area.viewShared && references === this.views.tablesHolding(page));
+  }
+
+  /** Entry flags for a page: W^X holds in every entry, whatever the area allows; the kind of access decides. */
+  #grant(prot: number, access: number, writable: boolean): number {
+    let flags = Pte.present | entryFlags(prot);
+    if (!writable) flags &= ~Pte.write;
+    if ((flags & Pte.write) !== 0 && (flags & Pte.exec) !== 0) flags &= access === Access.exec ? ~Pte.write : ~Pte.exec;
+    return flags;
+  }
+
+  #install(view: number, area: Vma, page: number, flags: number, frame: number, inRam: boolean): void {
+    if (inRam && (flags & Pte.exec) !== 0) this.physical.markExecuted(frame);
+    else if (inRam && (flags & Pte.write) !== 0) this.physical.markWritten(frame);
+    if (area.viewShared) this.views.mapShared(page, flags, frame);
+    else this.views.mapLocal(view, page, flags, frame);
+  }
+
+  destroy(): void {
+    this.views.destroy();
+  }
+}
+
+function rightsPerView(area: Vma, views: readonly number[]): Map<number, number> {
+  if (area.protOf === undefined) area.protOf = new Map(views.map((id) => [id, area.prot]));
+  return area.protOf;
+}
+
+function entryFlags(prot: number): number {
+  // x86-64 and AArch64 user pages cannot be write-only; PROT_EXEC implies read on x86-64, harmless on AArch64.
+  const read = prot & (Prot.read | Prot.write | Prot.exec) ? Pte.read : 0;
+  return read | (prot & Prot.write ? Pte.write : 0) | (prot & Prot.exec ? Pte.exec : 0);
+}
+
+function isGapless(areas: readonly Vma[], start: number, end: number): boolean {
+  let at = start;
+  for (const area of areas) {
+    if (area.start > at) return false;
+    at = area.end;
+  }
+  return at >= end;
+}

@@ -1,0 +1,46 @@
+import { PAGE_SIZE, type PhysicalMemory } from './physical.ts';
+
+/** What a mapping needs of a file. */
+export interface Mappable {
+  readonly name: string;
+  /** Bytes; pages wholly beyond it cannot be touched (SIGBUS). */
+  readonly size: number;
+  /** Fills `into` (one page) with page `index`, zero past the end. */
+  readPage(index: number, into: Uint8Array): void;
+  /** The page cache's frame for page `index`; the file keeps its own reference. Writes by MAP_SHARED mappings land there. */
+  sharedFrame(index: number): number;
+}
+
+/** A file that is just bytes, such as the program being loaded. Its page cache fills as pages are touched. */
+export class BytesMappable implements Mappable {
+  readonly name: string;
+  readonly #bytes: Uint8Array;
+  readonly #physical: PhysicalMemory;
+  readonly #frames = new Map<number, number>();
+
+  constructor(physical: PhysicalMemory, name: string, bytes: Uint8Array) {
+    this.#physical = physical;
+    this.name = name;
+    this.#bytes = bytes;
+  }
+
+  get size(): number {
+    return this.#bytes.length;
+  }
+
+  readPage(index: number, into: Uint8Array): void {
+    const page = this.#bytes.subarray(index * PAGE_SIZE, (index + 1) * PAGE_SIZE);
+    into.set(page);
+    into.fill(0, page.length);
+  }
+
+  sharedFrame(index: number): number {
+    let frame = this.#frames.get(index);
+    if (frame === undefined) {
+      frame = this.#physical.allocate();
+      this.readPage(index, this.#physical.frameBytes(frame));
+      this.#frames.set(index, frame);
+    }
+    return frame;
+  }
+}

@@ -1,0 +1,61 @@
+import type { PhysicalMemory } from './physical.ts';
+
+/**
+ * Flags of an entry (its low 32 bits); the high 32 bits are a frame number. `native/walk.cc` reads the same format.
+ * One format for both ISAs: four levels of 512 eight-byte entries, as in Intel SDM vol. 3, 4.5.
+ */
+export const Pte = { present: 1, read: 2, write: 4, exec: 8 } as const;
+
+export const ENTRIES = 512;
+export const TOP_LEVEL = 3;
+/** Bytes that one entry of a table at `level` maps: 4 KiB, 2 MiB, 1 GiB, 512 GiB. */
+export const spanOf = (level: number): number => 2 ** (12 + 9 * level);
+/** Index of `va` in a table at `level` (0 = last). */
+export const indexAt = (va: number, level: number): number => Math.floor(va / spanOf(level)) % ENTRIES;
+
+/** Word index (in `PhysicalMemory.u32`) of entry `index` of the table in `frame`: flags there, frame number one further. */
+export const entryAt = (frame: number, index: number): number => frame * 1024 + index * 2;
+
+/** Word index of the last-level entry for `va` below `root`, or -1 if a table on the way is missing. */
+export function findEntry(physical: PhysicalMemory, root: number, va: number): number {
+  const words = physical.u32;
+  let frame = root;
+  for (let level = TOP_LEVEL; level > 0; level--) {
+    const entry = entryAt(frame, indexAt(va, level));
+    if ((words[entry]! & Pte.present) === 0) return -1;
+    frame = words[entry + 1]!;
+  }
+  return entryAt(frame, indexAt(va, 0));
+}
+
+/** As {@link findEntry}, but makes missing tables. */
+export function ensureEntry(physical: PhysicalMemory, root: number, va: number): number {
+  const words = physical.u32;
+  let frame = root;
+  for (let level = TOP_LEVEL; level > 0; level--) {
+    const entry = entryAt(frame, indexAt(va, level));
+    if ((words[entry]! & Pte.present) === 0) setEntry(physical, entry, Pte.present, physical.allocate());
+    frame = words[entry + 1]!;
+  }
+  return entryAt(frame, indexAt(va, 0));
+}
+
+/** Overwrites an entry; reference counts are the caller's. */
+export function setEntry(physical: PhysicalMemory, entry: number, flags: number, frame: number): void {
+  physical.u32[entry] = flags;
+  physical.u32[entry + 1] = frame;
+}
+
+/** Drops one reference to the table in `frame`; with the last one everything below is released, too. */
+export function releaseTable(physical: PhysicalMemory, frame: number, level: number): void {
+  if (physical.references(frame) === 1) {
+    for (let index = 0; index < ENTRIES; index++) {
+      const entry = entryAt(frame, index);
+      if ((physical.u32[entry]! & Pte.present) === 0) continue;
+      const child = physical.u32[entry + 1]!;
+      if (level === 0) physical.release(child);
+      else releaseTable(physical, child, level - 1);
+    }
+  }
+  physical.release(frame);
+}

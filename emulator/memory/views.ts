@@ -1,0 +1,267 @@
+import {
+  ENTRIES,
+  ensureEntry,
+  entryAt,
+  findEntry,
+  indexAt,
+  Pte,
+  releaseTable,
+  setEntry,
+  spanOf,
+  TOP_LEVEL,
+} from './page-table.ts';
+import type { PhysicalMemory } from './physical.ts';
+
+/** A half-open range of virtual addresses, page aligned. */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+const overlaps = (ranges: readonly Range[], start: number, end: number): boolean =>
+  ranges.some((range) => range.start < end && start < range.end);
+
+/**
+ * The page-table roots of one process, one per view. A view owns tables only along the paths to unshared ranges; every other
+ * subtree is the base view's, by reference. So what is mapped in a shared range is there in all views at once, and a new view
+ * costs the size of the unshared ranges, not of the process.
+ *
+ * Invariant: below any two roots, the entries for a shared address are equal. Where tables are private (a path to an unshared
+ * range passes through them, or a last-level table holds both kinds), every change is made in each of them.
+ */
+export class Views {
+  readonly #physical: PhysicalMemory;
+  readonly #roots = new Map<number, number>();
+  #nextId = 1;
+  #base = 0;
+
+  constructor(physical: PhysicalMemory) {
+    this.#physical = physical;
+    this.#roots.set(0, physical.allocate());
+  }
+
+  get base(): number {
+    return this.#base;
+  }
+
+  get size(): number {
+    return this.#roots.size;
+  }
+
+  ids(): number[] {
+    return [...this.#roots.keys()];
+  }
+
+  has(id: number): boolean {
+    return this.#roots.has(id);
+  }
+
+  /** Frame of the view's top table. The view must exist. */
+  root(id: number): number {
+    const root = this.#roots.get(id);
+    if (root === undefined) throw new RangeError(`no view ${id}`);
+    return root;
+  }
+
+  /**
+   * A new view that equals `from`: the pages of unshared ranges are shared copy-on-write, all else is the same tables.
+   * Returns its id (ids grow and are never reused).
+   */
+  create(from: number, unshared: readonly Range[]): number {
+    const root = this.#copyTable(this.root(from), TOP_LEVEL, 0, unshared);
+    const id = this.#nextId++;
+    this.#roots.set(id, root);
+    return id;
+  }
+
+  /** Copies a table; children on the way to an unshared range are copied, too, the others referenced. */
+  #copyTable(source: number, level: number, va: number, unshared: readonly Range[]): number {
+    const physical = this.#physical;
+    const words = physical.u32;
+    const copy = physical.allocate();
+    const span = spanOf(level);
+    for (let index = 0; index < ENTRIES; index++) {
+      const entry = entryAt(source, index);
+      const flags = words[entry]!;
+      if ((flags & Pte.present) === 0) continue;
+      const child = words[entry + 1]!;
+      const start = va + index * span;
+      const target = entryAt(copy, index);
+      const isUnshared = overlaps(unshared, start, start + span);
+      if (level > 0 && isUnshared) {
+        setEntry(physical, target, flags, this.#copyTable(child, level - 1, start, unshared));
+        continue;
+      }
+      physical.retain(child);
+      if (level === 0 && isUnshared) words[entry] = flags & ~Pte.write; // both sides copy on write
+      setEntry(physical, target, words[entry]!, child);
+    }
+    return copy;
+  }
+
+  /** Forgets the view and frees what only it used. No thread may be in it. */
+  delete(id: number): void {
+    releaseTable(this.#physical, this.root(id), TOP_LEVEL);
+    this.#roots.delete(id);
+  }
+
+  /** Any view can lead: shared entries are the same below every root. */
+  switchBase(id: number): void {
+    this.root(id);
+    this.#base = id;
+  }
+
+  /** The last-level entry for `va` in one view, or -1. */
+  find(id: number, va: number): number {
+    return findEntry(this.#physical, this.root(id), va);
+  }
+
+  /** Maps a page of an unshared range in one view. Takes over the caller's reference to `frame`. */
+  mapLocal(id: number, va: number, flags: number, frame: number): void {
+    this.#makePathPrivate(id, va);
+    this.#replace(ensureEntry(this.#physical, this.root(id), va), flags, frame);
+  }
+
+  /** Maps a page of a shared range in every view. Takes over the caller's reference to `frame`. */
+  mapShared(va: number, flags: number, frame: number): void {
+    const physical = this.#physical;
+    const base = this.root(this.#base);
+    const leaf = ensureEntry(physical, base, va);
+    for (const [id, root] of this.#roots) {
+      if (id === this.#base) continue;
+      const own = this.#privateLeaf(root, base, va);
+      if (own < 0) continue;
+      physical.retain(frame);
+      this.#replace(own, flags, frame);
+    }
+    this.#replace(leaf, flags, frame);
+  }
+
+  /**
+   * The view's own last-level entry for a shared `va`, or -1 when it uses the base's table. Missing tables on a private path
+   * are taken over from the base by reference.
+   */
+  #privateLeaf(root: number, base: number, va: number): number {
+    const physical = this.#physical;
+    const words = physical.u32;
+    let mine = root;
+    let theirs = base;
+    for (let level = TOP_LEVEL; level > 0; level--) {
+      const entry = entryAt(mine, indexAt(va, level));
+      const child = words[entryAt(theirs, indexAt(va, level)) + 1]!;
+      if ((words[entry]! & Pte.present) === 0) {
+        physical.retain(child);
+        setEntry(physical, entry, Pte.present, child);
+        return -1;
+      }
+      if (words[entry + 1] === child) return -1;
+      mine = words[entry + 1]!;
+      theirs = child;
+    }
+    return entryAt(mine, indexAt(va, 0));
+  }
+
+  /** Tables on the way to `va` that are still shared with another view are copied: needed when an unshared range had no tables at creation. */
+  #makePathPrivate(id: number, va: number): void {
+    if (this.#roots.size === 1) return;
+    const physical = this.#physical;
+    const words = physical.u32;
+    let frame = this.root(id);
+    for (let level = TOP_LEVEL; level > 0; level--) {
+      const entry = entryAt(frame, indexAt(va, level));
+      if ((words[entry]! & Pte.present) === 0) return;
+      const child = words[entry + 1]!;
+      if (physical.references(child) > 1) {
+        const copy = this.#copyTable(child, level - 1, 0, []);
+        physical.release(child);
+        setEntry(physical, entry, Pte.present, copy);
+      }
+      frame = words[entry + 1]!;
+    }
+  }
+
+  #replace(entry: number, flags: number, frame: number): void {
+    const words = this.#physical.u32;
+    const old = (words[entry]! & Pte.present) === 0 ? 0 : words[entry + 1]!;
+    setEntry(this.#physical, entry, flags, frame);
+    if (old !== 0) this.#physical.release(old);
+  }
+
+  /**
+   * Calls `visit` for every present last-level entry in [start, end): in the views `ids`, or in all, each table once.
+   * `visit` gets the entry's word index and its address.
+   */
+  forEach(
+    start: number,
+    end: number,
+    visit: (entry: number, va: number) => void,
+    ids: Iterable<number> = this.#roots.keys(),
+  ): void {
+    const seen = new Set<number>();
+    for (const id of ids) this.#visit(this.root(id), TOP_LEVEL, 0, start, end, visit, seen);
+  }
+
+  #visit(
+    table: number,
+    level: number,
+    va: number,
+    start: number,
+    end: number,
+    visit: (entry: number, va: number) => void,
+    seen: Set<number>,
+  ): void {
+    if (seen.has(table)) return;
+    seen.add(table);
+    const words = this.#physical.u32;
+    const span = spanOf(level);
+    const first = Math.max(0, Math.floor((start - va) / span));
+    const last = Math.min(ENTRIES - 1, Math.floor((end - 1 - va) / span));
+    for (let index = first; index <= last; index++) {
+      const entry = entryAt(table, index);
+      if ((words[entry]! & Pte.present) === 0) continue;
+      if (level === 0) visit(entry, va + index * span);
+      else this.#visit(words[entry + 1]!, level - 1, va + index * span, start, end, visit, seen);
+    }
+  }
+
+  /** Removes every entry in [start, end), in all views or in `ids`. */
+  unmap(start: number, end: number, ids?: Iterable<number>): void {
+    this.forEach(start, end, (entry) => this.clear(entry), ids);
+  }
+
+  clear(entry: number): void {
+    const frame = this.#physical.u32[entry + 1]!;
+    setEntry(this.#physical, entry, 0, 0);
+    this.#physical.release(frame);
+  }
+
+  /** How many last-level tables hold the shared page `va`: its frame is exclusive if it has no more references than that. */
+  tablesHolding(va: number): number {
+    let count = 0;
+    this.forEach(va, va + 1, () => count++);
+    return count;
+  }
+
+  /** Frames used by page tables that are not shared with the base view: a view's memory cost. */
+  privateTables(id: number): number {
+    const count = (mine: number, theirs: number, level: number): number => {
+      if (mine === theirs) return 0;
+      let tables = 1;
+      if (level === 0) return tables;
+      for (let index = 0; index < ENTRIES; index++) {
+        const entry = entryAt(mine, index);
+        if ((this.#physical.u32[entry]! & Pte.present) === 0) continue;
+        const other = theirs === 0 ? 0 : this.#physical.u32[entryAt(theirs, index) + 1]!;
+        tables += count(this.#physical.u32[entry + 1]!, other, level - 1);
+      }
+      return tables;
+    };
+    return count(this.root(id), this.root(this.#base), TOP_LEVEL);
+  }
+
+  /** Frees every view. */
+  destroy(): void {
+    for (const root of this.#roots.values()) releaseTable(this.#physical, root, TOP_LEVEL);
+    this.#roots.clear();
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * The raw addon, typed. It assumes valid input; only `../core` and `../memory/physical.ts` call it.
+ * Another engine (a WebAssembly Unicorn in a browser, say) would implement this interface.
+ */
+export interface NativeBinding {
+  /** `uc_version`: major << 24 | minor << 16 | patch << 8 | extra. */
+  version(): number;
+  createMemory(bytes: number): MemoryHandle;
+  memoryBuffer(memory: MemoryHandle): ArrayBuffer;
+  /** Returns `count` frames from `first` to the host; they read as zero afterwards. */
+  releaseFrames(memory: MemoryHandle, first: number, count: number): void;
+  createBlockTable(counters: number): BlockTableHandle;
+  blockCounters(table: BlockTableHandle): ArrayBuffer;
+  clearBlockTable(table: BlockTableHandle): void;
+  /** `cpuModel` is Unicorn's number, -1 for its default. `portPa` is the physical page of the model port. */
+  createCore(
+    memory: MemoryHandle,
+    aarch64: boolean,
+    cpuModel: number,
+    portPa: number,
+    accounting: boolean,
+    callbacks: NativeCallbacks,
+  ): CoreHandle;
+  mailbox(core: CoreHandle): ArrayBuffer;
+  setSpace(core: CoreHandle, rootFrame: number, context: number, windowStart: number, windowSize: number): void;
+  setBlockTable(core: CoreHandle, table: BlockTableHandle): void;
+  flushTlb(core: CoreHandle): void;
+  flushCode(core: CoreHandle): void;
+  /** Two 64-bit words per register, so that vector and x87 registers fit. */
+  registers(core: CoreHandle, ids: Int32Array, values: BigUint64Array, write: boolean): void;
+  /** Runs until an exit; `result`, if given, first goes into the syscall result register (rax, x0). Returns an {@link ExitReason}. */
+  run(core: CoreHandle, result?: number): number;
+}
+
+export interface NativeCallbacks {
+  /** No entry allows this access. Answer true after mapping the page, false to refuse: the engine then stops with an exact PC. */
+  onPageFault(va: number, access: number): boolean;
+  /** First sight of a block: [cycles, instructions, counter index or -1]. */
+  onBlock(va: number, size: number): Float64Array;
+  /** The guest wrote `value` at `offset` of the model port. */
+  onPort(offset: number, value: number): void;
+}
+
+declare const handle: unique symbol;
+export type MemoryHandle = { readonly [handle]: 'memory' };
+export type BlockTableHandle = { readonly [handle]: 'block table' };
+export type CoreHandle = { readonly [handle]: 'core' };
+
+/** Why `run` returned (`Exit` in machine.h). */
+export const ExitReason = { budget: 0, syscall: 1, pageFault: 2, illegal: 3, interrupt: 4, error: 5 } as const;
+export type ExitReason = (typeof ExitReason)[keyof typeof ExitReason];
+
+/** Access kinds as the page-table flag that would allow them. */
+export const Access = { read: 2, write: 4, exec: 8 } as const;
+export type Access = (typeof Access)[keyof typeof Access];
+
+/** Index of each double in a core's mailbox (`Mailbox` in machine.h). */
+export const Mail = {
+  cycles: 0,
+  instructions: 1,
+  blocks: 2,
+  limit: 3,
+  tlbFills: 4,
+  tlbMisses: 5,
+  tlbMissCycles: 6,
+  exitPc: 7,
+  faultVa: 8,
+  faultAccess: 9,
+  interrupt: 10,
+  error: 11,
+  sysno: 12,
+  arg0: 13,
+  arg1: 14,
+  arg2: 15,
+  arg3: 16,
+  arg4: 17,
+  arg5: 18,
+  sp: 19,
+  lastBlockVa: 20,
+  lastBlockSize: 21,
+} as const;
