@@ -4,8 +4,6 @@
 namespace melf {
 namespace {
 
-constexpr uint64_t kNoUntil = ~uint64_t{0};
-
 napi_value Call(Core* core, napi_ref function, size_t argc, const napi_value* argv) {
   napi_value target, self, result = nullptr;
   napi_get_reference_value(core->env, function, &target);
@@ -214,6 +212,8 @@ napi_value CreateCore(napi_env env, napi_callback_info info) {
   if (core->aarch64 && !Check(env, uc_ctl_set_page_size(uc, kPageSize), "page size")) return nullptr;
   if (model >= 0 && !Check(env, uc_ctl_set_cpu_model(uc, model), "cpu model")) return nullptr;
   const bool ok =
+      // No "until" address: the engine would look it up through the TLB fill at the end of every run.
+      Check(env, uc_ctl_exits_enable(uc), "no exits") &&
       Check(env, uc_ctl_tlb_mode(uc, UC_TLB_VIRTUAL), "virtual TLB") &&
       Check(env, uc_mem_map_ptr(uc, 0, core->memory->size, UC_PROT_ALL, core->memory->base), "map RAM") &&
       Check(env, uc_mmio_map(uc, static_cast<uint64_t>(portPa), kPageSize, OnPortRead, core, OnPortWrite, core), "map port") &&
@@ -307,7 +307,7 @@ napi_value Run(napi_env env, napi_callback_info info) {
     uc_reg_write(core->uc, core->aarch64 ? static_cast<int>(UC_ARM64_REG_X0) : static_cast<int>(UC_X86_REG_RAX), &result);
   }
   core->exit = Exit::kBudget;
-  const uc_err error = uc_emu_start(core->uc, Pc(core), kNoUntil, 0, 0);
+  const uc_err error = uc_emu_start(core->uc, Pc(core), 0, 0, 0);
   core->box.exitPc = static_cast<double>(Pc(core));
   if (core->exit == Exit::kSyscall) {
     ReadSyscall(core);
