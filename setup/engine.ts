@@ -8,7 +8,15 @@ import { type Cache, hashOf, cache as projectCache } from './cache.ts';
 import { ask, findProgram, inParallel, run } from './command.ts';
 import { SetupError } from './errors.ts';
 import { addonTools, ensureHostTools, versionLine } from './host-tools.ts';
-import { aptExists, aptState, packageField, type Suite, sha256Of, unpackPackages } from './packages.ts';
+import {
+  aptExists,
+  aptState,
+  hostArchitecture,
+  packageField,
+  type Suite,
+  sha256Of,
+  unpackPackages,
+} from './packages.ts';
 import { step } from './progress.ts';
 import { projectRoot } from './project.ts';
 
@@ -83,19 +91,6 @@ function unpackedUnicorn(cache: Cache): UnicornFiles | undefined {
       facts: { folder: usr },
     });
   return { ...unicorn, includes: join(usr, 'include'), libraries: dirname(join(usr, 'lib', libraries)) };
-}
-
-/** Debian's name of this machine's architecture. */
-function hostArchitecture(): 'amd64' | 'arm64' {
-  if (process.arch === 'x64') return 'amd64';
-  if (process.arch === 'arm64') return 'arm64';
-  throw new SetupError(
-    'setup.architecture',
-    `No Unicorn package is known for this machine's architecture (${process.arch})`,
-    {
-      hint: `Install Unicorn >= ${leastUnicorn} so that pkg-config finds it.`,
-    },
-  );
 }
 
 async function fetchUnicorn(cache: Cache): Promise<void> {

@@ -68,6 +68,19 @@ export function readAptSources(folder: string = '/etc/apt'): AptSource[] {
   });
 }
 
+/** Debian's name of this machine's architecture. */
+export function hostArchitecture(): 'amd64' | 'arm64' {
+  if (process.arch === 'x64') return 'amd64';
+  if (process.arch === 'arm64') return 'arm64';
+  throw new SetupError(
+    'setup.architecture',
+    `No packages are known for this machine's architecture (${process.arch})`,
+    {
+      hint: 'The sandbox runs on x86-64 and AArch64 machines.',
+    },
+  );
+}
+
 /** Whether this machine can fetch Debian packages at all. */
 export function aptExists(): boolean {
   return findProgram('apt-get') !== undefined && findProgram('dpkg-deb') !== undefined;
@@ -195,7 +208,7 @@ export class AptState {
     for (const part of ['state/lists/partial', 'cache/archives/partial'])
       mkdirSync(join(folder, part), { recursive: true });
     writeFileSync(join(folder, 'state/status'), '');
-    const architecture = this.kind === 'source' ? (await run(['dpkg', '--print-architecture'])).trim() : this.kind;
+    const architecture = this.kind === 'source' ? hostArchitecture() : this.kind;
     writeFileSync(join(folder, 'apt.conf'), aptConfiguration(folder, architecture));
     writeFileSync(
       join(folder, 'bootstrap.conf'),

@@ -54,7 +54,9 @@ function matchesLock(lockText) {
 function installModules() {
   const cache = join(root, '.cache');
   mkdirSync(cache, { recursive: true });
-  const npm = /npm-cli\.c?js$/.test(process.env.npm_execpath ?? '') ? [process.execPath, process.env.npm_execpath] : ['npm'];
+  const npm = /npm-cli\.c?js$/.test(process.env.npm_execpath ?? '')
+    ? [process.execPath, process.env.npm_execpath]
+    : ['npm'];
   const [program, ...args] = [...npm, 'ci', '--no-audit', '--no-fund', '--no-progress'];
   const result = spawnSync(program, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   if (result.status === 0) return;

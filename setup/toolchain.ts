@@ -5,9 +5,10 @@ import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Cache, hashOf, cache as projectCache } from './cache.ts';
 import { ask, findProgram } from './command.ts';
+import { ensureCrossCompiler } from './cross-compiler.ts';
 import { SetupError } from './errors.ts';
 import { compileTools, ensureHostTools, versionLine } from './host-tools.ts';
-import { aptExists, aptState, type PackageFile, unpackPackages } from './packages.ts';
+import { aptExists, aptState, hostArchitecture, type PackageFile, unpackPackages } from './packages.ts';
 import { step } from './progress.ts';
 
 export type Isa = 'x86-64' | 'aarch64';
@@ -39,21 +40,13 @@ interface IsaFacts {
   /** What GNU and Debian call the musl folder. */
   readonly triple: string;
   readonly debianArchitecture: 'amd64' | 'arm64';
-  /** Before the names of gcc, ar, ...: empty for the host's own. */
-  readonly prefix: string;
+  /** Before the names of a cross compiler's programs. */
+  readonly gnu: string;
 }
 
 const isaFacts = {
-  'x86-64': {
-    triple: 'x86_64-linux-musl',
-    debianArchitecture: 'amd64',
-    prefix: process.arch === 'x64' ? '' : 'x86_64-linux-gnu-',
-  },
-  aarch64: {
-    triple: 'aarch64-linux-musl',
-    debianArchitecture: 'arm64',
-    prefix: process.arch === 'arm64' ? '' : 'aarch64-linux-gnu-',
-  },
+  'x86-64': { triple: 'x86_64-linux-musl', gnu: 'x86_64-linux-gnu', debianArchitecture: 'amd64' },
+  aarch64: { triple: 'aarch64-linux-musl', gnu: 'aarch64-linux-gnu', debianArchitecture: 'arm64' },
 } as const satisfies Record<Isa, IsaFacts>;
 
 /** musl's development files: where they are and which they are. */
@@ -87,10 +80,14 @@ function systemMusl({ triple }: IsaFacts): Musl | undefined {
 async function ensureMusl(cache: Cache, isa: Isa): Promise<Musl> {
   const facts = isaFacts[isa];
   const name = `musl-${facts.debianArchitecture}`;
-  const receipt = cache.receipt<{ entry: string; version: string }>('toolchain', name);
-  const known = receipt.read();
-  if (known !== undefined && cache.has('musl', known.entry))
+  const receipt = cache.receipt<{ entry: string; version: string }>('musl', name);
+  const present = (): Musl | undefined => {
+    const known = receipt.read();
+    if (known === undefined || !cache.has('musl', known.entry)) return undefined;
     return muslBelow(join(cache.path('musl', known.entry), 'usr'), facts, known.version);
+  };
+  const known = present();
+  if (known !== undefined) return known;
   if (!aptExists()) {
     const musl = systemMusl(facts);
     if (musl !== undefined) return musl;
@@ -102,13 +99,18 @@ async function ensureMusl(cache: Cache, isa: Isa): Promise<Musl> {
       },
     );
   }
-  const musl = await step(`musl for ${isa} guests`, () =>
-    aptState('own', facts.debianArchitecture).download('musl-dev'),
-  );
-  const entry = `${musl.version}-${facts.debianArchitecture}-${musl.sha256.slice(0, 16)}`;
-  const folder = await cache.entry('musl', entry, (temporary) => unpackMusl(musl, facts, temporary));
-  receipt.write({ entry, version: musl.version });
-  return muslBelow(join(folder, 'usr'), facts, musl.version);
+  const fetch = async (): Promise<Musl> => {
+    const meanwhile = present();
+    if (meanwhile !== undefined) return meanwhile;
+    return step(`musl for ${isa} guests`, async () => {
+      const musl = await aptState('own', facts.debianArchitecture).download('musl-dev');
+      const entry = `${musl.version}-${facts.debianArchitecture}-${musl.sha256.slice(0, 16)}`;
+      const folder = await cache.entry('musl', entry, (temporary) => unpackMusl(musl, facts, temporary));
+      receipt.write({ entry, version: musl.version });
+      return muslBelow(join(folder, 'usr'), facts, musl.version);
+    });
+  };
+  return cache.locked(name, fetch, { what: `fetching musl for ${isa} guests` });
 }
 
 async function unpackMusl(musl: PackageFile, facts: IsaFacts, folder: string): Promise<void> {
@@ -150,24 +152,31 @@ function wrapperScript(cc: readonly string[], specsFile: string): string {
   ].join('\n');
 }
 
-async function ensureCompiler(isa: Isa): Promise<void> {
-  const { prefix } = isaFacts[isa];
-  if (prefix === '') return ensureHostTools(compileTools);
-  const tools = [
-    { program: `${prefix}gcc`, packageName: `gcc-${prefix.slice(0, -1)}` },
-    { program: `${prefix}ar`, packageName: `binutils-${prefix.slice(0, -1)}` },
-  ];
-  await ensureHostTools([
-    ...compileTools,
-    ...tools.map((tool) => ({ ...tool, packageName: tool.packageName.replace('x86_64', 'x86-64') })),
-  ]);
+/** What stands before the names of the compiler's programs, with their folder where they are not on PATH. */
+async function ensureCompiler(cache: Cache, isa: Isa): Promise<string> {
+  await ensureHostTools(compileTools);
+  const { gnu, debianArchitecture } = isaFacts[isa];
+  if (debianArchitecture === hostArchitecture()) return '';
+  const prefix = `${gnu}-`;
+  if (['gcc', 'as', 'ar', 'objcopy'].every((name) => findProgram(prefix + name) !== undefined)) return prefix;
+  if (!aptExists()) {
+    throw new SetupError(
+      'setup.cross-compiler',
+      `There is no ${prefix}gcc on this machine, and no apt to fetch it with`,
+      {
+        hint: `Install gcc and binutils for ${gnu} so that ${prefix}gcc is on PATH.`,
+      },
+    );
+  }
+  const bin = await ensureCrossCompiler(cache, { gnu, debian: debianArchitecture }, hostArchitecture());
+  return join(bin, prefix);
 }
 
 /** The tool chain for guests of `isa`, fetched and set up where needed. The AArch64 one is only asked for by those who build for AArch64. */
 export async function ensureToolchain(isa: Isa, cache: Cache = projectCache): Promise<Toolchain> {
-  await ensureCompiler(isa);
+  const prefix = await ensureCompiler(cache, isa);
   const musl = await ensureMusl(cache, isa);
-  const { prefix, triple } = isaFacts[isa];
+  const { triple } = isaFacts[isa];
   const tool = (name: string): string => `${prefix}${name}`;
   const gcc = tool('gcc');
   const ofGcc = (file: string): string => ask([gcc, `-print-file-name=${file}`]) ?? file;
