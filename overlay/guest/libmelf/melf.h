@@ -1,0 +1,48 @@
+/*
+ * libmelf: chooses, at run time, which variant of a multivariant executable (MELF) a thread executes.
+ *
+ * A MELF holds several compiles ("variants") of the same functions at the same addresses. On a kernel with address-space views
+ * (the mmview system call) every variant gets a view of its own and a switch concerns one thread; elsewhere the one address space
+ * is overwritten, which concerns the whole process. Programs that were linked without variants work too: they have one.
+ *
+ * WHEN A SWITCH IS SAFE. Only the entry addresses of multivariant functions are equal in all variants, not what lies between.
+ * So the thread that switches must have no multivariant function on its stack: the caller of melf_switch and everything above
+ * it must be common code (see --common of melf link).
+ */
+#ifndef MELF_H
+#define MELF_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Reads the executable's description and prepares the overlay window. Every other function calls it when needed; to call it
+ * early, while the process has one thread, is good style. Returns 0, or -1 with errno. */
+int melf_init(void);
+
+/* Number of variants; 1 in a program that was linked without. */
+int melf_variant_count(void);
+
+/* Name of a variant, or NULL when there is no such one. */
+const char *melf_variant_name(int variant);
+
+/* Number of the variant with that name, or -1. */
+int melf_variant(const char *name);
+
+/* Lets the calling thread go on in a variant. Costs no system call when it is there already. Returns the variant it was in, or
+ * -1 with errno: EINVAL (no such variant), EBUSY (no views on this kernel, and the process has other threads, which an overwrite
+ * of the code would hit). */
+int melf_switch(int variant);
+
+/* Puts the whole process into a variant: the calling thread at once, each other thread at its next melf_switch, whatever variant
+ * that asks for; a variant of -1 ends this. Without views the code of all threads changes at once: the caller vouches that none
+ * of them has a multivariant function on its stack. Returns as melf_switch does. */
+int melf_switch_all(int variant);
+
+/* The variant that the calling thread is in. */
+int melf_current(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
