@@ -63,9 +63,11 @@ function installModules() {
   const output = `${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}`.trimEnd();
   const log = join(cache, 'npm-ci.log');
   writeFileSync(log, `${output}\n`);
-  const last = output.split('\n').slice(-8).join('\n  ');
+  // npm says what is wrong first, and its usage at length after it.
+  const told = output.split('\n').filter((line) => /^npm error ./.test(line));
+  const first = (told.length > 0 ? told : output.split('\n')).slice(0, 6).join('\n  ');
   throw new StartError(
-    `npm ci failed:\n  ${last}`,
+    `npm ci failed:\n  ${first}`,
     `Check the network, then start the same command again. The whole output is in ${log}.`,
   );
 }

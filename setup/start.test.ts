@@ -99,3 +99,17 @@ describe('the start of every command', () => {
     assert.doesNotMatch(stderr, /at .*start\.mjs/);
   });
 });
+
+describe('package-lock.json', () => {
+  it('has an entry for every optional package, or npm ci refuses it on every machine', () => {
+    type Package = { version?: string; optionalDependencies?: Record<string, string> };
+    const text = readFileSync(join(import.meta.dirname, '..', 'package-lock.json'), 'utf8');
+    const { packages } = JSON.parse(text) as { packages: Record<string, Package> };
+    const optional = Object.values(packages).flatMap((one) => Object.keys(one.optionalDependencies ?? {}));
+    assert.ok(optional.length > 0);
+    assert.deepEqual(
+      optional.filter((name) => packages[`node_modules/${name}`]?.version === undefined),
+      [],
+    );
+  });
+});
