@@ -1,0 +1,132 @@
+import { pageUp } from '../../memory/address-space.ts';
+import { PAGE_SIZE } from '../../memory/physical.ts';
+import { Prot } from '../../memory/vma.ts';
+import { Errno } from '../errno.ts';
+import type { SyscallTopic } from '../syscall.ts';
+import type { Thread } from '../thread.ts';
+
+/** MAP_* of include/uapi/asm-generic/mman-common.h, the same on both ISAs. */
+const Map = {
+  shared: 1,
+  private: 2,
+  sharedValidate: 3,
+  typeMask: 0xf,
+  fixed: 0x10,
+  anonymous: 0x20,
+  growsDown: 0x100,
+  fixedNoReplace: 0x100000,
+} as const;
+const Advice = { dontNeed: 4, free: 8, remove: 9 } as const;
+const Remap = { mayMove: 1, fixed: 2, dontUnmap: 4 } as const;
+const PROT_ALL = Prot.read | Prot.write | Prot.exec;
+const PROT_IGNORED = 0x0300_0008; // PROT_SEM, PROT_GROWSDOWN, PROT_GROWSUP
+const O_ACCMODE = 3;
+const O_WRONLY = 1;
+const O_RDWR = 2;
+
+function mmap(
+  thread: Thread,
+  address: number,
+  length: number,
+  prot: number,
+  flags: number,
+  fd: number,
+  offset: number,
+): number {
+  const type = flags & Map.typeMask;
+  const shared = type === Map.shared || type === Map.sharedValidate;
+  if (length <= 0 || (!shared && type !== Map.private) || offset % PAGE_SIZE !== 0 || offset < 0) return -Errno.EINVAL;
+  if (prot & ~(PROT_ALL | PROT_IGNORED)) return -Errno.EINVAL;
+  const request = {
+    address,
+    length,
+    prot: prot & PROT_ALL,
+    fixed: (flags & Map.fixed) !== 0,
+    noReplace: (flags & Map.fixedNoReplace) !== 0,
+    shared,
+  };
+  const { space } = thread.process;
+  if (flags & Map.anonymous) return space.map(request);
+  const file = thread.process.files.get(fd);
+  if (file === undefined) return -Errno.EBADF;
+  if (file.mappable === undefined) return -Errno.ENODEV;
+  const mode = file.flags & O_ACCMODE;
+  if (mode === O_WRONLY || (shared && (prot & Prot.write) !== 0 && mode !== O_RDWR)) return -Errno.EACCES;
+  return space.map({ ...request, file: { mappable: file.mappable, offset } });
+}
+
+function madvise(thread: Thread, address: number, length: number, advice: number): number {
+  if (address % PAGE_SIZE !== 0 || length < 0) return -Errno.EINVAL;
+  if (length === 0) return 0;
+  // The other advices change speed only; MADV_REMOVE would punch a hole into a file.
+  if (advice === Advice.dontNeed || advice === Advice.free) return thread.process.space.discard(address, length);
+  return advice === Advice.remove ? -Errno.EINVAL : 0;
+}
+
+function mremap(
+  thread: Thread,
+  address: number,
+  oldLength: number,
+  newLength: number,
+  flags: number,
+  newAddress: number,
+): number {
+  if (flags & ~(Remap.mayMove | Remap.fixed) || (flags & Remap.fixed && !(flags & Remap.mayMove))) return -Errno.EINVAL;
+  const mayMove = (flags & Remap.mayMove) !== 0;
+  return thread.process.space.remap(
+    address,
+    oldLength,
+    newLength,
+    mayMove,
+    flags & Remap.fixed ? newAddress : undefined,
+  );
+}
+
+function mincore(thread: Thread, address: number, length: number, vector: number): number {
+  if (address % PAGE_SIZE !== 0) return -Errno.EINVAL;
+  const { space } = thread.process;
+  for (let page = 0; page < pageUp(length) / PAGE_SIZE; page++) {
+    const va = address + page * PAGE_SIZE;
+    if (space.areas.find(va) === undefined) return -Errno.ENOMEM;
+    const entry = space.views.find(thread.view, va);
+    thread.memory.setU8(vector + page, entry >= 0 ? space.physical.u32[entry]! & 1 : 0);
+  }
+  return 0;
+}
+
+/** Locked or not, guest memory is never swapped: only the range is checked. */
+function checkMapped(thread: Thread, address: number, length: number): number {
+  const start = address - (address % PAGE_SIZE);
+  const end = pageUp(address + length);
+  let at = start;
+  for (const area of thread.process.space.areas.overlapping(start, end)) {
+    if (area.start > at) return -Errno.ENOMEM;
+    at = area.end;
+  }
+  return at >= end ? 0 : -Errno.ENOMEM;
+}
+
+export const memorySyscalls: SyscallTopic = {
+  mmap: {
+    handler: mmap,
+    note: 'anonymous and file mappings, shared and private, MAP_FIXED(_NOREPLACE); reserved lazily; no huge pages',
+  },
+  munmap: { handler: (thread, address, length) => thread.process.space.unmap(address, length), note: 'in all views' },
+  mprotect: {
+    handler: (thread, address, length, prot) =>
+      prot & ~(PROT_ALL | PROT_IGNORED)
+        ? -Errno.EINVAL
+        : thread.process.space.protect(thread.view, address, length, prot & PROT_ALL),
+    note: 'shared ranges: all views; unshared ranges: the calling view; a page is never writable and executable at once',
+  },
+  mremap: { handler: mremap, note: 'grows, shrinks and moves; not for per-view (unshared) ranges' },
+  brk: { handler: (thread, address) => thread.process.space.brk(address), note: 'in all views' },
+  madvise: { handler: madvise, note: 'MADV_DONTNEED and MADV_FREE discard; advice on speed is accepted' },
+  msync: { handler: checkMapped, note: 'shared mappings use the file’s own pages: nothing to write back' },
+  mincore: { handler: mincore, note: 'pages present in the calling view' },
+  mlock: { handler: checkMapped, note: 'nothing is ever swapped' },
+  mlock2: { handler: checkMapped, note: 'nothing is ever swapped' },
+  munlock: { handler: checkMapped, note: 'nothing is ever swapped' },
+  mlockall: { handler: () => 0, note: 'nothing is ever swapped' },
+  munlockall: { handler: () => 0, note: 'nothing is ever swapped' },
+};

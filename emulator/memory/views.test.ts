@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { loadEngine } from '../core/engine-loader.ts';
+import { Access } from '../native/binding.ts';
+import { AddressSpace } from './address-space.ts';
+import { PAGE_SIZE, PhysicalMemory } from './physical.ts';
+import { UserFault } from './user-memory.ts';
+import { Prot } from './vma.ts';
+
+/** A few pages in two neighbouring last-level tables, so that tables with both kinds of ranges occur. */
+const BASE = 0x20_0000 * 3 - 4 * PAGE_SIZE;
+const PAGES = 8;
+const RW = Prot.read | Prot.write;
+
+type Command =
+  | { op: 'map'; page: number; pages: number }
+  | { op: 'unmap'; page: number; pages: number }
+  | { op: 'write'; view: number; page: number; value: number }
+  | { op: 'read'; view: number; page: number }
+  | { op: 'create'; view: number }
+  | { op: 'delete'; view: number }
+  | { op: 'switchBase'; view: number }
+  | { op: 'unshare'; page: number; pages: number }
+  | { op: 'protect'; view: number; page: number; pages: number; writable: boolean }
+  | { op: 'discard'; page: number; pages: number };
+
+const page = fc.nat(PAGES - 1);
+const pages = fc.integer({ min: 1, max: 4 });
+const view = fc.nat(3);
+const command: fc.Arbitrary<Command> = fc.oneof(
+  fc.record({ op: fc.constant('map' as const), page, pages }),
+  fc.record({ op: fc.constant('unmap' as const), page, pages }),
+  {
+    weight: 4,
+    arbitrary: fc.record({ op: fc.constant('write' as const), view, page, value: fc.integer({ min: 1, max: 255 }) }),
+  },
+  { weight: 4, arbitrary: fc.record({ op: fc.constant('read' as const), view, page }) },
+  fc.record({ op: fc.constant('create' as const), view }),
+  fc.record({ op: fc.constant('delete' as const), view }),
+  fc.record({ op: fc.constant('switchBase' as const), view }),
+  { weight: 2, arbitrary: fc.record({ op: fc.constant('unshare' as const), page, pages }) },
+  fc.record({ op: fc.constant('protect' as const), view, page, pages, writable: fc.boolean() }),
+  fc.record({ op: fc.constant('discard' as const), page, pages }),
+);
+
+/** The rule, written without page tables: what each view holds in each page. */
+class Model {
+  /** Per page: mapped, unshared; contents and rights per view (shared pages use key -1). */
+  readonly cells: ({ unshared: boolean; value: Map<number, number>; writable: Map<number, boolean> } | undefined)[] =
+    new Array(PAGES);
+  readonly views = new Set([0]);
+  key(index: number, id: number): number {
+    return this.cells[index]!.unshared ? id : -1;
+  }
+}
+
+const expect = (value: number, wanted: number): void => assert.equal(value, wanted);
+
+function runCommand(space: AddressSpace, model: Model, c: Command): void {
+  const at = (index: number): number => BASE + index * PAGE_SIZE;
+  const ids = [...model.views];
+  const id = 'view' in c ? ids[c.view % ids.length]! : 0;
+  const last = 'pages' in c ? Math.min(PAGES, c.page + c.pages) : 0;
+  const range = 'pages' in c ? Array.from({ length: last - c.page }, (_, i) => c.page + i) : [];
+  switch (c.op) {
+    case 'map':
+      expect(space.map({ address: at(c.page), length: range.length * PAGE_SIZE, prot: RW, fixed: true }), at(c.page));
+      for (const i of range)
+        model.cells[i] = { unshared: false, value: new Map([[-1, 0]]), writable: new Map([[-1, true]]) };
+      break;
+    case 'unmap':
+      expect(space.unmap(at(c.page), range.length * PAGE_SIZE), 0);
+      for (const i of range) model.cells[i] = undefined;
+      break;
+    case 'discard':
+      if (range.some((i) => model.cells[i] === undefined)) break;
+      expect(space.discard(at(c.page), range.length * PAGE_SIZE), 0);
+      for (const i of range) for (const key of model.cells[i]!.value.keys()) model.cells[i]!.value.set(key, 0);
+      break;
+    case 'unshare':
+      if (model.views.size > 1) break;
+      space.setViewShared(at(c.page), range.length * PAGE_SIZE, false);
+      for (const i of range) {
+        const cell = model.cells[i];
+        if (cell === undefined || cell.unshared) continue;
+        const only = [...model.views][0]!;
+        model.cells[i] = {
+          unshared: true,
+          value: new Map([[only, cell.value.get(-1)!]]),
+          writable: new Map([[only, cell.writable.get(-1)!]]),
+        };
+      }
+      break;
+    case 'create': {
+      if (model.views.size > 5) break;
+      const made = space.createView(id);
+      for (const cell of model.cells) {
+        if (!cell?.unshared) continue;
+        cell.value.set(made, cell.value.get(id)!);
+        cell.writable.set(made, cell.writable.get(id)!);
+      }
+      model.views.add(made);
+      break;
+    }
+    case 'delete':
+      if (id === space.views.base) break;
+      space.deleteView(id);
+      model.views.delete(id);
+      break;
+    case 'switchBase':
+      space.views.switchBase(id);
+      break;
+    case 'protect': {
+      const cells = range.map((i) => model.cells[i]);
+      const result = space.protect(id, at(c.page), range.length * PAGE_SIZE, c.writable ? RW : Prot.read);
+      if (cells.some((cell) => cell === undefined)) expect(result, -12);
+      else if (cells.some((cell) => cell!.unshared !== cells[0]!.unshared)) expect(result, -13);
+      else {
+        expect(result, 0);
+        for (const i of range) model.cells[i]!.writable.set(model.key(i, id), c.writable);
+      }
+      break;
+    }
+    case 'write': {
+      const cell = model.cells[c.page];
+      const memory = space.userMemory(id);
+      if (cell?.writable.get(model.key(c.page, id))) {
+        memory.setU8(at(c.page) + 5, c.value);
+        cell.value.set(model.key(c.page, id), c.value);
+      } else {
+        assert.throws(() => memory.setU8(at(c.page) + 5, c.value), UserFault);
+      }
+      break;
+    }
+    case 'read': {
+      const cell = model.cells[c.page];
+      const memory = space.userMemory(id);
+      if (cell === undefined) assert.throws(() => memory.u8(at(c.page) + 5), UserFault);
+      else expect(memory.u8(at(c.page) + 5), cell.value.get(model.key(c.page, id))!);
+      break;
+    }
+  }
+}
+
+describe('views of an address space', function () {
+  this.timeout(60_000);
+  const physical = new PhysicalMemory(loadEngine(), 4096 * PAGE_SIZE);
+
+  it('hold what a map from (view, page) to contents and rights holds, and leak no frame', () => {
+    fc.assert(
+      fc.property(fc.array(command, { minLength: 1, maxLength: 60 }), (commands) => {
+        const before = physical.framesUsed;
+        const space = new AddressSpace(physical);
+        const model = new Model();
+        for (const c of commands) runCommand(space, model, c);
+        for (const id of model.views)
+          for (let i = 0; i < PAGES; i++)
+            runCommand(space, model, { op: 'read', view: [...model.views].indexOf(id), page: i });
+        space.destroy();
+        assert.equal(physical.framesUsed, before);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('cost the window, not the process', () => {
+    const tablesFor = (mapped: number): number => {
+      const space = new AddressSpace(physical);
+      space.map({ address: 2 ** 30, length: mapped, prot: RW, fixed: true });
+      for (let va = 2 ** 30; va < 2 ** 30 + mapped; va += PAGE_SIZE) space.userMemory(0).setU8(va, 1);
+      space.map({ address: 2 ** 29, length: PAGE_SIZE, prot: RW, fixed: true });
+      space.userMemory(0).setU8(2 ** 29, 1);
+      space.setViewShared(2 ** 29, PAGE_SIZE, false);
+      const before = physical.framesUsed;
+      space.createView(0);
+      const used = physical.framesUsed - before;
+      space.destroy();
+      return used;
+    };
+    assert.equal(tablesFor(PAGE_SIZE), tablesFor(1500 * PAGE_SIZE));
+  });
+
+  it('never map a page writable and executable at once', () => {
+    const space = new AddressSpace(physical);
+    const address = space.map({ address: 0, length: PAGE_SIZE, prot: RW | Prot.exec });
+    const flags = (): number => physical.u32[space.views.find(0, address)]! & (Access.write | Access.exec);
+    assert.ok(space.fault(0, address, Access.write) >= 0);
+    assert.equal(flags(), Access.write);
+    assert.ok(space.fault(0, address, Access.exec) >= 0);
+    assert.equal(flags(), Access.exec);
+    const generation = physical.codeGeneration;
+    assert.ok(space.fault(0, address, Access.write) >= 0);
+    assert.equal(flags(), Access.write);
+    assert.notEqual(physical.codeGeneration, generation);
+    space.destroy();
+  });
+});

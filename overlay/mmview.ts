@@ -1,0 +1,111 @@
+import { Errno } from '../emulator/linux/errno.ts';
+import type { Kernel } from '../emulator/linux/kernel.ts';
+import type { Process } from '../emulator/linux/process.ts';
+import type { Thread } from '../emulator/linux/thread.ts';
+import { pageUp, TASK_SIZE } from '../emulator/memory/address-space.ts';
+import { PAGE_SIZE } from '../emulator/memory/physical.ts';
+
+/** Number of the one call `mmview(op, ...)` in the final interface of the mmview kernel, on both ISAs here. */
+export const MMVIEW = 1000;
+
+/** First argument of {@link MMVIEW}. */
+export const MmviewOp = { create: 0, delete: 1, current: 2, migrate: 3, unshare: 4, share: 5, switchBase: 6 } as const;
+
+/** Views that DELETE took from sight but in which threads still run, per process. */
+const leaving = new WeakMap<Process, Set<number>>();
+
+const leavingOf = (process: Process): Set<number> => {
+  let set = leaving.get(process);
+  if (set === undefined) {
+    set = new Set();
+    leaving.set(process, set);
+  }
+  return set;
+};
+
+const isVisible = (process: Process, id: number): boolean => process.space.views.has(id) && !leavingOf(process).has(id);
+
+/** Frees a deleted view once no thread is in it. */
+function reap(process: Process, id: number): void {
+  for (const thread of process.threads.values()) if (thread.view === id) return;
+  if (!leavingOf(process).delete(id)) return;
+  process.space.deleteView(id);
+}
+
+/** Duplicates the caller's view; unshared pages become copy-on-write. The caller stays where it is. */
+function create(thread: Thread): number {
+  const { process, kernel } = thread;
+  const id = process.space.createView(thread.view);
+  thread.charge(kernel.costs.costs.viewCreate(process.space));
+  if (kernel.events.enabled)
+    kernel.events.emit({ type: 'view:create', time: thread.now(), tid: thread.tid, view: id, from: thread.view });
+  return id;
+}
+
+function remove(thread: Thread, id: number): number {
+  const { process, kernel } = thread;
+  if (!isVisible(process, id)) return -Errno.EINVAL;
+  if (id === process.space.views.base) return -Errno.EPERM;
+  leavingOf(process).add(id);
+  reap(process, id);
+  if (kernel.events.enabled) kernel.events.emit({ type: 'view:delete', time: thread.now(), tid: thread.tid, view: id });
+  return 0;
+}
+
+/** Moves the calling thread; returns the view it left. */
+export function migrate(thread: Thread, id: number): number {
+  const { process, kernel } = thread;
+  if (!isVisible(process, id)) return -Errno.EINVAL;
+  const from = thread.view;
+  if (from === id) return from;
+  thread.enterView(id);
+  thread.charge(kernel.costs.costs.viewSwitch);
+  if (leavingOf(process).has(from)) reap(process, from);
+  if (kernel.events.enabled)
+    kernel.events.emit({ type: 'view:switch', time: thread.now(), tid: thread.tid, from, to: id });
+  return from;
+}
+
+function setShared(thread: Thread, address: number, length: number, shared: boolean): number {
+  const { space } = thread.process;
+  if (space.views.size > 1) return -Errno.EPERM;
+  if (address < 0 || address % PAGE_SIZE !== 0 || length <= 0 || address + pageUp(length) > TASK_SIZE)
+    return -Errno.EINVAL;
+  if (space.areas.find(address) === undefined) return -Errno.EINVAL;
+  for (const area of space.areas.overlapping(address, address + pageUp(length)))
+    if (area.sharedMapping) return -Errno.EACCES;
+  space.setViewShared(address, length, shared);
+  thread.enterView(thread.view); // the code window changed
+  return 0;
+}
+
+function mmview(thread: Thread, op: number, a: number, b: number): number {
+  const { process } = thread;
+  switch (op) {
+    case MmviewOp.create:
+      return create(thread);
+    case MmviewOp.delete:
+      return remove(thread, a);
+    case MmviewOp.current:
+      return thread.view;
+    case MmviewOp.migrate:
+      return migrate(thread, a);
+    case MmviewOp.unshare:
+      return setShared(thread, a, b, false);
+    case MmviewOp.share:
+      return setShared(thread, a, b, true);
+    case MmviewOp.switchBase:
+      process.space.views.switchBase(thread.view);
+      return thread.view;
+    default:
+      return -Errno.EINVAL;
+  }
+}
+
+/** Gives a kernel the mmview call. */
+export function installMmview(kernel: Kernel): void {
+  kernel.registerSyscall(MMVIEW, 'mmview', {
+    handler: mmview,
+    note: 'address-space views: CREATE, DELETE, CURRENT, MIGRATE, UNSHARE, SHARE, SWITCH_BASE (not in stock Linux)',
+  });
+}
