@@ -1,0 +1,126 @@
+import { STT_SECTION } from './elf.ts';
+import type { Diagnostics } from './errors.ts';
+import type { LoadedInputs } from './inputs.ts';
+import type { Layout } from './layout.ts';
+import type { LinkerSymbol } from './linker-symbols.ts';
+import type { RelocationBackend, RelocationContext } from './relocation/backend.ts';
+import type { InputSection } from './section.ts';
+import type { LinkSymbol } from './symbol.ts';
+import type { LinkTables } from './tables.ts';
+
+/** Addresses of the tables that layout placed. */
+export interface TableAddresses {
+  readonly got: number;
+  readonly iplt: number;
+}
+
+/** Answers every question of a relocation from the finished layout. */
+export class Addresses implements RelocationContext {
+  readonly gotBase: number;
+  readonly tlsStart: number;
+  readonly tlsToThreadPointer: number;
+  readonly #iplt: number;
+  readonly #tables: LinkTables;
+  readonly #backend: RelocationBackend;
+  readonly #diagnostics: Diagnostics;
+
+  constructor(
+    layout: Layout,
+    at: TableAddresses,
+    tables: LinkTables,
+    backend: RelocationBackend,
+    diagnostics: Diagnostics,
+  ) {
+    this.gotBase = at.got;
+    this.#iplt = at.iplt;
+    this.#tables = tables;
+    this.#backend = backend;
+    this.#diagnostics = diagnostics;
+    const { tls } = layout;
+    this.tlsStart = tls?.start ?? 0;
+    this.tlsToThreadPointer = tls === undefined ? 0 : backend.threadPointerOffset(tls.size, tls.align, tls.start);
+  }
+
+  symbolAddress(symbol: LinkSymbol): number {
+    if (symbol.ifuncIndex >= 0) return this.#iplt + symbol.ifuncIndex * this.#backend.ipltEntrySize;
+    return this.definitionAddress(symbol);
+  }
+
+  /** Like `symbolAddress`, but for an ifunc its resolver. */
+  definitionAddress(symbol: LinkSymbol): number {
+    const { section } = symbol;
+    if (section === undefined) return symbol.kind === 'undefined' ? 0 : symbol.value;
+    if (section.pieces?.pool !== undefined && symbol.type !== STT_SECTION) {
+      return section.pieces.addressOf(symbol.value) ?? 0;
+    }
+    return section.final.va + symbol.value;
+  }
+
+  target(symbol: LinkSymbol, addend: number): number {
+    const { section } = symbol;
+    if (section !== undefined) {
+      const { pieces } = section;
+      if (pieces?.pool !== undefined && symbol.type === STT_SECTION)
+        return pieces.addressOf(symbol.value + addend) ?? 0;
+      // Only debug information may speak of code that is gone; its readers know address 0.
+      if (!section.final.live) return 0;
+    }
+    return this.symbolAddress(symbol) + addend;
+  }
+
+  gotAddress(symbol: LinkSymbol): number {
+    return this.gotBase + symbol.gotIndex * 8;
+  }
+
+  tlsGotAddress(symbol: LinkSymbol): number {
+    return this.gotBase + (this.#tables.got.length + symbol.tlsGotIndex) * 8;
+  }
+
+  ifuncSlot(index: number): number {
+    return this.gotBase + (this.#tables.got.length + this.#tables.tlsGot.length + index) * 8;
+  }
+
+  problem(section: InputSection, index: number, message: string, hint?: string): void {
+    const { types, symbols, offsets } = section.relocations;
+    const symbol = section.file.resolved[symbols[index]!]!;
+    const type = this.#backend.typeName(types[index]!);
+    const name = symbol.name === '' ? 'a nameless symbol' : symbol.name;
+    this.#diagnostics.error(
+      'link/relocation',
+      `relocation ${type} to ${name}: ${message}`,
+      [
+        { role: 'referenced by', where: `${section.where}+0x${offsets[index]!.toString(16)}` },
+        ...(symbol.section === undefined ? [] : [{ role: 'defined in', where: symbol.section.where }]),
+      ],
+      hint,
+      { relocation: type, symbol: name },
+    );
+  }
+}
+
+/** Gives the linker's own symbols their values. */
+export function placeLinkerSymbols(symbols: readonly LinkerSymbol[], layout: Layout): void {
+  for (const { symbol, value } of symbols) symbol.value = value(layout);
+}
+
+/** References from live code to sections that have no place: discarded groups that only a local symbol names. */
+export function checkDeadReferences(inputs: LoadedInputs, diagnostics: Diagnostics): void {
+  for (const file of inputs.objects) {
+    for (const section of file.sections) {
+      if (section?.live !== true || section.fate !== 'keep' || !section.isAlloc || section.name === '.eh_frame')
+        continue;
+      const { count, symbols } = section.relocations;
+      for (let i = 0; i < count; i++) {
+        const symbol = file.resolved[symbols[i]!]!;
+        const target = symbol.section;
+        if (target === undefined || target.final.live || target.name === '.eh_frame') continue;
+        if (target.fate === 'discard' && !section.name.startsWith('.gcc_except_table')) {
+          diagnostics.error('link/discarded', `reference to ${symbol.name} in a discarded section`, [
+            { role: 'defined in', where: target.where },
+            { role: 'referenced by', where: section.where },
+          ]);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import type { ErrorFacts } from '../emulator/errors.ts';
+import { MelfError } from '../emulator/errors.ts';
+
+/** A place that a diagnostic points at: a file, or a section of it. */
+export interface Place {
+  /** `defined in`, `referenced by`, `needed by`, … */
+  readonly role: string;
+  readonly where: string;
+}
+
+/** One problem found while linking, in the three-line form that lld made familiar. */
+export interface Diagnostic {
+  readonly severity: 'error' | 'warning';
+  /** Stable and machine readable, e.g. `link/undefined-symbol`. */
+  readonly code: string;
+  readonly message: string;
+  readonly places: readonly Place[];
+  readonly hint?: string;
+  readonly facts?: ErrorFacts;
+}
+
+/** A link that cannot be done. `diagnostics` holds every problem found; the message shows them. */
+export class LinkError extends MelfError {
+  readonly diagnostics: readonly Diagnostic[];
+
+  constructor(
+    code: string,
+    message: string,
+    options: { facts?: ErrorFacts; hint?: string; cause?: unknown; diagnostics?: readonly Diagnostic[] } = {},
+  ) {
+    super(code, message, options);
+    this.diagnostics = options.diagnostics ?? [];
+  }
+}
+
+/** A file that is not what it claims to be: truncated, malformed or of an unsupported kind. */
+export class InputError extends LinkError {
+  constructor(code: string, path: string, message: string, hint?: string, facts: ErrorFacts = {}) {
+    super(code, `${path}: ${message}`, { facts: { file: path, ...facts }, hint });
+  }
+}
+
+/** `what`, then one `>>> role where` line for each place, then the hint. */
+export function formatDiagnostic(d: Diagnostic): string {
+  const lines = [`${d.severity}: ${d.message}`];
+  for (const place of d.places) lines.push(`>>> ${place.role} ${place.where}`);
+  if (d.hint !== undefined) lines.push(`>>> hint: ${d.hint}`);
+  return lines.join('\n');
+}
+
+/**
+ * Collects problems so that one run shows all of them. Repeats of one code beyond `limit` are counted, not shown.
+ */
+export class Diagnostics {
+  readonly all: Diagnostic[] = [];
+  readonly #counts = new Map<string, number>();
+  readonly #limit: number;
+  #errors = 0;
+
+  constructor(limit = 20) {
+    this.#limit = limit;
+  }
+
+  get errorCount(): number {
+    return this.#errors;
+  }
+
+  error(code: string, message: string, places: readonly Place[] = [], hint?: string, facts?: ErrorFacts): void {
+    this.#errors++;
+    this.#add({ severity: 'error', code, message, places, hint, facts });
+  }
+
+  warn(code: string, message: string, places: readonly Place[] = [], hint?: string, facts?: ErrorFacts): void {
+    this.#add({ severity: 'warning', code, message, places, hint, facts });
+  }
+
+  #add(d: Diagnostic): void {
+    const seen = (this.#counts.get(d.code) ?? 0) + 1;
+    this.#counts.set(d.code, seen);
+    if (seen <= this.#limit) this.all.push(d);
+  }
+
+  /** Throws a `LinkError` when any error was reported; called between phases. */
+  check(): void {
+    if (this.#errors === 0) return;
+    const errors = this.all.filter((d) => d.severity === 'error');
+    const lines = errors.map(formatDiagnostic);
+    for (const [code, count] of this.#counts) {
+      if (count > this.#limit) lines.push(`note: ${count - this.#limit} more of ${code} not shown`);
+    }
+    const first = errors[0]!;
+    throw new LinkError(first.code, lines.join('\n'), { diagnostics: this.all, facts: first.facts });
+  }
+}

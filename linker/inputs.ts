@@ -1,0 +1,249 @@
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { Archive, ArchiveMember } from './archive.ts';
+import { isArchive, readArchive } from './archive.ts';
+import { STB_WEAK } from './elf.ts';
+import type { Diagnostics } from './errors.ts';
+import { InputError, LinkError } from './errors.ts';
+import type { Isa, ObjectFile, ObjectIdentity } from './object.ts';
+import { COMMON, readObject } from './object.ts';
+import type { LinkInput, LinkOptions } from './options.ts';
+
+/** The variants of a link, by index. The default variant is always index 0, as published MELF managers expect. */
+export interface VariantList {
+  readonly names: readonly string[];
+  readonly flags: readonly string[];
+  readonly defaultIndex: 0;
+}
+
+/** All objects that take part, archive members included, in a fixed order. */
+export interface LoadedInputs {
+  readonly isa: Isa;
+  readonly variants: VariantList;
+  readonly objects: readonly ObjectFile[];
+}
+
+interface ArchiveInput {
+  readonly archive: Archive;
+  readonly variant: number;
+  /** Pairs the archives of different variants. */
+  readonly unit: string;
+  readonly whole: boolean;
+  readonly loaded: Set<number>;
+}
+
+/** Checks the variant list: names are unique and the default is one of them. */
+export function readVariantList(options: LinkOptions): VariantList {
+  const specs = options.variants ?? [];
+  const names = specs.map((v) => v.name);
+  const twice = names.find((n, i) => names.indexOf(n) !== i);
+  if (twice !== undefined) throw new LinkError('link/duplicate-variant', `variant ${twice} is declared twice`);
+  for (const name of names) {
+    if (!/^[A-Za-z0-9_.+-]{1,64}$/.test(name)) {
+      throw new LinkError('link/bad-variant-name', `"${name}" is not a variant name`, {
+        hint: 'use up to 64 letters, digits and the characters _ . + -',
+      });
+    }
+  }
+  const wanted = options.defaultVariant;
+  const chosen = wanted === undefined ? 0 : names.indexOf(wanted);
+  if (chosen < 0) {
+    throw new LinkError('link/unknown-variant', `the default variant ${wanted} is not declared`, {
+      hint: `declared are: ${names.join(', ') || 'none'}`,
+    });
+  }
+  const ordered = [...specs.slice(chosen, chosen + 1), ...specs.filter((_, i) => i !== chosen)];
+  return { names: ordered.map((v) => v.name), flags: ordered.map((v) => v.flags ?? ''), defaultIndex: 0 };
+}
+
+/**
+ * Reads all inputs and takes the archive members that are needed, like lld: archives answer from the start, whatever
+ * their place on the command line. A member taken for one variant is taken for all that have it.
+ */
+export function loadInputs(options: LinkOptions, diagnostics: Diagnostics): LoadedInputs {
+  const variants = readVariantList(options);
+  return new Loader(options, variants, diagnostics).load();
+}
+
+/** The name that an undefined reference really asks for (`--wrap`). */
+export function wrappedName(name: string, wrap: ReadonlySet<string>): string {
+  if (wrap.size === 0) return name;
+  if (wrap.has(name)) return `__wrap_${name}`;
+  if (name.startsWith('__real_') && wrap.has(name.slice(7))) return name.slice(7);
+  return name;
+}
+
+class Loader {
+  readonly #options: LinkOptions;
+  readonly #variants: VariantList;
+  readonly #diagnostics: Diagnostics;
+  readonly #objects: ObjectFile[] = [];
+  readonly #archives: ArchiveInput[] = [];
+  readonly #wrap: ReadonlySet<string>;
+  /** For each name the scopes (bit variant + 1) that define it. */
+  readonly #defined = new Map<string, number>();
+  readonly #wanted: { name: string; variant: number }[] = [];
+  readonly #asked = new Set<string>();
+  #isa: Isa | undefined;
+  #isaFrom = '';
+
+  constructor(options: LinkOptions, variants: VariantList, diagnostics: Diagnostics) {
+    this.#options = options;
+    this.#variants = variants;
+    this.#diagnostics = diagnostics;
+    this.#wrap = new Set(options.wrap ?? []);
+    this.#isa = options.isa;
+    this.#isaFrom = 'the options';
+  }
+
+  load(): LoadedInputs {
+    if (this.#options.inputs.length === 0) throw new LinkError('link/no-inputs', 'no input files');
+    if (this.#variants.names.length > 16) {
+      throw new LinkError('link/too-many-variants', 'at most 16 variants can be linked together');
+    }
+    this.#want(this.#options.entry ?? '_start', COMMON);
+    for (const name of this.#options.undefinedSymbols ?? []) this.#want(name, COMMON);
+    for (const [name, value] of Object.entries(this.#options.defsyms ?? {})) {
+      this.#defined.set(name, 1);
+      if (/^[A-Za-z_.$]/.test(value)) this.#want(value.split('+')[0]!.trim(), COMMON);
+    }
+    const units = deriveUnits(this.#options.inputs);
+    for (const [i, input] of this.#options.inputs.entries()) this.#addInput(input, units[i]!);
+    for (const archive of this.#archives) {
+      if (archive.whole) for (const member of archive.archive.members.values()) this.#addMember(archive, member);
+    }
+    this.#takeMembers();
+    if (this.#isa === undefined) {
+      throw new LinkError('link/no-objects', 'no input holds an object that is needed', {
+        hint: 'archives alone give nothing unless something refers to their members: add -u SYMBOL or an object',
+      });
+    }
+    return { isa: this.#isa, variants: this.#variants, objects: this.#objects };
+  }
+
+  #addInput(input: LinkInput, unit: string): void {
+    const variant = input.variant === undefined ? COMMON : this.#variants.names.indexOf(input.variant);
+    if (input.variant !== undefined && variant < 0) {
+      throw new LinkError(
+        'link/unknown-variant',
+        `${input.path} belongs to variant ${input.variant}, which is not declared`,
+      );
+    }
+    const bytes = input.bytes ?? readInputFile(input.path);
+    if (isArchive(bytes)) {
+      const archive = readArchive(bytes, input.path);
+      this.#archives.push({ archive, variant, unit, whole: input.wholeArchive ?? false, loaded: new Set() });
+      return;
+    }
+    this.#addObject(bytes, { path: input.path, variant, variantName: input.variant, unit });
+  }
+
+  #addObject(bytes: Uint8Array, identity: ObjectIdentity): void {
+    const file = readObject(bytes, identity);
+    if (this.#isa === undefined) {
+      this.#isa = file.isa;
+      this.#isaFrom = file.name;
+    }
+    if (file.isa !== this.#isa) {
+      this.#diagnostics.error('link/mixed-isa', `${file.isa} object in a link for ${this.#isa}`, [
+        { role: 'defined in', where: file.displayName },
+        { role: 'instruction set chosen by', where: this.#isaFrom },
+      ]);
+      return;
+    }
+    this.#objects.push(file);
+    const bit = 1 << (file.variant + 1);
+    for (let i = file.firstGlobal; i < file.symbols.length; i++) {
+      const symbol = file.symbols[i]!;
+      if (symbol.isDefined) this.#defined.set(symbol.name, (this.#defined.get(symbol.name) ?? 0) | bit);
+      else if (symbol.binding !== STB_WEAK) this.#want(wrappedName(symbol.name, this.#wrap), file.variant);
+    }
+  }
+
+  #want(name: string, variant: number): void {
+    const key = `${variant} ${name}`;
+    if (this.#asked.has(key)) return;
+    this.#asked.add(key);
+    this.#wanted.push({ name, variant });
+  }
+
+  #takeMembers(): void {
+    for (let i = 0; i < this.#wanted.length; i++) {
+      const { name, variant } = this.#wanted[i]!;
+      const defined = this.#defined.get(name) ?? 0;
+      const own = variant === COMMON ? -1 : (1 << (variant + 1)) | 1;
+      if ((defined & own) !== 0) continue;
+      const found = this.#search(name, variant, defined !== 0);
+      if (found !== undefined) this.#addMember(found.archive, found.member);
+    }
+  }
+
+  #search(
+    name: string,
+    variant: number,
+    definedElsewhere: boolean,
+  ): { archive: ArchiveInput; member: ArchiveMember } | undefined {
+    const byScope = (accept: (v: number) => boolean) => {
+      for (const archive of this.#archives) {
+        if (!accept(archive.variant)) continue;
+        const offset = archive.archive.index.get(name);
+        if (offset !== undefined) return { archive, member: archive.archive.members.get(offset)! };
+      }
+      return undefined;
+    };
+    const preferred = variant === COMMON ? this.#variants.defaultIndex : variant;
+    const found = byScope((v) => v === preferred) ?? byScope((v) => v === COMMON);
+    if (found !== undefined || definedElsewhere) return found;
+    return byScope((v) => v === this.#variants.defaultIndex) ?? byScope(() => true);
+  }
+
+  #addMember(from: ArchiveInput, member: ArchiveMember): void {
+    if (from.loaded.has(member.offset)) return;
+    for (const archive of this.#archives) {
+      const paired =
+        archive !== from && from.variant !== COMMON && archive.variant !== COMMON && archive.unit === from.unit;
+      if (archive !== from && !paired) continue;
+      const own = archive === from ? member : archive.archive.byKey.get(member.key);
+      if (own === undefined || archive.loaded.has(own.offset)) continue;
+      archive.loaded.add(own.offset);
+      this.#addObject(own.bytes, {
+        path: archive.archive.path,
+        member: member.name,
+        variant: archive.variant,
+        variantName: this.#variants.names[archive.variant],
+        unit: `${archive.unit}(${member.key})`,
+      });
+    }
+  }
+}
+
+/** For each input its unit: the given one, or the shortest ending of its path that no other input of its variant has. */
+export function deriveUnits(inputs: readonly LinkInput[]): string[] {
+  const byVariant = new Map<string | undefined, number[]>();
+  for (const [i, input] of inputs.entries()) {
+    const list = byVariant.get(input.variant);
+    if (list === undefined) byVariant.set(input.variant, [i]);
+    else list.push(i);
+  }
+  const units: string[] = inputs.map((input) => input.unit ?? basename(input.path));
+  for (const list of byVariant.values()) {
+    let clashing = list.filter((i) => inputs[i]!.unit === undefined);
+    for (let depth = 2; depth < 64; depth++) {
+      const seen = new Map<string, number>();
+      for (const i of clashing) seen.set(units[i]!, (seen.get(units[i]!) ?? 0) + 1);
+      clashing = clashing.filter((i) => (seen.get(units[i]!) ?? 0) > 1);
+      if (clashing.length === 0) break;
+      for (const i of clashing) units[i] = inputs[i]!.path.split('/').slice(-depth).join('/');
+    }
+  }
+  return units;
+}
+
+function readInputFile(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
+    throw new InputError('link/unreadable', path, `cannot be read (${reason})`, 'check the path', { reason });
+  }
+}

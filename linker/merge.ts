@@ -1,0 +1,132 @@
+import { alignUp, SHF_ALLOC, SHF_MERGE, SHF_STRINGS } from './elf.ts';
+import { InputError } from './errors.ts';
+import type { InputSection } from './section.ts';
+
+/**
+ * The pieces of an SHF_MERGE section (gABI, "Section Attribute Flags"): strings or constants of one size, of which equal
+ * ones are placed once. That holds across variants, too: a variant keeps its own literals, equal ones cost nothing.
+ */
+export class MergePieces {
+  readonly section: InputSection;
+  readonly strings: boolean;
+  /** Offset of each piece, ascending; the section's size ends the last. */
+  readonly starts: Uint32Array;
+  readonly live: Uint8Array;
+  /** Offset of each piece in its pool; set by `MergePool.add`. */
+  readonly placed: Uint32Array;
+  pool: MergePool | undefined;
+
+  constructor(section: InputSection, strings: boolean, starts: Uint32Array) {
+    this.section = section;
+    this.strings = strings;
+    this.starts = starts;
+    this.live = new Uint8Array(starts.length);
+    this.placed = new Uint32Array(starts.length);
+  }
+
+  /** Index of the piece that holds `offset`, or -1 when it lies outside (one past the end counts as the last piece). */
+  indexOf(offset: number): number {
+    if (offset < 0 || offset > this.section.size || this.starts.length === 0) return -1;
+    let low = 0;
+    let high = this.starts.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.starts[middle]! <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  /** The bytes of a piece as a string of one character per byte. */
+  text(index: number): string {
+    const { data } = this.section;
+    const end = this.starts[index + 1] ?? data.length;
+    return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('latin1', this.starts[index]!, end);
+  }
+
+  /** Virtual address of `offset`; undefined when it lies outside the section. */
+  addressOf(offset: number): number | undefined {
+    const index = this.indexOf(offset);
+    if (index < 0 || this.pool === undefined) return undefined;
+    return this.pool.va + this.placed[index]! + (offset - this.starts[index]!);
+  }
+}
+
+/**
+ * Splits a section into its pieces, or returns undefined when it must be placed as a whole (not mergeable, writable,
+ * with relocations or of a size that its entry size does not divide).
+ */
+export function splitMergeSection(section: InputSection): MergePieces | undefined {
+  const { flags, entrySize, size, data } = section;
+  if ((flags & SHF_MERGE) === 0 || section.isWritable || section.isExec || section.relocations.count > 0)
+    return undefined;
+  if (entrySize === 0 || entrySize > 0x1000 || size === 0 || size % entrySize !== 0 || data.length !== size) {
+    return undefined;
+  }
+  if ((flags & SHF_STRINGS) === 0) {
+    const starts = new Uint32Array(size / entrySize);
+    for (let i = 0; i < starts.length; i++) starts[i] = i * entrySize;
+    return new MergePieces(section, false, starts);
+  }
+  const starts: number[] = [];
+  for (let at = 0; at < size; ) {
+    starts.push(at);
+    const end = endOfString(data, at, entrySize);
+    if (end < 0) {
+      throw new InputError('link/malformed', section.file.displayName, `a string in ${section.name} is not terminated`);
+    }
+    at = end;
+  }
+  return new MergePieces(section, true, Uint32Array.from(starts));
+}
+
+/** Offset after the terminator of the string at `start`, or -1. */
+function endOfString(data: Uint8Array, start: number, width: number): number {
+  if (width === 1) {
+    const zero = data.indexOf(0, start);
+    return zero < 0 ? -1 : zero + 1;
+  }
+  for (let at = start; at < data.length; at += width) {
+    let zero = true;
+    for (let i = 0; i < width && zero; i++) zero = data[at + i] === 0;
+    if (zero) return at + width;
+  }
+  return -1;
+}
+
+/** Where equal pieces of one kind meet; becomes one stretch of an output section. */
+export class MergePool {
+  readonly align: number;
+  readonly alloc: boolean;
+  readonly #offsets = new Map<string, number>();
+  size = 0;
+  /** Virtual address (or offset in an output section that is not allocated); set by layout. */
+  va = 0;
+
+  constructor(align: number, flags: number) {
+    this.align = align;
+    this.alloc = (flags & SHF_ALLOC) !== 0;
+  }
+
+  /** Adds the live pieces of a section, in order. */
+  add(pieces: MergePieces): void {
+    pieces.pool = this;
+    for (let i = 0; i < pieces.starts.length; i++) {
+      if (pieces.live[i] === 0) continue;
+      const text = pieces.text(i);
+      let offset = this.#offsets.get(text);
+      if (offset === undefined) {
+        // Each piece keeps the section's alignment: a relocation cannot say which of them relies on it.
+        offset = alignUp(this.size, this.align);
+        this.#offsets.set(text, offset);
+        this.size = offset + text.length;
+      }
+      pieces.placed[i] = offset;
+    }
+  }
+
+  write(out: Uint8Array, offset: number): void {
+    const buffer = Buffer.from(out.buffer, out.byteOffset, out.byteLength);
+    for (const [text, at] of this.#offsets) buffer.write(text, offset + at, 'latin1');
+  }
+}

@@ -1,0 +1,69 @@
+import type { Isa } from './object.ts';
+
+/** One input of a link. */
+export interface LinkInput {
+  /** Path of an object or archive; with `bytes` only its name. */
+  readonly path: string;
+  readonly bytes?: Uint8Array;
+  /** Name of the variant it belongs to; absent: common code. */
+  readonly variant?: string;
+  /**
+   * Translation unit. Objects of different variants with the same unit are compiles of one source. Absent: derived from
+   * the path (the shortest ending of it that is unique in its variant), so that input order never matters.
+   */
+  readonly unit?: string;
+  /** Take every member of an archive, needed or not. */
+  readonly wholeArchive?: boolean;
+}
+
+/** One variant of the multivariant functions. */
+export interface VariantSpec {
+  readonly name: string;
+  /** How it was compiled; recorded in `.melf`. */
+  readonly flags?: string;
+}
+
+/** Everything that determines the output: the same options and inputs give the same bytes. */
+export interface LinkOptions {
+  /** Absent: that of the first object. */
+  readonly isa?: Isa;
+  readonly inputs: readonly LinkInput[];
+  /** Absent or of fewer than two: an ordinary executable. */
+  readonly variants?: readonly VariantSpec[];
+  /** The variant that runs when nobody chooses one; absent: the first. */
+  readonly defaultVariant?: string;
+  readonly entry?: string;
+  /** Symbols that must be linked in although nothing refers to them (`-u`). */
+  readonly undefinedSymbols?: readonly string[];
+  /** `name` to another symbol (with an optional `+n`) or to a number. */
+  readonly defsyms?: Readonly<Record<string, string>>;
+  readonly wrap?: readonly string[];
+  readonly gcSections?: boolean;
+  /** Functions that stay common code, as patterns (`*` and `?`): the default variant's bodies are used. */
+  readonly common?: readonly string[];
+  /** Functions that get pages of their own in the overlay window, as patterns. */
+  readonly pageAlign?: readonly string[];
+  readonly imageBase?: number;
+  readonly relro?: boolean;
+  readonly buildId?: boolean;
+  readonly executableStack?: boolean;
+  readonly stripDebug?: boolean;
+  readonly stripAll?: boolean;
+  /** Free text about the build, recorded in `.melf`. */
+  readonly buildFlags?: string;
+  /** Most errors of one kind that are shown. */
+  readonly errorLimit?: number;
+}
+
+/** Turns a `*`/`?` pattern into a predicate over whole names. */
+export function globMatcher(patterns: readonly string[]): (name: string) => boolean {
+  if (patterns.length === 0) return () => false;
+  const sources = patterns.map((p) =>
+    p
+      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.'),
+  );
+  const regex = new RegExp(`^(?:${sources.join('|')})$`, 's');
+  return (name) => regex.test(name);
+}

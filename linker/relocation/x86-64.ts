@@ -1,0 +1,466 @@
+/** x86-64 relocations (System V ABI, AMD64 supplement 1.0, section 4.4) for the static model. */
+import { alignUp, writeU64 } from '../elf.ts';
+import type { InputSection } from '../section.ts';
+import type { LinkSymbol } from '../symbol.ts';
+import type { RelocationBackend, RelocationContext } from './backend.ts';
+import { NEEDS_GOT, NEEDS_NOTHING, NEEDS_TLS_GOT, SKIPS_NEXT, UNSUPPORTED } from './backend.ts';
+
+export const X86 = {
+  NONE: 0,
+  ABS64: 1,
+  PC32: 2,
+  GOT32: 3,
+  PLT32: 4,
+  GOTPCREL: 9,
+  ABS32: 10,
+  ABS32S: 11,
+  ABS16: 12,
+  PC16: 13,
+  ABS8: 14,
+  PC8: 15,
+  DTPOFF64: 17,
+  TPOFF64: 18,
+  TLSGD: 19,
+  TLSLD: 20,
+  DTPOFF32: 21,
+  GOTTPOFF: 22,
+  TPOFF32: 23,
+  PC64: 24,
+  GOTOFF64: 25,
+  GOTPC32: 26,
+  GOT64: 27,
+  GOTPCREL64: 28,
+  GOTPC64: 29,
+  GOTPLT64: 30,
+  PLTOFF64: 31,
+  SIZE32: 32,
+  SIZE64: 33,
+  GOTPC32_TLSDESC: 34,
+  TLSDESC_CALL: 35,
+  IRELATIVE: 37,
+  GOTPCRELX: 41,
+  REX_GOTPCRELX: 42,
+} as const;
+
+const NAMES: Readonly<Record<number, string>> = {
+  0: 'NONE',
+  1: '64',
+  2: 'PC32',
+  3: 'GOT32',
+  4: 'PLT32',
+  5: 'COPY',
+  6: 'GLOB_DAT',
+  7: 'JUMP_SLOT',
+  8: 'RELATIVE',
+  9: 'GOTPCREL',
+  10: '32',
+  11: '32S',
+  12: '16',
+  13: 'PC16',
+  14: '8',
+  15: 'PC8',
+  16: 'DTPMOD64',
+  17: 'DTPOFF64',
+  18: 'TPOFF64',
+  19: 'TLSGD',
+  20: 'TLSLD',
+  21: 'DTPOFF32',
+  22: 'GOTTPOFF',
+  23: 'TPOFF32',
+  24: 'PC64',
+  25: 'GOTOFF64',
+  26: 'GOTPC32',
+  27: 'GOT64',
+  28: 'GOTPCREL64',
+  29: 'GOTPC64',
+  30: 'GOTPLT64',
+  31: 'PLTOFF64',
+  32: 'SIZE32',
+  33: 'SIZE64',
+  34: 'GOTPC32_TLSDESC',
+  35: 'TLSDESC_CALL',
+  36: 'TLSDESC',
+  37: 'IRELATIVE',
+  38: 'RELATIVE64',
+  41: 'GOTPCRELX',
+  42: 'REX_GOTPCRELX',
+};
+
+/** How an instruction that loads from the GOT can do without (psABI, section B.2). */
+type GotRewrite = 'lea' | 'call' | 'jmp' | 'test' | 'binop' | undefined;
+
+function gotRewrite(section: InputSection, index: number, symbol: LinkSymbol): GotRewrite {
+  const { relocations, data } = section;
+  const at = relocations.offsets[index]!;
+  // An absolute symbol may be out of reach of a PC-relative operand.
+  if (relocations.addends[index] !== -4 || symbol.kind === 'absolute' || at < 2) return undefined;
+  const opcode = data[at - 2]!;
+  const modrm = data[at - 1]!;
+  if (opcode === 0x8b) return 'lea';
+  if (opcode === 0xff && modrm === 0x15) return 'call';
+  if (opcode === 0xff && modrm === 0x25) return 'jmp';
+  if (relocations.types[index] === X86.REX_GOTPCRELX && at >= 3) {
+    if (opcode === 0x85) return 'test';
+    // adc, add, and, cmp, or, sbb, sub, xor r, r/m: 00xxx011
+    if ((opcode & 0xc7) === 0x03) return 'binop';
+  }
+  return undefined;
+}
+
+function tlsIeRewrite(section: InputSection, index: number): boolean {
+  const at = section.relocations.offsets[index]!;
+  if (at < 3 || section.relocations.addends[index] !== -4) return false;
+  const rex = section.data[at - 3]!;
+  const opcode = section.data[at - 2]!;
+  return (rex === 0x48 || rex === 0x4c) && (opcode === 0x8b || opcode === 0x03);
+}
+
+function needs(section: InputSection, index: number, symbol: LinkSymbol): number {
+  switch (section.relocations.types[index]) {
+    case X86.GOT32:
+    case X86.GOTPCREL:
+    case X86.GOT64:
+    case X86.GOTPCREL64:
+    case X86.GOTPLT64:
+      return NEEDS_GOT;
+    case X86.GOTPCRELX:
+    case X86.REX_GOTPCRELX:
+      return gotRewrite(section, index, symbol) === undefined ? NEEDS_GOT : NEEDS_NOTHING;
+    case X86.GOTTPOFF:
+      return tlsIeRewrite(section, index) ? NEEDS_NOTHING : NEEDS_TLS_GOT;
+    case X86.TLSGD:
+    case X86.TLSLD:
+      return SKIPS_NEXT;
+    case 5:
+    case 6:
+    case 7:
+    case 8:
+    case 16:
+    case 36:
+    case 37:
+    case 38:
+      return UNSUPPORTED;
+    default:
+      return NAMES[section.relocations.types[index]!] === undefined ? UNSUPPORTED : NEEDS_NOTHING;
+  }
+}
+
+function apply(
+  section: InputSection,
+  out: Uint8Array,
+  offset: number,
+  va: number,
+  context: RelocationContext,
+  first: number,
+  last: number,
+): void {
+  const { offsets, types, symbols, addends } = section.relocations;
+  const { resolved } = section.file;
+  const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
+  const put32 = (i: number, value: number): void => {
+    if (value < -0x80000000 || value > 0x7fffffff) outOfRange(section, i, value, context);
+    view.setInt32(offset + offsets[i]!, value | 0, true);
+  };
+  for (let i = first; i < last; i++) {
+    const type = types[i]!;
+    const symbol = resolved[symbols[i]!]!;
+    const at = offset + offsets[i]!;
+    const addend = addends[i]!;
+    const place = va + offsets[i]!;
+    const width = WIDTH[type] ?? 4;
+    if (offsets[i]! + width > section.size) {
+      context.problem(section, i, 'the field goes beyond the section');
+      continue;
+    }
+    switch (type) {
+      case X86.NONE:
+        break;
+      case X86.ABS64:
+        writeU64(view, at, context.target(symbol, addend));
+        break;
+      case X86.PC32:
+      case X86.PLT32:
+        put32(i, context.target(symbol, addend) - place);
+        break;
+      case X86.ABS32: {
+        const value = context.target(symbol, addend);
+        if (value < 0 || value > 0xffffffff) outOfRange(section, i, value, context);
+        view.setUint32(at, value >>> 0, true);
+        break;
+      }
+      case X86.ABS32S:
+        put32(i, context.target(symbol, addend));
+        break;
+      case X86.ABS16:
+      case X86.PC16: {
+        const value = context.target(symbol, addend) - (type === X86.PC16 ? place : 0);
+        if (value < -0x8000 || value > (type === X86.PC16 ? 0x7fff : 0xffff)) outOfRange(section, i, value, context);
+        view.setUint16(at, value & 0xffff, true);
+        break;
+      }
+      case X86.ABS8:
+      case X86.PC8: {
+        const value = context.target(symbol, addend) - (type === X86.PC8 ? place : 0);
+        if (value < -0x80 || value > (type === X86.PC8 ? 0x7f : 0xff)) outOfRange(section, i, value, context);
+        view.setUint8(at, value & 0xff);
+        break;
+      }
+      case X86.PC64:
+        writeU64(view, at, context.target(symbol, addend) - place);
+        break;
+      case X86.GOTPCREL:
+        put32(i, context.gotAddress(symbol) + addend - place);
+        break;
+      case X86.GOTPCRELX:
+      case X86.REX_GOTPCRELX:
+        applyGotLoad(section, i, symbol, view, at, place, context, put32);
+        break;
+      case X86.GOT32:
+        put32(i, context.gotAddress(symbol) - context.gotBase + addend);
+        break;
+      case X86.GOT64:
+      case X86.GOTPLT64:
+        writeU64(view, at, context.gotAddress(symbol) - context.gotBase + addend);
+        break;
+      case X86.GOTPCREL64:
+        writeU64(view, at, context.gotAddress(symbol) + addend - place);
+        break;
+      case X86.GOTOFF64:
+      case X86.PLTOFF64:
+        writeU64(view, at, context.target(symbol, addend) - context.gotBase);
+        break;
+      case X86.GOTPC32:
+        put32(i, context.gotBase + addend - place);
+        break;
+      case X86.GOTPC64:
+        writeU64(view, at, context.gotBase + addend - place);
+        break;
+      case X86.SIZE32:
+        put32(i, symbol.size + addend);
+        break;
+      case X86.SIZE64:
+        writeU64(view, at, symbol.size + addend);
+        break;
+      case X86.TPOFF32:
+        put32(i, context.target(symbol, addend) + context.tlsToThreadPointer);
+        break;
+      case X86.TPOFF64:
+        writeU64(view, at, context.target(symbol, addend) + context.tlsToThreadPointer);
+        break;
+      case X86.DTPOFF32:
+        // In code it follows a local-dynamic sequence, rewritten to the thread pointer; in debug information it stays.
+        put32(i, context.target(symbol, addend) + (section.isAlloc ? context.tlsToThreadPointer : -context.tlsStart));
+        break;
+      case X86.DTPOFF64:
+        writeU64(
+          view,
+          at,
+          context.target(symbol, addend) + (section.isExec ? context.tlsToThreadPointer : -context.tlsStart),
+        );
+        break;
+      case X86.GOTTPOFF:
+        applyInitialExec(section, i, symbol, view, at, place, context, put32);
+        break;
+      case X86.TLSGD:
+        if (rewriteGeneralDynamic(section, i, view, out, at)) {
+          view.setInt32(at + 8, tpoff(symbol, addend + 4, context), true);
+        } else context.problem(section, i, "this general-dynamic TLS sequence is not the psABI's");
+        i++;
+        break;
+      case X86.TLSLD:
+        if (!rewriteLocalDynamic(section, i, out, at)) {
+          context.problem(section, i, "this local-dynamic TLS sequence is not the psABI's");
+        }
+        i++;
+        break;
+      case X86.GOTPC32_TLSDESC:
+        // lea x@tlsdesc(%rip), %rax  ->  mov $tpoff, %rax
+        if (
+          offsets[i]! < 3 ||
+          out[at - 2] !== 0x8d ||
+          (out[at - 3]! & 0xfb) !== 0x48 ||
+          (out[at - 1]! & 0xc7) !== 0x05
+        ) {
+          context.problem(section, i, "this TLS descriptor sequence is not the psABI's");
+          break;
+        }
+        out[at - 3] = 0x48 | ((out[at - 3]! >> 2) & 1);
+        out[at - 2] = 0xc7;
+        out[at - 1] = 0xc0 | ((out[at - 1]! >> 3) & 7);
+        view.setInt32(at, tpoff(symbol, addend + 4, context), true);
+        break;
+      case X86.TLSDESC_CALL:
+        out[at] = 0x66;
+        out[at + 1] = 0x90;
+        break;
+    }
+  }
+}
+
+const WIDTH: Readonly<Record<number, number>> = {
+  0: 0,
+  1: 8,
+  12: 2,
+  13: 2,
+  14: 1,
+  15: 1,
+  17: 8,
+  18: 8,
+  24: 8,
+  25: 8,
+  27: 8,
+  28: 8,
+  29: 8,
+  30: 8,
+  31: 8,
+  33: 8,
+  35: 2,
+};
+
+type Put32 = (index: number, value: number) => void;
+
+function tpoff(symbol: LinkSymbol, addend: number, context: RelocationContext): number {
+  return context.target(symbol, addend) + context.tlsToThreadPointer;
+}
+
+function applyGotLoad(
+  section: InputSection,
+  i: number,
+  symbol: LinkSymbol,
+  view: DataView,
+  at: number,
+  place: number,
+  context: RelocationContext,
+  put32: Put32,
+): void {
+  const address = context.symbolAddress(symbol);
+  switch (gotRewrite(section, i, symbol)) {
+    case undefined:
+      put32(i, context.gotAddress(symbol) - 4 - place);
+      return;
+    case 'lea':
+      view.setUint8(at - 2, 0x8d);
+      put32(i, address - 4 - place);
+      return;
+    case 'call':
+      // addr32 call: the prefix fills the byte that the shorter opcode leaves.
+      view.setUint8(at - 2, 0x67);
+      view.setUint8(at - 1, 0xe8);
+      put32(i, address - 4 - place);
+      return;
+    case 'jmp': {
+      const value = address - 4 - (place - 1);
+      if (value < -0x80000000 || value > 0x7fffffff) outOfRange(section, i, value, context);
+      view.setUint8(at - 2, 0xe9);
+      view.setInt32(at - 1, value | 0, true);
+      view.setUint8(at + 3, 0x90);
+      return;
+    }
+    case 'test':
+    case 'binop': {
+      const test = view.getUint8(at - 2) === 0x85;
+      const rex = view.getUint8(at - 3);
+      const register = (view.getUint8(at - 1) >> 3) & 7;
+      const extension = test ? 0 : (view.getUint8(at - 2) >> 3) & 7;
+      // The register moves from ModRM.reg to ModRM.rm, and so its high bit from REX.R to REX.B.
+      view.setUint8(at - 3, (rex & ~0x05) | ((rex >> 2) & 1));
+      view.setUint8(at - 2, test ? 0xf7 : 0x81);
+      view.setUint8(at - 1, 0xc0 | (extension << 3) | register);
+      put32(i, address);
+    }
+  }
+}
+
+function applyInitialExec(
+  section: InputSection,
+  i: number,
+  symbol: LinkSymbol,
+  view: DataView,
+  at: number,
+  place: number,
+  context: RelocationContext,
+  put32: Put32,
+): void {
+  if (!tlsIeRewrite(section, i)) {
+    put32(i, context.tlsGotAddress(symbol) - 4 - place);
+    return;
+  }
+  // mov/add x@gottpoff(%rip), %r  ->  mov/add $tpoff, %r
+  const register = (view.getUint8(at - 1) >> 3) & 7;
+  const high = (view.getUint8(at - 3) >> 2) & 1;
+  const add = view.getUint8(at - 2) === 0x03;
+  view.setUint8(at - 3, 0x48 | high);
+  view.setUint8(at - 2, add ? 0x81 : 0xc7);
+  view.setUint8(at - 1, 0xc0 | register);
+  put32(i, tpoff(symbol, 0, context));
+}
+
+const GD_TO_LE = [0x64, 0x48, 0x8b, 0x04, 0x25, 0, 0, 0, 0, 0x48, 0x8d, 0x80];
+
+/** data16 lea x@tlsgd(%rip),%rdi; call __tls_get_addr  ->  mov %fs:0,%rax; lea tpoff(%rax),%rax (psABI, table 11.3) */
+function rewriteGeneralDynamic(
+  section: InputSection,
+  i: number,
+  _view: DataView,
+  out: Uint8Array,
+  at: number,
+): boolean {
+  const offset = section.relocations.offsets[i]!;
+  if (offset < 4 || offset + 12 > section.size || section.relocations.offsets[i + 1] === undefined) return false;
+  if (out[at - 4] !== 0x66 || out[at - 3] !== 0x48 || out[at - 2] !== 0x8d || out[at - 1] !== 0x3d) return false;
+  const call =
+    (out[at + 6] === 0x48 && out[at + 7] === 0xe8) ||
+    (out[at + 5] === 0x48 && out[at + 6] === 0xff && out[at + 7] === 0x15);
+  if (!call && !(out[at + 4] === 0x66 && out[at + 7] === 0xe8)) return false;
+  out.set(GD_TO_LE, at - 4);
+  return true;
+}
+
+/** lea x@tlsld(%rip),%rdi; call __tls_get_addr  ->  mov %fs:0,%rax, padded with prefixes (psABI, table 11.8) */
+function rewriteLocalDynamic(section: InputSection, i: number, out: Uint8Array, at: number): boolean {
+  const offset = section.relocations.offsets[i]!;
+  if (offset < 3 || offset + 9 > section.size || section.relocations.offsets[i + 1] === undefined) return false;
+  if (out[at - 3] !== 0x48 || out[at - 2] !== 0x8d || out[at - 1] !== 0x3d) return false;
+  const direct = out[at + 4] === 0xe8;
+  if (!direct && !(out[at + 4] === 0xff && out[at + 5] === 0x15 && offset + 10 <= section.size)) return false;
+  const body = [0x64, 0x48, 0x8b, 0x04, 0x25, 0, 0, 0, 0];
+  const prefixes = direct ? [0x66, 0x66, 0x66] : [0x66, 0x66, 0x66, 0x66];
+  out.set([...prefixes, ...body], at - 3);
+  return true;
+}
+
+function outOfRange(section: InputSection, i: number, value: number, context: RelocationContext): void {
+  const sign = value < 0 ? '-' : '';
+  context.problem(
+    section,
+    i,
+    `the value ${sign}0x${Math.abs(value).toString(16)} does not fit`,
+    'non-PIC code must lie below 2 GiB; an executable larger than that needs -mcmodel=large',
+  );
+}
+
+export const X86_64_BACKEND: RelocationBackend = {
+  typeName: (type) => `R_X86_64_${NAMES[type] ?? type}`,
+  maxPage: 0x1000,
+  ipltEntrySize: 16,
+  irelativeType: X86.IRELATIVE,
+  needs,
+  apply,
+  writeIplt(view, offset, va, gotSlot) {
+    // jmp *slot(%rip); int3…
+    for (let i = 0; i < 16; i++) view.setUint8(offset + i, 0xcc);
+    view.setUint16(offset, 0x25ff, true);
+    view.setInt32(offset + 2, gotSlot - (va + 6), true);
+  },
+  writeJump(view, offset, va, target) {
+    const distance = target - (va + 5);
+    if (distance < -0x80000000 || distance > 0x7fffffff) return false;
+    view.setUint8(offset, 0xe9);
+    view.setInt32(offset + 1, distance, true);
+    return true;
+  },
+  fillTrap: (out, start, end) => out.fill(0xcc, start, end),
+  fillNop: (out, start, end) => out.fill(0x90, start, end),
+  // TLS variant II: the block ends at the thread pointer.
+  threadPointerOffset: (size, align, start) => -(start + alignUp(size, align)),
+};

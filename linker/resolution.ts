@@ -1,0 +1,247 @@
+import { STB_GLOBAL, STB_WEAK, STT_NOTYPE, STV_DEFAULT, STV_HIDDEN } from './elf.ts';
+import type { Diagnostics } from './errors.ts';
+import { LinkError } from './errors.ts';
+import type { LoadedInputs } from './inputs.ts';
+import { wrappedName } from './inputs.ts';
+import type { ComdatGroup, ObjectFile } from './object.ts';
+import { COMMON } from './object.ts';
+import type { LinkOptions } from './options.ts';
+import { LinkSymbol } from './symbol.ts';
+
+/** What one global name means: for common code, and for each variant's code. */
+export interface GlobalName {
+  readonly name: string;
+  /** By variant + 1; index 0 is the common definition. Before `settle` the definitions found, after it the same. */
+  readonly definitions: (LinkSymbol | undefined)[];
+}
+
+/** The global name space after resolution. */
+export class SymbolTable {
+  readonly names = new Map<string, GlobalName>();
+  readonly variantCount: number;
+  readonly defaultIndex: number;
+
+  constructor(variantCount: number, defaultIndex: number) {
+    this.variantCount = variantCount;
+    this.defaultIndex = defaultIndex;
+  }
+
+  entry(name: string): GlobalName {
+    let found = this.names.get(name);
+    if (found === undefined) {
+      found = { name, definitions: new Array(this.variantCount + 1).fill(undefined) };
+      this.names.set(name, found);
+    }
+    return found;
+  }
+
+  /**
+   * The definition that code of `variant` means by `name`: its own, the common one, the default variant's, or the only
+   * one that there is. Addresses of multivariant functions and of shared data agree whichever is taken.
+   */
+  lookup(name: string, variant: number): LinkSymbol | undefined {
+    const found = this.names.get(name);
+    if (found === undefined) return undefined;
+    const { definitions } = found;
+    const first = variant === COMMON ? this.defaultIndex : variant;
+    const own = stronger(definitions[first + 1], definitions[0]);
+    if (own !== undefined) return own;
+    return definitions[this.defaultIndex + 1] ?? definitions.find((d) => d !== undefined);
+  }
+
+  /** Defines a symbol of the linker's own, unless an input defined it. */
+  provide(symbol: LinkSymbol): boolean {
+    const entry = this.entry(symbol.name);
+    if (entry.definitions.some((d) => d !== undefined)) return false;
+    entry.definitions[0] = symbol;
+    return true;
+  }
+}
+
+function rank(symbol: LinkSymbol): number {
+  if (symbol.kind === 'common') return 1;
+  return symbol.binding === STB_WEAK ? 0 : 2;
+}
+
+function stronger(a: LinkSymbol | undefined, b: LinkSymbol | undefined): LinkSymbol | undefined {
+  if (a === undefined) return b;
+  if (b === undefined) return a;
+  return rank(b) > rank(a) ? b : a;
+}
+
+/** Makes a symbol that the linker defines. */
+export function linkerSymbol(
+  name: string,
+  type = STT_NOTYPE,
+  binding = STB_GLOBAL,
+  visibility = STV_HIDDEN,
+): LinkSymbol {
+  return new LinkSymbol(name, undefined, binding, type, visibility, 'absolute', undefined, 0, 0);
+}
+
+/**
+ * Chooses among COMDAT groups, then among definitions, then fills `resolved` of every object.
+ * Duplicate strong definitions in one scope (a variant together with common code) are reported.
+ */
+export function resolveSymbols(inputs: LoadedInputs, options: LinkOptions, diagnostics: Diagnostics): SymbolTable {
+  const { variants, objects } = inputs;
+  const table = new SymbolTable(variants.names.length, variants.defaultIndex);
+  chooseComdats(objects, variants.defaultIndex);
+  for (const file of objects) addDefinitions(file, table, diagnostics);
+  reportCommonClashes(table, diagnostics);
+  addDefsyms(options, table);
+  return table;
+}
+
+/** Second half of resolution, once the linker's own symbols are in the table. */
+export function bindReferences(inputs: LoadedInputs, options: LinkOptions, table: SymbolTable): void {
+  const wrap = new Set(options.wrap ?? []);
+  for (const file of inputs.objects) {
+    const { symbols, firstGlobal } = file;
+    const resolved = symbols.slice();
+    for (let i = firstGlobal; i < symbols.length; i++) {
+      const symbol = symbols[i]!;
+      const name = symbol.isDefined ? symbol.name : wrappedName(symbol.name, wrap);
+      resolved[i] = table.lookup(name, file.variant) ?? symbol;
+    }
+    file.resolved = resolved;
+  }
+}
+
+function isDiscarded(symbol: LinkSymbol): boolean {
+  return symbol.kind === 'section' && (symbol.section === undefined || symbol.section.fate === 'discard');
+}
+
+function addDefinitions(file: ObjectFile, table: SymbolTable, diagnostics: Diagnostics): void {
+  for (let i = file.firstGlobal; i < file.symbols.length; i++) {
+    const symbol = file.symbols[i]!;
+    if (!symbol.isDefined) continue;
+    if (isDiscarded(symbol)) {
+      symbol.kind = 'undefined';
+      symbol.section = undefined;
+      continue;
+    }
+    const { definitions } = table.entry(symbol.name);
+    const scope = file.variant + 1;
+    const before = definitions[scope];
+    if (before === undefined) definitions[scope] = symbol;
+    else if (rank(before) === 2 && rank(symbol) === 2) reportDuplicate(before, symbol, diagnostics);
+    else if (rank(before) === 1 && rank(symbol) === 1) mergeCommon(before, symbol);
+    else definitions[scope] = stronger(before, symbol);
+  }
+}
+
+/** gABI: of several common symbols the largest size and the strictest alignment count. */
+function mergeCommon(into: LinkSymbol, other: LinkSymbol): void {
+  into.size = Math.max(into.size, other.size);
+  into.value = Math.max(into.value, other.value);
+}
+
+function reportDuplicate(a: LinkSymbol, b: LinkSymbol, diagnostics: Diagnostics): void {
+  diagnostics.error(
+    'link/duplicate-symbol',
+    `duplicate symbol: ${a.name}`,
+    [
+      { role: 'defined in', where: placeOf(a) },
+      { role: 'defined in', where: placeOf(b) },
+    ],
+    undefined,
+    { symbol: a.name },
+  );
+}
+
+/** Where a symbol is defined, for diagnostics. */
+export function placeOf(symbol: LinkSymbol): string {
+  if (symbol.section !== undefined) return symbol.section.where;
+  return symbol.file?.displayName ?? 'the linker itself';
+}
+
+function reportCommonClashes(table: SymbolTable, diagnostics: Diagnostics): void {
+  for (const { definitions } of table.names.values()) {
+    const common = definitions[0];
+    if (common === undefined || rank(common) !== 2) continue;
+    for (let v = 1; v < definitions.length; v++) {
+      const own = definitions[v];
+      if (own !== undefined && rank(own) === 2) reportDuplicate(common, own, diagnostics);
+    }
+  }
+}
+
+/**
+ * Keeps one group of each signature: in common code and the default variant the first in input order; in another
+ * variant the one of the same unit as the default's, so that its members pair with the default's.
+ */
+function chooseComdats(objects: readonly ObjectFile[], defaultIndex: number): void {
+  const kept = new Map<string, Map<number, ObjectFile>>();
+  const keep = (group: ComdatGroup, file: ObjectFile): void => {
+    let bySignature = kept.get(group.signature);
+    if (bySignature === undefined) kept.set(group.signature, (bySignature = new Map()));
+    const scope = file.variant;
+    const before = bySignature.get(scope);
+    if (before === undefined) bySignature.set(scope, file);
+    else if (scope !== COMMON && scope !== defaultIndex) {
+      const wanted = bySignature.get(defaultIndex)?.unit;
+      if (before.unit !== wanted && file.unit === wanted) bySignature.set(scope, file);
+    }
+  };
+  for (const primary of [true, false]) {
+    for (const file of objects) {
+      if ((file.variant === COMMON || file.variant === defaultIndex) !== primary) continue;
+      for (const group of file.comdats) keep(group, file);
+    }
+  }
+  const order = new Map(objects.map((file, i) => [file, i]));
+  for (const file of objects) {
+    const seen = new Set<string>();
+    for (const group of file.comdats) {
+      const scopes = kept.get(group.signature)!;
+      const common = scopes.get(COMMON);
+      const own = scopes.get(defaultIndex);
+      // A common copy that comes before the default variant's stands for all variants.
+      const commonWins = common !== undefined && (own === undefined || order.get(common)! < order.get(own)!);
+      const winner = commonWins ? common : file.variant === COMMON ? (own ?? common) : scopes.get(file.variant);
+      if (winner === file && !seen.has(group.signature)) {
+        seen.add(group.signature);
+        for (const i of group.members) {
+          const section = file.sections[i];
+          if (section !== undefined) section.comdat = group.signature;
+        }
+        continue;
+      }
+      for (const i of group.members) {
+        const section = file.sections[i];
+        if (section !== undefined) section.fate = 'discard';
+      }
+    }
+  }
+}
+
+function addDefsyms(options: LinkOptions, table: SymbolTable): void {
+  for (const [name, value] of Object.entries(options.defsyms ?? {})) {
+    const match = /^([A-Za-z_.$][\w.$]*)?\s*(?:\+?\s*(0x[0-9a-fA-F]+|\d+))?$/.exec(value.trim());
+    if (match === null || value.trim() === '') {
+      throw new LinkError('link/bad-defsym', `--defsym ${name}=${value}: not a number, symbol or symbol+number`);
+    }
+    const offset = match[2] === undefined ? 0 : Number(match[2]);
+    const target = match[1] === undefined ? undefined : table.lookup(match[1], COMMON);
+    if (match[1] !== undefined && target === undefined) {
+      throw new LinkError('link/bad-defsym', `--defsym ${name}=${value}: ${match[1]} is not defined`);
+    }
+    const symbol =
+      target === undefined
+        ? new LinkSymbol(name, undefined, STB_GLOBAL, STT_NOTYPE, STV_DEFAULT, 'absolute', undefined, offset, 0)
+        : new LinkSymbol(
+            name,
+            undefined,
+            STB_GLOBAL,
+            target.type,
+            STV_DEFAULT,
+            target.kind,
+            target.section,
+            target.value + offset,
+            0,
+          );
+    table.entry(name).definitions.fill(undefined);
+    table.entry(name).definitions[0] = symbol;
+  }
+}

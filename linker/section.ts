@@ -1,0 +1,108 @@
+import { SHF_ALLOC, SHF_EXECINSTR, SHF_TLS, SHF_WRITE } from './elf.ts';
+import type { MergePieces } from './merge.ts';
+import type { ObjectFile } from './object.ts';
+import type { Slot, VariantGroup } from './variants.ts';
+
+/** The relocations of one section as columns, so that a large input needs no object for each. */
+export interface Relocations {
+  readonly count: number;
+  readonly offsets: Uint32Array;
+  readonly types: Uint32Array;
+  readonly symbols: Uint32Array;
+  readonly addends: Float64Array;
+}
+
+export const NO_RELOCATIONS: Relocations = {
+  count: 0,
+  offsets: new Uint32Array(0),
+  types: new Uint32Array(0),
+  symbols: new Uint32Array(0),
+  addends: new Float64Array(0),
+};
+
+/**
+ * What becomes of an input section:
+ * `keep`: it is placed if it is live; `discard`: it has no part in the output (a duplicate COMDAT group, another variant's
+ * debug information); `replace`: another section, `replacement`, stands for it at the same offsets.
+ */
+export type Fate = 'keep' | 'discard' | 'replace';
+
+/** A section of an input object. */
+export class InputSection {
+  readonly file: ObjectFile;
+  readonly index: number;
+  readonly name: string;
+  readonly type: number;
+  readonly flags: number;
+  readonly align: number;
+  readonly entrySize: number;
+  readonly link: number;
+  /** Contents; empty for SHT_NOBITS. */
+  data: Uint8Array;
+  size: number;
+  relocations: Relocations = NO_RELOCATIONS;
+  fate: Fate = 'keep';
+  replacement: InputSection | undefined;
+  live = false;
+  /** Signature of its COMDAT group. */
+  comdat: string | undefined;
+  /** The same thing in the other variants' objects, when there are such. */
+  group: VariantGroup | undefined;
+  /** Set when this is a body of a multivariant function: its address is the slot's. */
+  slot: Slot | undefined;
+  /** Set for SHF_MERGE sections: their pieces are placed one by one. */
+  pieces: MergePieces | undefined;
+  /** Final virtual address; for sections that are not allocated the offset in the output section. */
+  va = 0;
+  /** Name of the output section that holds it; set by layout. */
+  outputName = '';
+
+  constructor(
+    file: ObjectFile,
+    index: number,
+    name: string,
+    type: number,
+    flags: number,
+    align: number,
+    entrySize: number,
+    link: number,
+    data: Uint8Array,
+    size: number,
+  ) {
+    this.file = file;
+    this.index = index;
+    this.name = name;
+    this.type = type;
+    this.flags = flags;
+    this.align = align;
+    this.entrySize = entrySize;
+    this.link = link;
+    this.data = data;
+    this.size = size;
+  }
+
+  get isAlloc(): boolean {
+    return (this.flags & SHF_ALLOC) !== 0;
+  }
+  get isExec(): boolean {
+    return (this.flags & SHF_EXECINSTR) !== 0;
+  }
+  get isWritable(): boolean {
+    return (this.flags & SHF_WRITE) !== 0;
+  }
+  get isTls(): boolean {
+    return (this.flags & SHF_TLS) !== 0;
+  }
+
+  /** `file:(section)` as lld writes it; `file` names its variant. */
+  get where(): string {
+    return `${this.file.displayName}:(${this.name})`;
+  }
+
+  /** The section that stands for this one in the output, following `replacement`. */
+  get final(): InputSection {
+    let s: InputSection = this;
+    while (s.fate === 'replace' && s.replacement !== undefined) s = s.replacement;
+    return s;
+  }
+}

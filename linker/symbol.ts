@@ -1,0 +1,54 @@
+import type { ObjectFile } from './object.ts';
+import type { InputSection } from './section.ts';
+
+/** What a symbol table entry says about where its symbol is. */
+export type SymbolKind = 'undefined' | 'section' | 'absolute' | 'common';
+
+/**
+ * One entry of one file's symbol table, or one that the linker itself defines (`file` is then undefined).
+ * After resolution every reference leads to the one `LinkSymbol` that defines it.
+ */
+export class LinkSymbol {
+  readonly name: string;
+  readonly file: ObjectFile | undefined;
+  readonly binding: number;
+  type: number;
+  visibility: number;
+  kind: SymbolKind;
+  section: InputSection | undefined;
+  /** Offset in the section; the value of an absolute symbol; the alignment of a common one. */
+  value: number;
+  size: number;
+  /** Final virtual address (offset from the start of its module's TLS block + TLS base for TLS symbols). Set by layout. */
+  va = 0;
+  /** Indices into the tables that relocations asked for; -1: none. */
+  gotIndex = -1;
+  tlsGotIndex = -1;
+  ifuncIndex = -1;
+
+  constructor(
+    name: string,
+    file: ObjectFile | undefined,
+    binding: number,
+    type: number,
+    visibility: number,
+    kind: SymbolKind,
+    section: InputSection | undefined,
+    value: number,
+    size: number,
+  ) {
+    this.name = name;
+    this.file = file;
+    this.binding = binding;
+    this.type = type;
+    this.visibility = visibility;
+    this.kind = kind;
+    this.section = section;
+    this.value = value;
+    this.size = size;
+  }
+
+  get isDefined(): boolean {
+    return this.kind !== 'undefined';
+  }
+}

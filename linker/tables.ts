@@ -1,0 +1,119 @@
+import { STT_GNU_IFUNC, STT_TLS } from './elf.ts';
+import type { Diagnostics, Place } from './errors.ts';
+import type { LoadedInputs } from './inputs.ts';
+import type { RelocationBackend } from './relocation/backend.ts';
+import { NEEDS_GOT, NEEDS_TLS_GOT, SKIPS_NEXT, UNSUPPORTED } from './relocation/backend.ts';
+import type { SymbolTable } from './resolution.ts';
+import type { InputSection } from './section.ts';
+import { closestName } from './suggestion.ts';
+import type { LinkSymbol } from './symbol.ts';
+
+/** The entries that relocations asked for, in the order they asked. */
+export class LinkTables {
+  /** GOT entries: addresses first, then thread pointer offsets, then the slots of ifuncs. */
+  readonly got: LinkSymbol[] = [];
+  readonly tlsGot: LinkSymbol[] = [];
+  readonly ifuncs: LinkSymbol[] = [];
+
+  get gotEntries(): number {
+    return this.got.length + this.tlsGot.length + this.ifuncs.length;
+  }
+
+  needGot(symbol: LinkSymbol): void {
+    if (symbol.gotIndex < 0) symbol.gotIndex = this.got.push(symbol) - 1;
+  }
+  needTlsGot(symbol: LinkSymbol): void {
+    if (symbol.tlsGotIndex < 0) symbol.tlsGotIndex = this.tlsGot.push(symbol) - 1;
+  }
+  needIfunc(symbol: LinkSymbol): void {
+    if (symbol.ifuncIndex < 0) symbol.ifuncIndex = this.ifuncs.push(symbol) - 1;
+  }
+}
+
+interface Missing {
+  readonly symbol: LinkSymbol;
+  readonly variants: Set<string | undefined>;
+  readonly places: Place[];
+  count: number;
+}
+
+/** Reads the relocations of all live sections once, before layout: what they need, and what nobody defines. */
+export function scanRelocations(
+  inputs: LoadedInputs,
+  table: SymbolTable,
+  backend: RelocationBackend,
+  diagnostics: Diagnostics,
+): LinkTables {
+  const tables = new LinkTables();
+  const missing = new Map<string, Missing>();
+  for (const file of inputs.objects) {
+    for (const section of file.sections) {
+      if (section?.live !== true || section.fate !== 'keep') continue;
+      scanSection(section, backend, tables, missing, diagnostics);
+    }
+  }
+  for (const found of missing.values()) reportMissing(found, table, diagnostics);
+  return tables;
+}
+
+function scanSection(
+  section: InputSection,
+  backend: RelocationBackend,
+  tables: LinkTables,
+  missing: Map<string, Missing>,
+  diagnostics: Diagnostics,
+): void {
+  const { count, types, symbols } = section.relocations;
+  const { resolved } = section.file;
+  for (let i = 0; i < count; i++) {
+    const symbol = resolved[symbols[i]!]!;
+    const needs = backend.needs(section, i, symbol);
+    if (symbol.kind === 'undefined' && symbol.binding === 1 && section.isAlloc) noteMissing(section, symbol, missing);
+    if (needs !== 0) {
+      if ((needs & UNSUPPORTED) !== 0) {
+        diagnostics.error(
+          'link/unsupported-relocation',
+          `relocation ${backend.typeName(types[i]!)} cannot be used in a static link`,
+          [{ role: 'in', where: section.where }],
+        );
+      }
+      if ((needs & NEEDS_GOT) !== 0) tables.needGot(symbol);
+      if ((needs & NEEDS_TLS_GOT) !== 0) tables.needTlsGot(symbol);
+      if ((needs & SKIPS_NEXT) !== 0) i++;
+    }
+    if (symbol.type === STT_GNU_IFUNC && symbol.isDefined) tables.needIfunc(symbol);
+    if (symbol.type === STT_TLS && !symbol.isDefined && symbol.binding === 2) {
+      diagnostics.error('link/undefined-tls', `thread-local symbol ${symbol.name} is not defined`, [
+        { role: 'referenced by', where: section.where },
+      ]);
+    }
+  }
+}
+
+const SHOWN_REFERENCES = 3;
+
+function noteMissing(section: InputSection, symbol: LinkSymbol, missing: Map<string, Missing>): void {
+  let found = missing.get(symbol.name);
+  if (found === undefined) {
+    found = { symbol, variants: new Set(), places: [], count: 0 };
+    missing.set(symbol.name, found);
+  }
+  found.variants.add(section.file.identity.variantName);
+  if (found.places.at(-1)?.where === section.where) return;
+  found.count++;
+  if (found.count <= SHOWN_REFERENCES) found.places.push({ role: 'referenced by', where: section.where });
+}
+
+function reportMissing(found: Missing, table: SymbolTable, diagnostics: Diagnostics): void {
+  const { symbol, places, count } = found;
+  const more =
+    count > SHOWN_REFERENCES ? [{ role: 'referenced', where: `${count - SHOWN_REFERENCES} more times` }] : [];
+  const near = closestName(symbol.name, table);
+  diagnostics.error(
+    'link/undefined-symbol',
+    `undefined symbol: ${symbol.name}`,
+    [...places, ...more],
+    near === undefined ? undefined : `did you mean ${near.name}? It is defined in ${near.where}`,
+    { symbol: symbol.name },
+  );
+}

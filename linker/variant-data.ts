@@ -1,0 +1,237 @@
+import { SHT_NOBITS, STB_LOCAL, STT_SECTION } from './elf.ts';
+import type { Diagnostics } from './errors.ts';
+import type { LoadedInputs, VariantList } from './inputs.ts';
+import { COMMON } from './object.ts';
+import type { InputSection } from './section.ts';
+import { NO_RELOCATIONS } from './section.ts';
+import { symbolsBySection } from './variant-keys.ts';
+import { firstDifference } from './variant-statics.ts';
+import type { VariantGroup } from './variants.ts';
+import { primaryMember } from './variants.ts';
+
+/**
+ * Makes one copy of the variants' data: every variant's code is led to the default variant's copy. Where that would be
+ * wrong it is an error; constants that only code uses (jump tables, literals, label addresses) stay per variant instead.
+ */
+export function shareData(inputs: LoadedInputs, groups: readonly VariantGroup[], diagnostics: Diagnostics): void {
+  const { variants } = inputs;
+  /** Copies that differ and therefore stay beside the default variant's. */
+  const own = new Set<InputSection>();
+  const constants: { group: VariantGroup; member: InputSection; reason: string | undefined }[] = [];
+  for (const group of groups) {
+    if (group.kind === 'init') shareConstructors(group, variants);
+    if (group.kind !== 'data' && group.kind !== 'rodata') continue;
+    const primary = primaryMember(group, variants.defaultIndex);
+    for (const member of group.members) {
+      if (member === undefined || member === primary) continue;
+      const reason = difference(primary, member);
+      constants.push({ group, member, reason });
+      if (reason !== undefined) own.add(member);
+    }
+  }
+  // A table that refers to a constant kept per variant must be kept per variant itself.
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (const entry of constants) {
+      if (entry.reason !== undefined || entry.member.relocations.count === 0) continue;
+      const target = targetAmong(own, entry.member);
+      if (target === undefined) continue;
+      entry.reason = `it refers to ${target.name}, which differs`;
+      own.add(entry.member);
+      changed = true;
+    }
+  }
+  for (const { group, member } of constants) {
+    if (own.has(member)) continue;
+    member.fate = 'replace';
+    member.replacement = primaryMember(group, variants.defaultIndex);
+  }
+  const fromData = constantsUsedByData(inputs);
+  for (const { group, member, reason } of constants) {
+    if (reason !== undefined && !mayDiffer(group, member, fromData))
+      report(group, member, reason, variants, diagnostics);
+  }
+  reportSplitStatics(inputs, diagnostics);
+}
+
+/** A section of `own` that this one's relocations lead to. */
+function targetAmong(own: ReadonlySet<InputSection>, section: InputSection): InputSection | undefined {
+  const { count, symbols } = section.relocations;
+  for (let i = 0; i < count; i++) {
+    const target = section.file.resolved[symbols[i]!]!.section;
+    if (target !== undefined && own.has(target)) return target;
+  }
+  return undefined;
+}
+
+/** Sections that data of the default variant or of common code points to. */
+function constantsUsedByData(inputs: LoadedInputs): ReadonlySet<InputSection> {
+  const used = new Set<InputSection>();
+  const { defaultIndex } = inputs.variants;
+  for (const file of inputs.objects) {
+    if (file.variant !== COMMON && file.variant !== defaultIndex) continue;
+    for (const section of file.sections) {
+      if (section === undefined || !section.isAlloc || section.isExec || section.fate !== 'keep') continue;
+      if (section.name === '.eh_frame' || section.name.startsWith('.gcc_except_table')) continue;
+      const { count, symbols } = section.relocations;
+      for (let i = 0; i < count; i++) {
+        const target = file.resolved[symbols[i]!]!.section;
+        if (target !== undefined) used.add(target);
+      }
+    }
+  }
+  return used;
+}
+
+/** Constants that nobody but their own variant's code can see may differ. */
+function mayDiffer(group: VariantGroup, member: InputSection, fromData: ReadonlySet<InputSection>): boolean {
+  if (group.kind !== 'rodata') return false;
+  for (const m of group.members) {
+    if (m === undefined) continue;
+    if (fromData.has(m)) return false;
+    if (m.file.symbols.some((s) => s.section === m && s.binding !== STB_LOCAL && s.type !== STT_SECTION)) return false;
+  }
+  return !member.isTls;
+}
+
+function report(
+  group: VariantGroup,
+  member: InputSection,
+  reason: string,
+  variants: VariantList,
+  diagnostics: Diagnostics,
+): void {
+  const primary = primaryMember(group, variants.defaultIndex);
+  const [a, b] = [primary, member].map((s) => variants.names[s.file.variant]);
+  const generic = group.name.startsWith('.');
+  diagnostics.error(
+    'variants/data-disagrees',
+    `variants ${a} and ${b} disagree about ${group.name}: ${reason}`,
+    [primary, member].map((s) => ({ role: `${s.size} bytes in`, where: s.where })),
+    generic
+      ? 'compile with -fdata-sections, so that each object is compared by itself'
+      : 'variants share their data: both must be compiled with the same types and initial values',
+    { symbol: group.name, size: primary.size, otherSize: member.size },
+  );
+}
+
+/** Why two copies cannot be one, or undefined. */
+function difference(a: InputSection, b: InputSection): string | undefined {
+  if (a.size !== b.size) return `${a.size} bytes against ${b.size}`;
+  if (a.isWritable !== b.isWritable) return 'writable in one, constant in the other';
+  const names = symbolLayout(a);
+  for (const [name, value] of symbolLayout(b)) {
+    const other = names.get(name);
+    if (other !== undefined && other !== value) return `${name} is at +${other} in one and +${value} in the other`;
+  }
+  const at = firstDifference(a, b);
+  if (at >= 0) return `the initial contents differ at +${at}`;
+  const [x, y] = [a.relocations, b.relocations];
+  if (x.count !== y.count) return 'the initial contents hold different addresses';
+  for (let i = 0; i < x.count; i++) {
+    if (x.offsets[i] !== y.offsets[i] || x.types[i] !== y.types[i] || !sameTarget(a, i, b, i)) {
+      return `the initial contents hold different addresses at +${y.offsets[i]}`;
+    }
+  }
+  return undefined;
+}
+
+function symbolLayout(section: InputSection): Map<string, number> {
+  const layout = new Map<string, number>();
+  if (!/^\.(t?data|t?bss|rodata|data\.rel[a-z.]*)$/.test(section.name)) return layout;
+  for (const symbol of section.file.symbols) {
+    if (symbol.section === section && symbol.type !== STT_SECTION && !/\.\d+$/.test(symbol.name)) {
+      layout.set(symbol.name, symbol.value);
+    }
+  }
+  return layout;
+}
+
+/** True when two relocations of paired sections lead to the same thing, each seen from its own variant. */
+function sameTarget(a: InputSection, i: number, b: InputSection, j: number): boolean {
+  const [x, y] = [targetOf(a, i), targetOf(b, j)];
+  return x.base === y.base && x.offset === y.offset;
+}
+
+function targetOf(section: InputSection, i: number): { base: unknown; offset: number } {
+  const symbol = section.file.resolved[section.relocations.symbols[i]!]!;
+  const addend = section.relocations.addends[i]!;
+  if (symbol.kind !== 'section' || symbol.section === undefined) {
+    return { base: symbol.kind === 'undefined' ? `undefined ${symbol.name}` : symbol, offset: symbol.value + addend };
+  }
+  const { pieces } = symbol.section;
+  if (pieces !== undefined) {
+    const at = symbol.type === STT_SECTION ? symbol.value + addend : symbol.value;
+    const piece = pieces.indexOf(at);
+    if (piece >= 0) {
+      const rest = symbol.type === STT_SECTION ? 0 : addend;
+      return { base: pieces.text(piece), offset: at - pieces.starts[piece]! + rest };
+    }
+  }
+  return { base: symbol.section.group ?? symbol.section.final, offset: symbol.value + addend };
+}
+
+/**
+ * Constructors and destructors run once: an entry of another variant is dropped when the default variant has an entry
+ * for the same function, and kept when that function exists in the other variant only.
+ */
+function shareConstructors(group: VariantGroup, variants: VariantList): void {
+  const primary = primaryMember(group, variants.defaultIndex);
+  const known = new Set<unknown>();
+  for (let i = 0; i < primary.relocations.count; i++) known.add(targetOf(primary, i).base);
+  for (const member of group.members) {
+    if (member === undefined || member === primary) continue;
+    const { relocations } = member;
+    const kept: number[] = [];
+    for (let i = 0; i < relocations.count; i++) if (!known.has(targetOf(member, i).base)) kept.push(i);
+    for (const i of kept) known.add(targetOf(member, i).base);
+    if (kept.length === 0) {
+      member.fate = 'discard';
+      continue;
+    }
+    // Entries are 8 bytes with one relocation each; only the new ones stay.
+    member.data = new Uint8Array(kept.length * 8);
+    member.size = member.data.length;
+    member.relocations = {
+      ...NO_RELOCATIONS,
+      count: kept.length,
+      offsets: Uint32Array.from(kept.keys(), (n) => n * 8),
+      types: Uint32Array.from(kept, (i) => relocations.types[i]!),
+      symbols: Uint32Array.from(kept, (i) => relocations.symbols[i]!),
+      addends: Float64Array.from(kept, (i) => relocations.addends[i]!),
+    };
+  }
+}
+
+/**
+ * The last guard: a file-scope variable that two variants of a unit both have, but in sections that were not paired,
+ * would silently exist twice.
+ */
+function reportSplitStatics(inputs: LoadedInputs, diagnostics: Diagnostics): void {
+  const seen = new Map<string, InputSection>();
+  for (const file of inputs.objects) {
+    if (file.variant === COMMON) continue;
+    for (const [section, symbols] of symbolsBySection(file)) {
+      if (!section.isAlloc || !section.isWritable || section.isExec || section.fate === 'discard') continue;
+      for (const symbol of symbols) {
+        if (symbol.binding !== STB_LOCAL || /\.\d+$/.test(symbol.name)) continue;
+        if (section.type !== SHT_NOBITS && section.size === 0) continue;
+        const id = `${file.unit}\0${symbol.name}`;
+        const before = seen.get(id);
+        if (before === undefined) seen.set(id, section.final);
+        else if (before !== section.final && before.group !== section.group && before.file.variant !== file.variant) {
+          diagnostics.error(
+            'variants/data-split',
+            `the static variable ${symbol.name} would exist twice`,
+            [
+              { role: 'defined in', where: before.where },
+              { role: 'defined in', where: section.where },
+            ],
+            'compile all variants with -fdata-sections',
+            { symbol: symbol.name },
+          );
+        }
+      }
+    }
+  }
+}
