@@ -175,7 +175,10 @@ function chooseComdats(objects: readonly ObjectFile[], defaultIndex: number): vo
   const kept = new Map<string, Map<number, ObjectFile>>();
   const keep = (group: ComdatGroup, file: ObjectFile): void => {
     let bySignature = kept.get(group.signature);
-    if (bySignature === undefined) kept.set(group.signature, (bySignature = new Map()));
+    if (bySignature === undefined) {
+      bySignature = new Map();
+      kept.set(group.signature, bySignature);
+    }
     const scope = file.variant;
     const before = bySignature.get(scope);
     if (before === undefined) bySignature.set(scope, file);

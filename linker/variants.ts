@@ -268,7 +268,10 @@ function checkOffsets(
       const slot = symbol.kind === 'section' ? symbol.section?.slot : undefined;
       if (slot === undefined || symbol.type !== STT_FUNC) continue;
       let names = seen.get(slot);
-      if (names === undefined) seen.set(slot, (names = new Map()));
+      if (names === undefined) {
+        names = new Map();
+        seen.set(slot, names);
+      }
       const before = names.get(symbol.name);
       if (before === undefined) names.set(symbol.name, symbol);
       else if (before.value !== symbol.value) {

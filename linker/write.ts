@@ -149,7 +149,10 @@ function writeWindow(input: WriteInput, section: OutputSection, out: Uint8Array,
       .digest('hex')
       .slice(0, 16);
     let list = bodies.get(slot);
-    if (list === undefined) bodies.set(slot, (list = []));
+    if (list === undefined) {
+      list = [];
+      bodies.set(slot, list);
+    }
     list[section.variant] = { size, hash, source: body.from, flags };
   }
 }
