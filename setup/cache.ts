@@ -8,7 +8,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { acquireLock, ownIdentity, processStart } from './lock.mjs';
-import { note } from './progress.ts';
+import { note, step } from './progress.ts';
 import { projectRoot } from './project.ts';
 
 export interface CacheOptions {
@@ -112,6 +112,29 @@ export class Cache {
       },
       options,
     );
+  }
+
+  /**
+   * Gives what an entry was recorded with, making it first when the record or the entry is missing: for entries whose name is only known
+   * after asking the network. `fetch` runs as one step of the set-up, in one process at a time, and builds the entry that its result names.
+   */
+  async recorded<T extends { readonly entry: string }>(
+    kind: string,
+    name: string,
+    label: string,
+    fetch: () => Promise<T>,
+  ): Promise<T> {
+    const receipt = this.receipt<T>(kind, name);
+    const present = (): T | undefined => {
+      const known = receipt.read();
+      return known !== undefined && this.has(kind, known.entry) ? known : undefined;
+    };
+    const make = async (): Promise<T> => {
+      const made = await step(label, fetch);
+      receipt.write(made);
+      return made;
+    };
+    return present() ?? this.locked(`${kind}-${name}`, async () => present() ?? make(), { what: label });
   }
 
   /** Runs `work` with an empty folder inside the cache, removed afterwards. */

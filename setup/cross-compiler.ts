@@ -5,8 +5,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import type { Cache } from './cache.ts';
 import { SetupError } from './errors.ts';
-import { aptState, type PackageFile, type PackageKind, packageField, unpackPackages } from './packages.ts';
-import { step } from './progress.ts';
+import { aptState, entryName, type PackageFile, type PackageKind, packageField, unpackPackages } from './packages.ts';
 
 export interface CrossTarget {
   /** GNU's name, as `aarch64-linux-gnu`: before the names of the programs. */
@@ -81,29 +80,17 @@ function writeStarters(folder: string, { gnu }: CrossTarget): void {
 
 /** The folder with the programs of gcc and binutils for `target`, fetched when absent. */
 export async function ensureCrossCompiler(cache: Cache, target: CrossTarget, host: PackageKind): Promise<string> {
-  const receipt = cache.receipt<{ entry: string }>('cross', target.gnu);
-  const present = (): string | undefined => {
-    const known = receipt.read();
-    return known !== undefined && cache.has('cross', known.entry)
-      ? join(cache.path('cross', known.entry), 'bin')
-      : undefined;
-  };
-  const fetch = async (): Promise<string> => {
-    const meanwhile = present();
-    if (meanwhile !== undefined) return meanwhile;
-    return step(`gcc for ${target.gnu}`, async () => {
-      const packages = await download(target, host);
-      const gcc = packages.find(({ name }) => name.startsWith('gcc-'));
-      if (gcc === undefined)
-        throw new SetupError('setup.cross-compiler', `gcc for ${target.gnu} names no versioned package`);
-      const entry = `${gcc.name}-${gcc.version.replaceAll(':', '_')}-${gcc.sha256.slice(0, 16)}`;
-      const folder = await cache.entry('cross', entry, async (temporary) => {
-        await unpackPackages(packages, temporary);
-        writeStarters(temporary, target);
-      });
-      receipt.write({ entry });
-      return join(folder, 'bin');
+  const { entry } = await cache.recorded('cross', target.gnu, `gcc for ${target.gnu}`, async () => {
+    const packages = await download(target, host);
+    const gcc = packages.find(({ name }) => name.startsWith('gcc-'));
+    if (gcc === undefined)
+      throw new SetupError('setup.cross-compiler', `gcc for ${target.gnu} names no versioned package`);
+    const name = entryName(gcc);
+    await cache.entry('cross', name, async (temporary) => {
+      await unpackPackages(packages, temporary);
+      writeStarters(temporary, target);
     });
-  };
-  return present() ?? cache.locked(`cross-${target.gnu}`, fetch, { what: `fetching gcc for ${target.gnu}` });
+    return { entry: name };
+  });
+  return join(cache.path('cross', entry), 'bin');
 }

@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Cache, cache as projectCache } from './cache.ts';
-import { atLeast, ensureEngine, installedEngine, leastUnicorn } from './engine.ts';
+import { ensureEngine, installedEngine } from './engine.ts';
+import { atLeast, leastUnicorn } from './unicorn.ts';
 
 /** An addon that gives Unicorn's version, and says which of the two builds it is. */
 const source = `

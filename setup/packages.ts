@@ -323,6 +323,11 @@ export function parseMadison(table: string, name: string, source: boolean): stri
   return [...versions];
 }
 
+/** A name for a cache entry made from a package: readable, and different when the package is. */
+export function entryName({ name, version, sha256 }: PackageFile): string {
+  return `${name}-${version.replaceAll(':', '_')}-${sha256.slice(0, 16)}`;
+}
+
 /** A field of a `.deb`'s control file, as `Depends`. */
 export async function packageField(file: string, field: string): Promise<string> {
   return (await run(['dpkg-deb', '-f', file, field])).trim();

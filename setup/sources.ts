@@ -9,7 +9,6 @@ import { run } from './command.ts';
 import { SetupError } from './errors.ts';
 import { ensureHostTools, unpackTools } from './host-tools.ts';
 import { aptExists, aptState } from './packages.ts';
-import { step } from './progress.ts';
 
 export type SourceName = 'memcached' | 'libevent' | 'sqlite3' | 'mariadb';
 
@@ -131,13 +130,13 @@ export function levelTimes(folder: string): void {
   }
 }
 
-interface SourceReceipt {
+interface SourceRecord {
   readonly entry: string;
   readonly version: string;
   readonly sha256: string;
 }
 
-async function fetchSource(cache: Cache, name: SourceName): Promise<SourceReceipt> {
+async function fetchSource(cache: Cache, name: SourceName): Promise<SourceRecord> {
   if (!aptExists()) {
     throw new SetupError(
       'setup.no-apt',
@@ -166,19 +165,7 @@ async function fetchSource(cache: Cache, name: SourceName): Promise<SourceReceip
 
 /** The source tree of a guest program, fetched when absent. */
 export async function ensureSource(name: SourceName, cache: Cache = projectCache): Promise<Source> {
-  const receipt = cache.receipt<SourceReceipt>('sources', name);
-  const present = (): SourceReceipt | undefined => {
-    const known = receipt.read();
-    return known !== undefined && cache.has('sources', known.entry) ? known : undefined;
-  };
-  const fetch = async (): Promise<SourceReceipt> => {
-    const meanwhile = present();
-    if (meanwhile !== undefined) return meanwhile;
-    const fetched = await step(`source code of ${name}`, () => fetchSource(cache, name));
-    receipt.write(fetched);
-    return fetched;
-  };
-  const what = `fetching the source code of ${name}`;
-  const { entry, version, sha256 } = present() ?? (await cache.locked(`source-${name}`, fetch, { what }));
+  const label = `source code of ${name}`;
+  const { entry, version, sha256 } = await cache.recorded('sources', name, label, () => fetchSource(cache, name));
   return { name, version, sha256, folder: cache.path('sources', entry) };
 }

@@ -8,8 +8,7 @@ import { ask, findProgram } from './command.ts';
 import { ensureCrossCompiler } from './cross-compiler.ts';
 import { SetupError } from './errors.ts';
 import { compileTools, ensureHostTools, versionLine } from './host-tools.ts';
-import { aptExists, aptState, hostArchitecture, type PackageFile, unpackPackages } from './packages.ts';
-import { step } from './progress.ts';
+import { aptExists, aptState, entryName, hostArchitecture, type PackageFile, unpackPackages } from './packages.ts';
 
 export type Isa = 'x86-64' | 'aarch64';
 
@@ -79,15 +78,6 @@ function systemMusl({ triple }: IsaFacts): Musl | undefined {
 
 async function ensureMusl(cache: Cache, isa: Isa): Promise<Musl> {
   const facts = isaFacts[isa];
-  const name = `musl-${facts.debianArchitecture}`;
-  const receipt = cache.receipt<{ entry: string; version: string }>('musl', name);
-  const present = (): Musl | undefined => {
-    const known = receipt.read();
-    if (known === undefined || !cache.has('musl', known.entry)) return undefined;
-    return muslBelow(join(cache.path('musl', known.entry), 'usr'), facts, known.version);
-  };
-  const known = present();
-  if (known !== undefined) return known;
   if (!aptExists()) {
     const musl = systemMusl(facts);
     if (musl !== undefined) return musl;
@@ -99,18 +89,14 @@ async function ensureMusl(cache: Cache, isa: Isa): Promise<Musl> {
       },
     );
   }
-  const fetch = async (): Promise<Musl> => {
-    const meanwhile = present();
-    if (meanwhile !== undefined) return meanwhile;
-    return step(`musl for ${isa} guests`, async () => {
-      const musl = await aptState('own', facts.debianArchitecture).download('musl-dev');
-      const entry = `${musl.version}-${facts.debianArchitecture}-${musl.sha256.slice(0, 16)}`;
-      const folder = await cache.entry('musl', entry, (temporary) => unpackMusl(musl, facts, temporary));
-      receipt.write({ entry, version: musl.version });
-      return muslBelow(join(folder, 'usr'), facts, musl.version);
-    });
-  };
-  return cache.locked(name, fetch, { what: `fetching musl for ${isa} guests` });
+  const { debianArchitecture: architecture } = facts;
+  const { entry, version } = await cache.recorded('musl', architecture, `musl for ${isa} guests`, async () => {
+    const musl = await aptState('own', architecture).download('musl-dev');
+    const name = `${entryName(musl)}-${architecture}`;
+    await cache.entry('musl', name, (temporary) => unpackMusl(musl, facts, temporary));
+    return { entry: name, version: musl.version };
+  });
+  return muslBelow(join(cache.path('musl', entry), 'usr'), facts, version);
 }
 
 async function unpackMusl(musl: PackageFile, facts: IsaFacts, folder: string): Promise<void> {
