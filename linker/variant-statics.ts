@@ -11,23 +11,34 @@ interface Candidate {
 
 type Row = (InputSection | undefined)[];
 
+/** Two statics of one name that could be each other's: told apart by nothing that the objects hold. */
+export type ReportAmbiguous = (a: InputSection, b: InputSection) => void;
+
 /**
  * Pairs the sections of one name. Mostly there is one in each variant; of function-local statics (`count.1234`) and of
- * nameless sections there may be several, and not the same number in each variant: those are aligned in the order of
- * their numbers, which is the source's, by size, content and the functions that use them.
+ * nameless sections there may be several, and not the same number in each variant. The numbers mean little: gcc counts
+ * them differently at different -O levels. So those are paired by the functions that use them, by the callers into which
+ * such a function may have been inlined, by size and content, and only then by number.
  */
-export function matchStatics(byVariant: readonly (readonly Candidate[])[], defaultIndex: number): Row[] {
+export function matchStatics(
+  byVariant: readonly (readonly Candidate[])[],
+  defaultIndex: number,
+  ambiguous: ReportAmbiguous,
+): Row[] {
   const count = byVariant.length;
   if (byVariant.every((list) => list.length <= 1)) return [byVariant.map((list) => list[0]?.section)];
   const order = [defaultIndex, ...byVariant.keys()].filter((v, i) => i === 0 || v !== defaultIndex);
   const rows: Row[] = [];
+  const numbers = new Map<InputSection, number>();
   for (const v of order) {
-    const list = [...byVariant[v]!].sort((a, b) => a.key.order - b.key.order).map((c) => c.section);
-    for (const [i, row] of align(rows, list).entries()) {
-      if (row !== undefined) row[v] = list[i];
+    const list = [...byVariant[v]!].sort((a, b) => a.key.order - b.key.order);
+    for (const c of list) numbers.set(c.section, c.key.order);
+    const sections = list.map((c) => c.section);
+    for (const [i, row] of assign(rows, sections, numbers, ambiguous).entries()) {
+      if (row !== undefined) row[v] = sections[i];
       else {
         const fresh: Row = new Array(count).fill(undefined);
-        fresh[v] = list[i];
+        fresh[v] = sections[i];
         rows.push(fresh);
       }
     }
@@ -35,35 +46,65 @@ export function matchStatics(byVariant: readonly (readonly Candidate[])[], defau
   return rows;
 }
 
-/** For each section of `list` the row it belongs to: the alignment of highest score that keeps both orders. */
-function align(rows: readonly Row[], list: readonly InputSection[]): (Row | undefined)[] {
+/** For each section of `list` the row it belongs to, if any. */
+function assign(
+  rows: readonly Row[],
+  list: readonly InputSection[],
+  numbers: ReadonlyMap<InputSection, number>,
+  ambiguous: ReportAmbiguous,
+): (Row | undefined)[] {
   const heads = rows.map((row) => row.find((s) => s !== undefined)!);
-  const [n, m] = [heads.length, list.length];
-  const width = m + 1;
-  const best = new Float64Array((n + 1) * width);
-  for (let i = n - 1; i >= 0; i--) {
-    for (let j = m - 1; j >= 0; j--) {
-      const pair = score(heads[i]!, list[j]!);
-      const skip = Math.max(best[(i + 1) * width + j]!, best[i * width + j + 1]!);
-      best[i * width + j] = Math.max(skip, pair === 0 ? 0 : pair + best[(i + 1) * width + j + 1]!);
+  const sameNumbers = heads.length === list.length && heads.every((h, i) => numbers.get(h) === numbers.get(list[i]!));
+  if (sameNumbers && heads.every((h, i) => isPlainPair(h, list[i]!))) return [...rows];
+  const pairs: { row: number; item: number; score: number }[] = [];
+  for (const [row, head] of heads.entries()) {
+    for (const [item, section] of list.entries()) {
+      const score = likeness(head, section);
+      const named = sameNumbers && numbers.get(head) === numbers.get(section) ? 1 : 0;
+      if (score > 0) pairs.push({ row, item, score: score + named });
     }
   }
-  const result: (Row | undefined)[] = new Array(m).fill(undefined);
-  for (let i = 0, j = 0; i < n && j < m; ) {
-    const pair = score(heads[i]!, list[j]!);
-    if (pair > 0 && best[i * width + j] === pair + best[(i + 1) * width + j + 1]!) result[j++] = rows[i++];
-    else if (best[i * width + j] === best[(i + 1) * width + j]) i++;
-    else j++;
+  pairs.sort((a, b) => b.score - a.score || a.row - b.row || a.item - b.item);
+  const result: (Row | undefined)[] = new Array(list.length).fill(undefined);
+  const taken = new Set<number>();
+  for (const [at, { row, item, score }] of pairs.entries()) {
+    if (taken.has(row) || result[item] !== undefined) continue;
+    for (let i = at + 1; i < pairs.length && pairs[i]!.score === score; i++) {
+      const other = pairs[i]!;
+      const rivals = (other.row === row) !== (other.item === item);
+      if (!rivals || taken.has(other.row) || result[other.item] !== undefined) continue;
+      if (list[item]!.isWritable) ambiguous(heads[row]!, list[item]!);
+      break;
+    }
+    taken.add(row);
+    result[item] = rows[row];
   }
   return result;
 }
 
-/** 0: cannot be the same object. Sharing a user weighs more than any number of mere likenesses. */
-function score(a: InputSection, b: InputSection): number {
-  const shared = haveCommonUser(a, b);
-  const alike = a.size === b.size && a.isWritable === b.isWritable && a.isTls === b.isTls && sameBytes(a, b);
-  if (shared) return alike ? 1001 : 1000;
-  return alike ? 1 : 0;
+/** Equal numbers, likeness and users: what compiles with the same -O level give. */
+function isPlainPair(a: InputSection, b: InputSection): boolean {
+  if (!isAlike(a, b)) return false;
+  const [x, y] = [usersOf(a).direct, usersOf(b).direct];
+  return x.size === 0 && y.size === 0 ? true : intersects(x, y);
+}
+
+function isAlike(a: InputSection, b: InputSection): boolean {
+  return a.size === b.size && a.isWritable === b.isWritable && a.isTls === b.isTls && sameBytes(a, b);
+}
+
+/** 0: not the same object. A common user weighs more than a common caller of users, that more than looks. */
+function likeness(a: InputSection, b: InputSection): number {
+  const alike = isAlike(a, b);
+  const [x, y] = [usersOf(a), usersOf(b)];
+  if (intersects(x.direct, y.direct)) return 1000 + (alike ? 10 : 0);
+  if (!alike) return 0;
+  return intersects(x.all, y.all) ? 110 : 10;
+}
+
+function intersects(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  for (const name of a) if (b.has(name)) return true;
+  return false;
 }
 
 /** Equal contents, where a section without bytes is all zero. */
@@ -80,32 +121,49 @@ export function firstDifference(a: InputSection, b: InputSection): number {
   return x.findIndex((byte, i) => byte !== y[i]);
 }
 
-const usersByFile = new WeakMap<ObjectFile, Map<InputSection, Set<string>>>();
-
-function usersOf(section: InputSection): ReadonlySet<string> {
-  const { file } = section;
-  let users = usersByFile.get(file);
-  if (users === undefined) {
-    users = new Map();
-    usersByFile.set(file, users);
-    for (const text of file.sections) {
-      if (text === undefined || !text.isExec) continue;
-      const name = baseFunction(textSuffix(text.name));
-      const { symbols, count } = text.relocations;
-      for (let i = 0; i < count; i++) {
-        const target = file.symbols[symbols[i]!]?.section;
-        if (target === undefined || target.isExec) continue;
-        const names = users.get(target);
-        if (names === undefined) users.set(target, new Set([name]));
-        else names.add(name);
-      }
-    }
-  }
-  return users.get(section) ?? new Set();
+/** Names of the functions that use a section, and of all that call those inside the file. */
+interface Users {
+  readonly direct: ReadonlySet<string>;
+  readonly all: ReadonlySet<string>;
 }
 
-function haveCommonUser(a: InputSection, b: InputSection): boolean {
-  const [x, y] = [usersOf(a), usersOf(b)];
-  for (const name of x) if (y.has(name)) return true;
-  return false;
+const NO_USERS: Users = { direct: new Set(), all: new Set() };
+const usersByFile = new WeakMap<ObjectFile, Map<InputSection, Users>>();
+
+function usersOf(section: InputSection): Users {
+  let users = usersByFile.get(section.file);
+  if (users === undefined) {
+    users = findUsers(section.file);
+    usersByFile.set(section.file, users);
+  }
+  return users.get(section) ?? NO_USERS;
+}
+
+function findUsers(file: ObjectFile): Map<InputSection, Users> {
+  const direct = new Map<InputSection, Set<string>>();
+  const callers = new Map<string, Set<string>>();
+  const put = <K>(map: Map<K, Set<string>>, key: K, name: string): void => {
+    const set = map.get(key);
+    if (set === undefined) map.set(key, new Set([name]));
+    else set.add(name);
+  };
+  for (const text of file.sections) {
+    if (text === undefined || !text.isExec) continue;
+    const name = baseFunction(textSuffix(text.name));
+    const { symbols, count } = text.relocations;
+    for (let i = 0; i < count; i++) {
+      const target = file.symbols[symbols[i]!]?.section;
+      if (target === undefined || target === text) continue;
+      if (target.isExec) put(callers, baseFunction(textSuffix(target.name)), name);
+      else put(direct, target, name);
+    }
+  }
+  const users = new Map<InputSection, Users>();
+  for (const [section, names] of direct) {
+    const all = new Set(names);
+    // A set grows while it is walked: that is the transitive closure.
+    for (const name of all) for (const caller of callers.get(name) ?? []) all.add(caller);
+    users.set(section, { direct: names, all });
+  }
+  return users;
 }

@@ -75,7 +75,7 @@ export function planVariants(
 ): VariantPlan {
   const { variants } = inputs;
   if (variants.names.length < 2) return { variants, groups: [], slots: [] };
-  const groups = groupSections(inputs);
+  const groups = groupSections(inputs, diagnostics);
   const text = groups.filter((g) => g.kind === 'text');
   findAliases(inputs, options, table, text);
   keepCommon(text, options, variants.defaultIndex);
@@ -91,7 +91,7 @@ interface Candidate {
   readonly key: SectionKey;
 }
 
-function groupSections(inputs: LoadedInputs): VariantGroup[] {
+function groupSections(inputs: LoadedInputs, diagnostics: Diagnostics): VariantGroup[] {
   const { variants, objects } = inputs;
   const count = variants.names.length;
   const lists = new Map<string, { unit: string; name: string; kind: SectionKind; byVariant: Candidate[][] }>();
@@ -120,9 +120,20 @@ function groupSections(inputs: LoadedInputs): VariantGroup[] {
       list.byVariant[file.variant]!.push({ section, key });
     }
   }
+  const ambiguous = (a: InputSection, b: InputSection): void =>
+    diagnostics.error(
+      'variants/ambiguous-static',
+      `several static variables could be the one of ${a.name}`,
+      [
+        { role: 'defined in', where: a.where },
+        { role: 'defined in', where: b.where },
+      ],
+      'give the variables different names, or compile the variants with the same -O level',
+      { section: a.name },
+    );
   const groups: VariantGroup[] = [];
   for (const list of lists.values()) {
-    for (const members of matchStatics(list.byVariant, variants.defaultIndex)) {
+    for (const members of matchStatics(list.byVariant, variants.defaultIndex, ambiguous)) {
       const group: VariantGroup = {
         kind: list.kind,
         unit: list.unit,
