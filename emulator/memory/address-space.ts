@@ -241,6 +241,8 @@ export class AddressSpace {
     this.areas.split(address);
     this.areas.split(end);
     for (const area of this.areas.overlapping(address, end)) {
+      if (area.viewShared === shared) continue;
+      area.prot = protIn(area, this.views.base);
       area.viewShared = shared;
       area.protOf = undefined;
     }

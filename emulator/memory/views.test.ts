@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { loadEngine } from '../core/engine-loader.ts';
 import { Access } from '../native/binding.ts';
 import { AddressSpace } from './address-space.ts';
+import { BytesMappable } from './mappable.ts';
 import { PAGE_SIZE, PhysicalMemory } from './physical.ts';
 import { UserFault } from './user-memory.ts';
 import { Prot } from './vma.ts';
@@ -13,7 +14,7 @@ const PAGES = 8;
 const RW = Prot.read | Prot.write;
 
 type Command =
-  | { op: 'map'; page: number; pages: number }
+  | { op: 'map'; page: number; pages: number; file: boolean }
   | { op: 'unmap'; page: number; pages: number }
   | { op: 'write'; view: number; page: number; value: number }
   | { op: 'read'; view: number; page: number }
@@ -28,7 +29,7 @@ const page = fc.nat(PAGES - 1);
 const pages = fc.integer({ min: 1, max: 4 });
 const view = fc.nat(3);
 const command: fc.Arbitrary<Command> = fc.oneof(
-  fc.record({ op: fc.constant('map' as const), page, pages }),
+  fc.record({ op: fc.constant('map' as const), page, pages, file: fc.boolean() }),
   fc.record({ op: fc.constant('unmap' as const), page, pages }),
   {
     weight: 4,
@@ -46,8 +47,10 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 /** The rule, written without page tables: what each view holds in each page. */
 class Model {
   /** Per page: mapped, unshared; contents and rights per view (shared pages use key -1). */
-  readonly cells: ({ unshared: boolean; value: Map<number, number>; writable: Map<number, boolean> } | undefined)[] =
-    new Array(PAGES);
+  readonly cells: (
+    | { unshared: boolean; initial: number; value: Map<number, number>; writable: Map<number, boolean> }
+    | undefined
+  )[] = new Array(PAGES);
   readonly views = new Set([0]);
   key(index: number, id: number): number {
     return this.cells[index]!.unshared ? id : -1;
@@ -56,7 +59,9 @@ class Model {
 
 const expect = (value: number, wanted: number): void => assert.equal(value, wanted);
 
-function runCommand(space: AddressSpace, model: Model, c: Command): void {
+const FILE_BYTE = 170;
+
+function runCommand(space: AddressSpace, file: BytesMappable, model: Model, c: Command): void {
   const at = (index: number): number => BASE + index * PAGE_SIZE;
   const ids = [...model.views];
   const id = 'view' in c ? ids[c.view % ids.length]! : 0;
@@ -64,9 +69,20 @@ function runCommand(space: AddressSpace, model: Model, c: Command): void {
   const range = 'pages' in c ? Array.from({ length: last - c.page }, (_, i) => c.page + i) : [];
   switch (c.op) {
     case 'map':
-      expect(space.map({ address: at(c.page), length: range.length * PAGE_SIZE, prot: RW, fixed: true }), at(c.page));
-      for (const i of range)
-        model.cells[i] = { unshared: false, value: new Map([[-1, 0]]), writable: new Map([[-1, true]]) };
+      expect(
+        space.map({
+          address: at(c.page),
+          length: range.length * PAGE_SIZE,
+          prot: RW,
+          fixed: true,
+          file: c.file ? { mappable: file, offset: 0 } : undefined,
+        }),
+        at(c.page),
+      );
+      for (const i of range) {
+        const initial = c.file ? FILE_BYTE : 0;
+        model.cells[i] = { unshared: false, initial, value: new Map([[-1, initial]]), writable: new Map([[-1, true]]) };
+      }
       break;
     case 'unmap':
       expect(space.unmap(at(c.page), range.length * PAGE_SIZE), 0);
@@ -75,7 +91,8 @@ function runCommand(space: AddressSpace, model: Model, c: Command): void {
     case 'discard':
       if (range.some((i) => model.cells[i] === undefined)) break;
       expect(space.discard(at(c.page), range.length * PAGE_SIZE), 0);
-      for (const i of range) for (const key of model.cells[i]!.value.keys()) model.cells[i]!.value.set(key, 0);
+      for (const i of range)
+        for (const key of model.cells[i]!.value.keys()) model.cells[i]!.value.set(key, model.cells[i]!.initial);
       break;
     case 'unshare':
       if (model.views.size > 1) break;
@@ -85,6 +102,7 @@ function runCommand(space: AddressSpace, model: Model, c: Command): void {
         if (cell === undefined || cell.unshared) continue;
         const only = [...model.views][0]!;
         model.cells[i] = {
+          ...cell,
           unshared: true,
           value: new Map([[only, cell.value.get(-1)!]]),
           writable: new Map([[only, cell.writable.get(-1)!]]),
@@ -145,17 +163,19 @@ function runCommand(space: AddressSpace, model: Model, c: Command): void {
 describe('views of an address space', function () {
   this.timeout(60_000);
   const physical = new PhysicalMemory(loadEngine(), 4096 * PAGE_SIZE);
+  const file = new BytesMappable(physical, 'file', new Uint8Array(PAGES * PAGE_SIZE).fill(FILE_BYTE));
+  for (let i = 0; i < PAGES; i++) file.sharedFrame(i);
 
   it('hold what a map from (view, page) to contents and rights holds, and leak no frame', () => {
     fc.assert(
-      fc.property(fc.array(command, { minLength: 1, maxLength: 60 }), (commands) => {
+      fc.property(fc.array(command, { minLength: 1, maxLength: 60, size: 'max' }), (commands) => {
         const before = physical.framesUsed;
         const space = new AddressSpace(physical);
         const model = new Model();
-        for (const c of commands) runCommand(space, model, c);
+        for (const c of commands) runCommand(space, file, model, c);
         for (const id of model.views)
           for (let i = 0; i < PAGES; i++)
-            runCommand(space, model, { op: 'read', view: [...model.views].indexOf(id), page: i });
+            runCommand(space, file, model, { op: 'read', view: [...model.views].indexOf(id), page: i });
         space.destroy();
         assert.equal(physical.framesUsed, before);
       }),

@@ -6,7 +6,7 @@ import type { SyscallTopic } from '../syscall.ts';
 import type { Thread } from '../thread.ts';
 
 /** MAP_* of include/uapi/asm-generic/mman-common.h, the same on both ISAs. */
-const Map = {
+const MapFlag = {
   shared: 1,
   private: 2,
   sharedValidate: 3,
@@ -33,20 +33,21 @@ function mmap(
   fd: number,
   offset: number,
 ): number {
-  const type = flags & Map.typeMask;
-  const shared = type === Map.shared || type === Map.sharedValidate;
-  if (length <= 0 || (!shared && type !== Map.private) || offset % PAGE_SIZE !== 0 || offset < 0) return -Errno.EINVAL;
+  const type = flags & MapFlag.typeMask;
+  const shared = type === MapFlag.shared || type === MapFlag.sharedValidate;
+  if (length <= 0 || (!shared && type !== MapFlag.private) || offset % PAGE_SIZE !== 0 || offset < 0)
+    return -Errno.EINVAL;
   if (prot & ~(PROT_ALL | PROT_IGNORED)) return -Errno.EINVAL;
   const request = {
     address,
     length,
     prot: prot & PROT_ALL,
-    fixed: (flags & Map.fixed) !== 0,
-    noReplace: (flags & Map.fixedNoReplace) !== 0,
+    fixed: (flags & MapFlag.fixed) !== 0,
+    noReplace: (flags & MapFlag.fixedNoReplace) !== 0,
     shared,
   };
   const { space } = thread.process;
-  if (flags & Map.anonymous) return space.map(request);
+  if (flags & MapFlag.anonymous) return space.map(request);
   const file = thread.process.files.get(fd);
   if (file === undefined) return -Errno.EBADF;
   if (file.mappable === undefined) return -Errno.ENODEV;
