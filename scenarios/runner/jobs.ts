@@ -1,0 +1,98 @@
+// Runs of a scenario are child processes: they use all of the host's CPUs, and one that fails takes no other with it.
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { extname, join } from 'node:path';
+import { type ErrorFacts, MelfError } from '../../emulator/errors.ts';
+import { inParallel } from '../../setup/command.ts';
+import { step } from '../../setup/progress.ts';
+
+/** One run: `module` exports `run(input)`, which gives something that JSON can hold. */
+export interface Job<Input> {
+  readonly label: string;
+  readonly input: Input;
+}
+
+/** What a run that failed leaves. */
+export interface JobFailure {
+  readonly label: string;
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | undefined;
+  readonly facts: ErrorFacts;
+  readonly stack: string | undefined;
+}
+
+export type JobOutcome<Output> = { readonly output: Output } | { readonly failure: JobFailure };
+
+/** From the child to its parent. */
+export type JobMessage = { readonly result: unknown } | { readonly error: Omit<JobFailure, 'label'> };
+
+/** An error as it goes through a message and into a report. */
+export function describeFailure(error: unknown): Omit<JobFailure, 'label'> {
+  if (error instanceof MelfError)
+    return { code: error.code, message: error.message, hint: error.hint, facts: error.facts, stack: error.stack };
+  const [message, stack] = error instanceof Error ? [error.message, error.stack] : [String(error), undefined];
+  return { code: 'internal', message, hint: undefined, facts: {}, stack };
+}
+
+const children = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+});
+
+const childFile = join(import.meta.dirname, `job-child${extname(import.meta.filename)}`);
+/** Of the child's stderr, for a failure that it could not describe itself. */
+const keptOutput = 4000;
+
+function runInChild<Input, Output>(module: string, input: Input): Promise<Output> {
+  return new Promise((resolve, reject) => {
+    const child = fork(childFile, [module], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], serialization: 'advanced' });
+    children.add(child);
+    let output = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      output = (output + text).slice(-keptOutput);
+    });
+    let answer: JobMessage | undefined;
+    child.on('message', (message) => {
+      answer = message as JobMessage;
+    });
+    child.on('error', (cause) =>
+      reject(new MelfError('job.start', 'The process of a run cannot be started', { cause })),
+    );
+    child.on('close', (status, signal) => {
+      children.delete(child);
+      if (answer === undefined) {
+        const how = signal === null ? `exit code ${status}` : `signal ${signal}`;
+        const hint = signal === 'SIGKILL' ? 'Was the machine short of memory?' : undefined;
+        reject(
+          new MelfError('job.died', `The run's process ended with ${how}`, { facts: { output: output.trim() }, hint }),
+        );
+      } else if ('error' in answer) {
+        const { code, message, hint, facts, stack } = answer.error;
+        const error = new MelfError(code, message, { facts, hint });
+        if (stack !== undefined) error.stack = stack;
+        reject(error);
+      } else {
+        resolve(answer.result as Output);
+      }
+    });
+    child.send({ input });
+  });
+}
+
+/** Runs all jobs, as many at once as the host has CPUs; gives their outcomes in order and never fails itself. */
+export function runJobs<Input, Output>(
+  module: string,
+  jobs: readonly Job<Input>[],
+  width: number = availableParallelism(),
+): Promise<JobOutcome<Output>[]> {
+  const tasks = jobs.map(({ label, input }) => async (): Promise<JobOutcome<Output>> => {
+    try {
+      return { output: await step(label, () => runInChild<Input, Output>(module, input)) };
+    } catch (error) {
+      return { failure: { label, ...describeFailure(error) } };
+    }
+  });
+  return inParallel(tasks, Math.max(1, width));
+}
