@@ -1,6 +1,9 @@
 // The machine's own apt sources, read so that a private list can be derived from them: sources.list(5), both the one-line
 // format (.list) and deb822 stanzas (.sources).
 
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 /** One source as a deb822 stanza: its fields in order, as written. */
 export interface AptSource {
   readonly types: readonly string[];
@@ -90,6 +93,38 @@ export function formatDeb822(sources: readonly AptSource[]): string {
       ...Object.entries(source.options).map(([name, value]) => `${name}: ${value}`),
     ].join('\n');
   return `${sources.map(stanza).join('\n\n')}\n`;
+}
+
+const releaseFile = '/etc/os-release';
+
+/** Fields of os-release(5); empty where there is none. */
+export function osRelease(
+  text: string = existsSync(releaseFile) ? readFileSync(releaseFile, 'utf8') : '',
+): Record<string, string> {
+  const fields: Record<string, string> = {};
+  for (const line of text.split('\n')) {
+    const match = /^([A-Z_]+)=(?:"(.*)"|'(.*)'|(.*))$/.exec(line);
+    if (match !== null) fields[match[1]!] = match[2] ?? match[3] ?? match[4] ?? '';
+  }
+  return fields;
+}
+
+/** The machine's configured sources, from /etc/apt (or another folder, for tests). */
+export function readAptSources(folder: string = '/etc/apt'): AptSource[] {
+  const parts = join(folder, 'sources.list.d');
+  const files = [
+    join(folder, 'sources.list'),
+    ...(existsSync(parts)
+      ? readdirSync(parts)
+          .sort()
+          .map((name) => join(parts, name))
+      : []),
+  ];
+  return files.flatMap((file) => {
+    if (!existsSync(file)) return [];
+    if (file.endsWith('.sources')) return parseDeb822(readFileSync(file, 'utf8'));
+    return file.endsWith('.list') ? parseOneLine(readFileSync(file, 'utf8')) : [];
+  });
 }
 
 const distributionAliases: readonly string[] = ['stable', 'oldstable', 'testing', 'unstable', 'sid'];

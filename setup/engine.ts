@@ -142,8 +142,8 @@ async function buildEngine(cache: Cache, folder: string): Promise<Engine> {
       hint: 'Restore emulator/native/ from git.',
     });
   }
-  const unicorn = await ensureUnicorn(cache);
   await ensureHostTools(addonTools);
+  const unicorn = await ensureUnicorn(cache);
   const key = hashOf([
     sources.hash,
     unicorn.version,

@@ -23,26 +23,38 @@ export function installCommand(tools: readonly HostTool[]): string {
   return `apt-get install -y --no-install-recommends ${names.join(' ')}`;
 }
 
+const allTools: readonly HostTool[] = [...compileTools, ...addonTools, ...unpackTools];
+
+const missingOf = (tools: readonly HostTool[]): HostTool[] =>
+  tools.filter(({ program }) => findProgram(program) === undefined);
+
+const namesOf = (tools: readonly HostTool[]): string => tools.map(({ program }) => program).join(', ');
+
 /**
- * Makes sure that the tools are on PATH. As root on a machine with apt the missing ones are installed; otherwise the error says the one
- * command to run.
+ * Makes sure that the tools are on PATH. When one is missing, every missing tool of the whole set-up is dealt with, so that a user is asked
+ * once: as root on a machine with apt they are installed, otherwise the error says the one command to run.
  */
 export async function ensureHostTools(tools: readonly HostTool[]): Promise<void> {
-  const missing = tools.filter(({ program }) => findProgram(program) === undefined);
-  if (missing.length === 0) return;
-  const programs = missing.map(({ program }) => program).join(', ');
-  const isRoot = process.getuid?.() === 0;
-  if (!isRoot || !aptExists()) {
-    throw new SetupError('setup.missing-tools', `This machine lacks ${programs}`, {
+  if (missingOf(tools).length === 0) return;
+  const missing = missingOf(allTools);
+  if (process.getuid?.() !== 0 || !aptExists()) {
+    throw new SetupError('setup.missing-tools', `This machine lacks ${namesOf(missing)}`, {
       hint: aptExists()
         ? `Run: sudo sh -c 'apt-get update && ${installCommand(missing)}'`
-        : `Install ${programs} with this machine's package manager, then start the same command again.`,
+        : `Install ${namesOf(missing)} with this machine's package manager, then start the same command again.`,
     });
   }
-  await step(`system packages for ${programs}`, async () => {
+  await step(`system packages for ${namesOf(missing)}`, async () => {
     await run(['apt-get', 'update', '-q'], { env: { DEBIAN_FRONTEND: 'noninteractive' } });
     await run(installCommand(missing).split(' '), { env: { DEBIAN_FRONTEND: 'noninteractive' } });
   });
+  const still = missingOf(tools);
+  if (still.length > 0) {
+    throw new SetupError('setup.missing-tools', `The packages were installed, but ${namesOf(still)} cannot be found`, {
+      facts: { PATH: process.env.PATH },
+      hint: 'Check PATH.',
+    });
+  }
 }
 
 /** The first line of `PROGRAM --version`, the identity of a tool in cache keys and reports. */

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { osRelease, parseMadison, readAptSources } from './packages.ts';
+import { osRelease, readAptSources } from './apt-sources.ts';
+import { parseMadison } from './packages.ts';
 
 describe('Debian packages', () => {
   it('have their versions read from apt-cache madison, binaries and sources apart', () => {

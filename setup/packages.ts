@@ -2,15 +2,16 @@
 // .cache/apt/. The sources are the machine's own ones (its mirror, its keys, its proxy), so the signatures are checked as ever.
 
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { aptConfiguration } from './apt-configuration.ts';
 import {
   type AptSource,
   distributionSources,
   formatDeb822,
   narrowed,
-  parseDeb822,
-  parseOneLine,
+  osRelease,
+  readAptSources,
   sourcesOfSuite,
 } from './apt-sources.ts';
 import { cache } from './cache.ts';
@@ -36,38 +37,6 @@ export interface SourcePackageFiles {
   readonly dsc: string;
 }
 
-const releaseFile = '/etc/os-release';
-
-/** Fields of os-release(5); empty where there is none. */
-export function osRelease(
-  text: string = existsSync(releaseFile) ? readFileSync(releaseFile, 'utf8') : '',
-): Record<string, string> {
-  const fields: Record<string, string> = {};
-  for (const line of text.split('\n')) {
-    const match = /^([A-Z_]+)=(?:"(.*)"|'(.*)'|(.*))$/.exec(line);
-    if (match !== null) fields[match[1]!] = match[2] ?? match[3] ?? match[4] ?? '';
-  }
-  return fields;
-}
-
-/** The machine's configured sources, from /etc/apt (or another folder, for tests). */
-export function readAptSources(folder: string = '/etc/apt'): AptSource[] {
-  const parts = join(folder, 'sources.list.d');
-  const files = [
-    join(folder, 'sources.list'),
-    ...(existsSync(parts)
-      ? readdirSync(parts)
-          .sort()
-          .map((name) => join(parts, name))
-      : []),
-  ];
-  return files.flatMap((file) => {
-    if (!existsSync(file)) return [];
-    if (file.endsWith('.sources')) return parseDeb822(readFileSync(file, 'utf8'));
-    return file.endsWith('.list') ? parseOneLine(readFileSync(file, 'utf8')) : [];
-  });
-}
-
 /** Debian's name of this machine's architecture. */
 export function hostArchitecture(): 'amd64' | 'arm64' {
   if (process.arch === 'x64') return 'amd64';
@@ -88,58 +57,6 @@ export function aptExists(): boolean {
 
 export function sha256Of(file: string): string {
   return createHash('sha256').update(readFileSync(file)).digest('hex');
-}
-
-/**
- * apt's configuration: the machine's own (proxies, certificates, timeouts stay as they are), then what makes it private. Our file stands in
- * for the main file and includes the machine's, because hooks of the machine (they clean its own cache as root) can only be
- * cleared by something read after them.
- */
-function aptConfiguration(folder: string, architecture: string): string {
-  const noIndex = [
-    'deb::DEP-11',
-    'deb::DEP-11-icons',
-    'deb::DEP-11-icons-small',
-    'deb::DEP-11-icons-large',
-    'deb::DEP-11-icons-hidpi',
-    'deb::DEP-11-icons-large-hidpi',
-    'deb::Contents-deb',
-    'deb::Contents-deb-legacy',
-    'deb::Contents-udeb',
-    'deb-src::Contents-dsc',
-    'deb::CNF',
-  ];
-  return [
-    ...(existsSync('/etc/apt/apt.conf.d') ? ['#include "/etc/apt/apt.conf.d/";'] : []),
-    ...(existsSync('/etc/apt/apt.conf') ? ['#include "/etc/apt/apt.conf";'] : []),
-    '#clear APT::Update::Pre-Invoke;',
-    '#clear APT::Update::Post-Invoke;',
-    '#clear APT::Update::Post-Invoke-Success;',
-    '#clear DPkg::Pre-Invoke;',
-    '#clear DPkg::Post-Invoke;',
-    '#clear DPkg::Pre-Install-Pkgs;',
-    '#clear APT::Architectures;',
-    `APT::Architecture "${architecture}";`,
-    `APT::Architectures { "${architecture}"; };`,
-    'APT::Default-Release "";',
-    'APT::Sandbox::User "root";',
-    'APT::Update::Error-Mode "any";',
-    'Acquire::Languages "none";',
-    'Acquire::Retries "3";',
-    ...noIndex.map((target) => `Acquire::IndexTargets::${target}::DefaultEnabled "false";`),
-    `Dir::Etc::SourceList "${folder}/private.sources";`,
-    'Dir::Etc::SourceParts "/dev/null";',
-    'Dir::Etc::Preferences "/dev/null";',
-    'Dir::Etc::PreferencesParts "/dev/null";',
-    `Dir::State "${folder}/state";`,
-    `Dir::State::Lists "${folder}/state/lists";`,
-    `Dir::State::Status "${folder}/state/status";`,
-    `Dir::Cache "${folder}/cache";`,
-    `Dir::Cache::Archives "${folder}/cache/archives";`,
-    'Dir::Cache::pkgcache "pkgcache.bin";',
-    'Dir::Cache::srcpkgcache "srcpkgcache.bin";',
-    '',
-  ].join('\n');
 }
 
 const noAptHint =

@@ -160,6 +160,12 @@ async function ensureCompiler(cache: Cache, isa: Isa): Promise<string> {
 
 /** The tool chain for guests of `isa`, fetched and set up where needed. The AArch64 one is only asked for by those who build for AArch64. */
 export async function ensureToolchain(isa: Isa, cache: Cache = projectCache): Promise<Toolchain> {
+  if (/[\s'"\\]/.test(cache.root)) {
+    throw new SetupError('setup.path', 'The project lies in a folder with a blank or a quote in its name', {
+      facts: { folder: cache.root },
+      hint: 'Move it: neither configure scripts nor gcc specs can work with such a folder.',
+    });
+  }
   const prefix = await ensureCompiler(cache, isa);
   const musl = await ensureMusl(cache, isa);
   const { triple } = isaFacts[isa];

@@ -82,8 +82,8 @@ async function downloadUnicorn(): Promise<UnicornPackages> {
       offers.push(`${suite}: ${offered.join(' ') || 'none'}`);
       if (!offered.some(isWanted)) continue;
     } catch (error) {
-      // A distribution without this suite, or a mirror without its index: another one may serve.
-      if (!(error instanceof SetupError)) throw error;
+      // A distribution without this suite, or a mirror without its index: another one may serve. Without its own there is no network.
+      if (!(error instanceof SetupError) || suite === 'own') throw error;
       if (error.code === 'setup.no-index') unreachable ??= error;
       offers.push(`${suite}: ${error.message}`);
       continue;
