@@ -1,0 +1,83 @@
+import { Errno } from '../errno.ts';
+import type { OpenFile } from './open-file.ts';
+
+interface Slot {
+  readonly file: OpenFile;
+  closeOnExec: boolean;
+}
+
+/** A process's file descriptors. It is also the owner of the process's record locks, as in Linux. */
+export class FileTable {
+  /** RLIMIT_NOFILE: descriptors are below it. */
+  limit: number;
+  /** For F_GETLK. */
+  pid: number;
+  readonly #slots: (Slot | undefined)[] = [];
+  /** No free descriptor below this one. */
+  #lowestFree = 0;
+
+  constructor(options: { limit?: number; pid?: number } = {}) {
+    this.limit = options.limit ?? 1024;
+    this.pid = options.pid ?? 1;
+  }
+
+  get(fd: number): OpenFile | undefined {
+    return this.#slots[fd]?.file;
+  }
+
+  /** Puts a file at the lowest free descriptor from `from` on. Returns the descriptor or -EMFILE; then the file is untouched. */
+  install(file: OpenFile, options: { closeOnExec?: boolean; from?: number } = {}): number {
+    const from = options.from ?? 0;
+    let fd = Math.max(from, this.#lowestFree);
+    while (this.#slots[fd] !== undefined) fd++;
+    if (from <= this.#lowestFree) this.#lowestFree = fd;
+    if (fd >= this.limit) return -Errno.EMFILE;
+    this.#slots[fd] = { file: file.retain(), closeOnExec: options.closeOnExec ?? false };
+    if (fd === this.#lowestFree) this.#lowestFree = fd + 1;
+    return fd;
+  }
+
+  /** Puts a file at exactly `fd`, closing what was there (dup2). */
+  replace(fd: number, file: OpenFile, closeOnExec: boolean, now: number): number {
+    if (fd < 0 || fd >= this.limit) return -Errno.EBADF;
+    file.retain();
+    if (this.#slots[fd] !== undefined) this.close(fd, now);
+    this.#slots[fd] = { file, closeOnExec };
+    if (fd === this.#lowestFree) this.#lowestFree = fd + 1;
+    return fd;
+  }
+
+  close(fd: number, now: number): number {
+    const slot = this.#slots[fd];
+    if (slot === undefined) return -Errno.EBADF;
+    this.#slots[fd] = undefined;
+    if (fd < this.#lowestFree) this.#lowestFree = fd;
+    // POSIX: closing any descriptor of a file drops all of the process's record locks on it (fcntl(2)).
+    slot.file.inode?.locks?.releaseOwner(this, now);
+    slot.file.release(now);
+    return 0;
+  }
+
+  closeOnExec(fd: number): boolean {
+    return this.#slots[fd]?.closeOnExec ?? false;
+  }
+
+  setCloseOnExec(fd: number, on: boolean): void {
+    const slot = this.#slots[fd];
+    if (slot !== undefined) slot.closeOnExec = on;
+  }
+
+  /** Open descriptors in ascending order. */
+  descriptors(): number[] {
+    const list: number[] = [];
+    this.#slots.forEach((slot, fd) => {
+      if (slot !== undefined) list.push(fd);
+    });
+    return list;
+  }
+
+  /** At the end of the process. */
+  closeAll(now: number): void {
+    for (const fd of this.descriptors()) this.close(fd, now);
+  }
+}

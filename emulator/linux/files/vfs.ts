@@ -1,0 +1,443 @@
+import { lstatSync } from 'node:fs';
+import { MelfError } from '../../errors.ts';
+import { EPOCH_SECONDS } from '../clock.ts';
+import { Errno } from '../errno.ts';
+import type { Thread } from '../thread.ts';
+import type { FrameStore } from './content.ts';
+import { FsContext } from './fs-context.ts';
+import { GeneratedOpenFile } from './generated-file.ts';
+import { HostDirectory } from './host-directory.ts';
+import {
+  Directory,
+  FileSystem,
+  GeneratedFile,
+  type Inode,
+  type NewInode,
+  Permission,
+  permits,
+  RegularFile,
+  SpecialFile,
+  Symlink,
+} from './inode.ts';
+import { OpenDirectory, OpenRegularFile, PathFile } from './inode-file.ts';
+import { MemoryDirectory } from './memory-directory.ts';
+import type { OpenFile } from './open-file.ts';
+import { isReadable, isWritable, OpenFlag } from './open-flags.ts';
+import { type Place, walk } from './path.ts';
+import { FileType, type Timestamp } from './stat.ts';
+
+export const AT_FDCWD = -100;
+
+/** `f_type` of statfs(2) (include/uapi/linux/magic.h). */
+const Magic = { tmpfs: 0x01021994, overlay: 0x794c7630, proc: 0x9fa0, sysfs: 0x62656572, host: 0xef53 } as const;
+
+/**
+ * How a host folder shows in the guest: `read-only`; `overlay` (the guest may change everything, in memory only);
+ * `read-write` (changes reach the host).
+ */
+export type MountMode = 'read-only' | 'overlay' | 'read-write';
+
+export interface HostMount {
+  /** Absolute path in the guest; `/` replaces the root. */
+  readonly at: string;
+  /** Host folders; the first that has a name wins. `read-write` takes one. */
+  readonly folders: readonly string[];
+  readonly mode: MountMode;
+}
+
+export interface VfsOptions {
+  /** Virtual time in ns. */
+  readonly now: () => number;
+  /** Guest memory, for files mapped shared; without it such mappings fail. */
+  readonly frames?: FrameStore;
+  readonly mounts?: readonly HostMount[];
+  /** Most bytes that files of one file system may hold in memory. */
+  readonly memoryLimit?: number;
+}
+
+/** Opens a device by its number. */
+export type DeviceOpener = (caller: Thread, flags: number, path: string) => OpenFile | number;
+
+/** A host folder cannot be shown to the guest. */
+export class MountError extends MelfError {}
+
+const DEFAULT_FILES: readonly (readonly [path: string, text: string])[] = [
+  ['/etc/passwd', 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n'],
+  ['/etc/group', 'root:x:0:\nnogroup:x:65534:\n'],
+  ['/etc/hosts', '127.0.0.1 localhost\n::1 localhost\n'],
+  ['/etc/nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files\n'],
+  ['/etc/hostname', 'melf\n'],
+];
+const DEFAULT_DIRECTORIES: readonly (readonly [path: string, permissions: number])[] = [
+  ['/tmp', 0o1777],
+  ['/root', 0o700],
+  ['/run', 0o755],
+  ['/var/tmp', 0o1777],
+];
+
+/** The guest's tree of files. One for all processes; where each of them stands is its {@link FsContext}. */
+export class Vfs {
+  readonly root: Directory;
+  readonly devices = new Map<number, DeviceOpener>();
+  readonly mounted: { readonly at: string; readonly fileSystem: FileSystem }[] = [];
+  readonly #options: VfsOptions;
+  readonly #memory: FileSystem;
+  readonly #hostTops: HostDirectory[] = [];
+  #lastDevice = 0;
+
+  constructor(options: VfsOptions) {
+    this.#options = options;
+    const mounts = [...(options.mounts ?? [])].sort((a, b) => a.at.length - b.at.length);
+    const top = mounts.find(({ at }) => at === '/');
+    this.#memory = this.fileSystem('tmpfs');
+    if (top === undefined) {
+      this.root = new MemoryDirectory(this.#memory, undefined, '', { frames: options.frames });
+      this.mounted.push({ at: '/', fileSystem: this.#memory });
+    } else {
+      this.root = this.#hostRoot(top, undefined, '');
+      this.mounted.push({ at: '/', fileSystem: this.root.fileSystem });
+    }
+    for (const [path, permissions] of DEFAULT_DIRECTORIES) this.#directoryAt(path, permissions);
+    for (const [path, text] of DEFAULT_FILES) this.#defaultFile(path, text);
+    for (const mount of mounts)
+      if (mount !== top) this.mount(mount.at, (parent, name) => this.#hostRoot(mount, parent, name));
+  }
+
+  /** Time of day of the machine. */
+  readonly wallClock = (): Timestamp => {
+    const now = this.#options.now();
+    const seconds = Math.floor(now / 1e9);
+    return { sec: EPOCH_SECONDS + seconds, nsec: Math.floor(now - seconds * 1e9) };
+  };
+
+  /** A new file system with a device number of its own. */
+  fileSystem(type: keyof typeof Magic, readOnly = false): FileSystem {
+    const pageLimit =
+      this.#options.memoryLimit === undefined ? undefined : Math.floor(this.#options.memoryLimit / 4096);
+    return new FileSystem({
+      type,
+      magic: Magic[type],
+      device: ++this.#lastDevice,
+      readOnly,
+      now: this.wallClock,
+      pageLimit,
+    });
+  }
+
+  /** An empty directory of its own file system in memory. */
+  memoryDirectory(parent: Directory, name: string, permissions = 0o755): MemoryDirectory {
+    return new MemoryDirectory(this.fileSystem('tmpfs'), parent, name, { frames: this.#options.frames, permissions });
+  }
+
+  /** A regular file in memory without a name (memfd_create). */
+  anonymousFile(name: string, permissions = 0o777): RegularFile {
+    const home = new MemoryDirectory(this.#memory, undefined, '', { frames: this.#options.frames });
+    const file = home.newFile(name, { type: FileType.REGULAR, permissions, uid: 0, gid: 0 });
+    file.nlink = 0;
+    return file;
+  }
+
+  /** Mounts what `make` returns at an absolute path, whose parents are made in memory if they are missing. */
+  mount(at: string, make: (parent: Directory, name: string) => Directory): Directory {
+    const parts = at.split('/').filter((part) => part !== '');
+    const name = parts.pop();
+    if (name === undefined || parts.includes('..'))
+      throw new MountError('BAD_MOUNT', `cannot mount at "${at}"`, { hint: 'give an absolute path other than /' });
+    const parent = this.#directoryAt(`/${parts.join('/')}`, 0o755);
+    const directory = make(parent, name);
+    parent.mounts.set(name, directory);
+    this.mounted.push({ at, fileSystem: directory.fileSystem });
+    return directory;
+  }
+
+  context(): FsContext {
+    return new FsContext(this.root);
+  }
+
+  /** Writes a file into the tree before or between runs, making its directories. */
+  putFile(path: string, bytes: Uint8Array, permissions = 0o644): void {
+    const parts = path.split('/').filter((part) => part !== '');
+    const name = parts.pop();
+    if (name === undefined) throw new MountError('BAD_PATH', `"${path}" names no file`);
+    const directory = this.#directoryAt(`/${parts.join('/')}`, 0o755);
+    let inode = directory.mounts.get(name) ?? this.#plainLookup(directory, name);
+    if (inode === undefined) {
+      const made = directory.create(name, { type: FileType.REGULAR, permissions, uid: 0, gid: 0 });
+      if (typeof made === 'number')
+        throw new MountError('CANNOT_WRITE', `cannot make ${path} in the guest`, { facts: { errno: -made } });
+      inode = made;
+    }
+    if (!(inode instanceof RegularFile)) throw new MountError('CANNOT_WRITE', `${path} is not a regular file`);
+    inode.content.truncate(0);
+    inode.content.write(0, bytes);
+    inode.permissions = permissions;
+  }
+
+  /** Content of a file as it is now; undefined if there is none. */
+  fileBytes(path: string): Uint8Array | undefined {
+    let at: Inode | undefined = this.root;
+    for (const part of path.split('/').filter((name) => name !== '')) {
+      if (!(at instanceof Directory)) return undefined;
+      at = at.mounts.get(part) ?? this.#plainLookup(at, part);
+    }
+    if (!(at instanceof RegularFile)) return undefined;
+    const bytes = new Uint8Array(at.size);
+    return bytes.subarray(0, Math.max(0, at.content.read(0, bytes)));
+  }
+
+  /** Where a path leads for `thread`, from descriptor `at` on. */
+  resolve(thread: Thread, at: number, path: string, follow = true): Place | number {
+    const { process } = thread;
+    const { root, cwd } = process.fs;
+    let start = cwd;
+    if (at !== AT_FDCWD && !path.startsWith('/')) {
+      const inode = process.files.get(at)?.inode;
+      if (process.files.get(at) === undefined) return -Errno.EBADF;
+      if (!(inode instanceof Directory)) return -Errno.ENOTDIR;
+      start = inode;
+    }
+    return walk(thread, root, start, path, { follow, credentials: process.credentials });
+  }
+
+  /** As {@link resolve}, but something must be there; an empty path means descriptor `at` itself if `allowEmpty`. */
+  find(
+    thread: Thread,
+    at: number,
+    path: string,
+    options: { follow?: boolean; allowEmpty?: boolean } = {},
+  ): Inode | OpenFile | number {
+    if (path === '' && options.allowEmpty) {
+      if (at === AT_FDCWD) return thread.process.fs.cwd;
+      const file = thread.process.files.get(at);
+      return file === undefined ? -Errno.EBADF : (file.inode ?? file);
+    }
+    const place = this.resolve(thread, at, path, options.follow ?? true);
+    if (typeof place === 'number') return place;
+    return place.file ?? place.inode ?? -Errno.ENOENT;
+  }
+
+  /** open(2), all but the descriptor. `flags` are in the kernel's numbering. */
+  open(thread: Thread, at: number, path: string, flags: number, mode: number): OpenFile | number {
+    const exclusive = (flags & OpenFlag.CREAT) !== 0 && (flags & OpenFlag.EXCL) !== 0;
+    const place = this.resolve(thread, at, path, (flags & OpenFlag.NOFOLLOW) === 0 && !exclusive);
+    if (typeof place === 'number') return place;
+    const { process } = thread;
+    const kept = flags & ~(OpenFlag.CREAT | OpenFlag.EXCL | OpenFlag.NOCTTY | OpenFlag.TRUNC | OpenFlag.CLOEXEC);
+    if (place.file !== undefined && !(place.inode instanceof RegularFile)) return place.file;
+    let { inode } = place;
+
+    if ((flags & OpenFlag.TMPFILE) === OpenFlag.TMPFILE) return this.#temporary(thread, inode, kept, mode);
+    if (inode === undefined) {
+      if (!(flags & OpenFlag.CREAT)) return -Errno.ENOENT;
+      if (place.wantsDirectory) return -Errno.EISDIR;
+      const made = this.make(thread, place, FileType.REGULAR, mode);
+      if (typeof made === 'number') return made;
+      return this.openInode(thread, made, kept, this.pathOf(thread, place));
+    }
+    if (exclusive) return -Errno.EEXIST;
+    if (flags & OpenFlag.PATH) return new PathFile(inode, kept, this.pathOf(thread, place));
+    if (inode instanceof Symlink) return -Errno.ELOOP;
+    if (flags & OpenFlag.DIRECTORY && !(inode instanceof Directory)) return -Errno.ENOTDIR;
+    if (inode instanceof Directory && (isWritable(flags) || flags & OpenFlag.CREAT)) return -Errno.EISDIR;
+    const want = (isReadable(flags) ? Permission.READ : 0) | (isWritable(flags) ? Permission.WRITE : 0);
+    if (!permits(inode, process.credentials, want)) return -Errno.EACCES;
+    if (isWritable(flags) && inode.fileSystem.readOnly && !(inode instanceof SpecialFile)) return -Errno.EROFS;
+    if (flags & OpenFlag.TRUNC && inode instanceof RegularFile) {
+      if (inode.fileSystem.readOnly) return -Errno.EROFS;
+      const result = inode.truncate(0);
+      if (result !== 0) return result;
+    }
+    inode = place.inode!;
+    return this.openInode(thread, inode, kept, this.pathOf(thread, place));
+  }
+
+  /** An open file description for something found. */
+  openInode(thread: Thread, inode: Inode, flags: number, path: string): OpenFile | number {
+    if (inode instanceof RegularFile) return new OpenRegularFile(inode, flags, path);
+    if (inode instanceof Directory) return new OpenDirectory(inode, flags, path);
+    if (inode instanceof GeneratedFile) return new GeneratedOpenFile(inode, thread, flags, path);
+    if (inode.type === FileType.CHARACTER) return this.devices.get(inode.rdev)?.(thread, flags, path) ?? -Errno.ENXIO;
+    return -Errno.ENXIO;
+  }
+
+  /** Makes a file at a free place, with the caller as owner and its umask applied. */
+  make(
+    thread: Thread,
+    place: Place,
+    type: number,
+    mode: number,
+    more: { target?: string; rdev?: number } = {},
+  ): Inode | number {
+    if (place.name === '' || place.inode !== undefined) return -Errno.EEXIST;
+    if (place.wantsDirectory && type !== FileType.DIRECTORY) return -Errno.ENOENT;
+    const refusal = this.#mayChange(thread, place.directory);
+    if (refusal !== 0) return refusal;
+    const { credentials, fs } = thread.process;
+    const what: NewInode = {
+      type,
+      permissions: mode & 0o7777 & ~fs.umask,
+      uid: credentials.euid,
+      gid: credentials.egid,
+      ...more,
+    };
+    return place.directory.create(place.name, what);
+  }
+
+  link(thread: Thread, inode: Inode, place: Place): number {
+    if (place.inode !== undefined || place.name === '') return -Errno.EEXIST;
+    if (place.wantsDirectory) return -Errno.ENOENT;
+    if (inode instanceof Directory) return -Errno.EPERM;
+    if (inode.fileSystem !== place.directory.fileSystem) return -Errno.EXDEV;
+    return this.#mayChange(thread, place.directory) || place.directory.link(place.name, inode);
+  }
+
+  unlink(thread: Thread, place: Place): number {
+    const { directory, name, inode } = place;
+    if (inode === undefined) return -Errno.ENOENT;
+    if (name === '' || inode instanceof Directory) return -Errno.EISDIR;
+    if (directory.mounts.has(name)) return -Errno.EBUSY;
+    if (place.wantsDirectory) return -Errno.ENOTDIR;
+    return this.#mayRemove(thread, directory, inode) || directory.unlink(name, inode);
+  }
+
+  rmdir(thread: Thread, place: Place): number {
+    const { directory, name, inode } = place;
+    if (inode === undefined) return -Errno.ENOENT;
+    if (!(inode instanceof Directory)) return -Errno.ENOTDIR;
+    if (name === '') return inode === this.root ? -Errno.EBUSY : -Errno.ENOTEMPTY;
+    if (directory.mounts.has(name) || inode.mounts.size > 0) return -Errno.EBUSY;
+    if (inode.entries(thread).length > 0) return -Errno.ENOTEMPTY;
+    return this.#mayRemove(thread, directory, inode) || directory.unlink(name, inode);
+  }
+
+  /** renameat2(2); `mode` says what may stand at the target. */
+  rename(thread: Thread, from: Place, to: Place, mode: 'replace' | 'keep' | 'exchange'): number {
+    const { inode } = from;
+    if (inode === undefined) return -Errno.ENOENT;
+    if (from.name === '' || to.name === '') return -Errno.EBUSY;
+    if (from.directory.mounts.has(from.name) || to.directory.mounts.has(to.name)) return -Errno.EBUSY;
+    if (from.directory.fileSystem !== to.directory.fileSystem) return -Errno.EXDEV;
+    if ((from.wantsDirectory || to.wantsDirectory) && !(inode instanceof Directory)) return -Errno.ENOTDIR;
+    const other = to.inode;
+    if (mode === 'keep' && other !== undefined) return -Errno.EEXIST;
+    if (mode === 'exchange' && other === undefined) return -Errno.ENOENT;
+    if (inode instanceof Directory && to.directory.isInside(inode)) return -Errno.EINVAL;
+    if (other === inode) return 0;
+    const refusal =
+      this.#mayRemove(thread, from.directory, inode) ||
+      (other === undefined ? this.#mayChange(thread, to.directory) : this.#mayRemove(thread, to.directory, other));
+    if (refusal !== 0) return refusal;
+    if (mode === 'exchange') {
+      if (other instanceof Directory && from.directory.isInside(other)) return -Errno.EINVAL;
+      return from.directory.exchange(from.name, inode, to.directory, to.name, other!);
+    }
+    if (other instanceof Directory) {
+      if (!(inode instanceof Directory)) return -Errno.EISDIR;
+      if (other.mounts.size > 0) return -Errno.EBUSY;
+      if (other.entries(thread).length > 0) return -Errno.ENOTEMPTY;
+    } else if (other !== undefined && inode instanceof Directory) return -Errno.ENOTDIR;
+    return from.directory.move(from.name, inode, to.directory, to.name, other);
+  }
+
+  /** The absolute path of a place in `thread`'s tree, for /proc and getcwd. */
+  pathOf(thread: Thread, place: Place): string {
+    const folder = place.directory.path(thread.process.fs.root) ?? '(removed)';
+    if (place.name === '') return folder;
+    return folder === '/' ? `/${place.name}` : `${folder}/${place.name}`;
+  }
+
+  /** At the end of a run: what guests wrote to shared mappings of read-write folders reaches the host. */
+  close(): void {
+    for (const directory of this.#hostTops) directory.settle();
+  }
+
+  #temporary(thread: Thread, inode: Inode | undefined, flags: number, mode: number): OpenFile | number {
+    if (inode === undefined) return -Errno.ENOENT;
+    if (!(inode instanceof Directory)) return -Errno.ENOTDIR;
+    if (!isWritable(flags)) return -Errno.EINVAL;
+    if (!(inode instanceof MemoryDirectory)) return -Errno.EOPNOTSUPP;
+    const refusal = this.#mayChange(thread, inode);
+    if (refusal !== 0) return refusal;
+    const { credentials, fs } = thread.process;
+    const file = inode.newFile('(temporary)', {
+      type: FileType.REGULAR,
+      permissions: mode & ~fs.umask,
+      uid: credentials.euid,
+      gid: credentials.egid,
+    });
+    file.nlink = 0;
+    return new OpenRegularFile(file, flags & ~OpenFlag.TMPFILE, `${inode.path(fs.root) ?? ''}/#${file.ino} (deleted)`);
+  }
+
+  #mayChange(thread: Thread, directory: Directory): number {
+    if (directory.removed) return -Errno.ENOENT;
+    if (directory.fileSystem.readOnly) return -Errno.EROFS;
+    return permits(directory, thread.process.credentials, Permission.WRITE | Permission.EXECUTE) ? 0 : -Errno.EACCES;
+  }
+
+  #mayRemove(thread: Thread, directory: Directory, inode: Inode): number {
+    const refusal = this.#mayChange(thread, directory);
+    if (refusal !== 0) return refusal;
+    const { euid } = thread.process.credentials;
+    const sticky = (directory.permissions & 0o1000) !== 0;
+    return sticky && euid !== 0 && euid !== inode.uid && euid !== directory.uid ? -Errno.EPERM : 0;
+  }
+
+  #hostRoot(mount: HostMount, parent: Directory | undefined, name: string): Directory {
+    const { folders, mode } = mount;
+    for (const folder of folders) {
+      const stat = lstatSync(folder, { throwIfNoEntry: false });
+      if (stat === undefined || !(stat.isDirectory() || stat.isSymbolicLink())) {
+        throw new MountError('NO_FOLDER', `there is no folder ${folder} to show in the guest at ${mount.at}`, {
+          facts: { folder, at: mount.at },
+          hint: 'give an existing folder',
+        });
+      }
+    }
+    const { frames } = this.#options;
+    if (mode !== 'read-write') {
+      return new MemoryDirectory(this.fileSystem('overlay', mode === 'read-only'), parent, name, { frames, folders });
+    }
+    const [path, second] = folders;
+    if (path === undefined || second !== undefined) {
+      throw new MountError('BAD_MOUNT', `a read-write mount takes exactly one host folder`, {
+        facts: { at: mount.at },
+      });
+    }
+    const directory = new HostDirectory(this.fileSystem('host'), parent, name, { path, frames });
+    this.#hostTops.push(directory);
+    return directory;
+  }
+
+  /** Lookup without a caller, for trees that answer everybody alike. */
+  #plainLookup(directory: Directory, name: string): Inode | undefined {
+    if (directory instanceof MemoryDirectory || directory instanceof HostDirectory) return directory.lookup(name);
+    return undefined;
+  }
+
+  /** The directory at an absolute path without links, made where it is missing: in place, or as a mount over a folder of the host. */
+  #directoryAt(path: string, permissions: number): Directory {
+    let at = this.root;
+    for (const name of path.split('/').filter((part) => part !== '')) {
+      const found = at.mounts.get(name) ?? this.#plainLookup(at, name);
+      if (found instanceof Directory) at = found;
+      else if (found === undefined && at instanceof MemoryDirectory) {
+        at = at.create(name, { type: FileType.DIRECTORY, permissions, uid: 0, gid: 0 }) as Directory;
+      } else {
+        const made = this.memoryDirectory(at, name, permissions);
+        at.mounts.set(name, made);
+        at = made;
+      }
+    }
+    return at;
+  }
+
+  #defaultFile(path: string, text: string): void {
+    const slash = path.lastIndexOf('/');
+    const directory = this.#directoryAt(path.slice(0, slash), 0o755);
+    const name = path.slice(slash + 1);
+    if (!(directory instanceof MemoryDirectory) || directory.lookup(name) !== undefined) return;
+    const file = directory.create(name, { type: FileType.REGULAR, permissions: 0o644, uid: 0, gid: 0 });
+    if (file instanceof RegularFile) file.content.write(0, Buffer.from(text));
+  }
+}
