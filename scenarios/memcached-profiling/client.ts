@@ -94,7 +94,10 @@ class LoadConnection {
   }
 
   #connected(at: number): void {
-    if (!this.profiled) return this.#clients.ready(at);
+    if (!this.profiled) {
+      this.#clients.ready(at);
+      return;
+    }
     this.#awaitsProfileReply = true;
     this.#clients.count();
     this.connection!.send(Buffer.from('profile on\r\n'), at);
@@ -109,7 +112,10 @@ class LoadConnection {
     }
     const request = this.pending;
     this.pending = undefined;
-    if (request === undefined) return this.#clients.complain(`a reply to nothing: ${reply.line}`);
+    if (request === undefined) {
+      this.#clients.complain(`a reply to nothing: ${reply.line}`);
+      return;
+    }
     this.#clients.finish(this, request, reply, at);
     this.thinkAndSend(at);
   }
@@ -122,7 +128,10 @@ class LoadConnection {
   }
 
   #send(now: number): void {
-    if (this.#clients.stopped(now)) return this.#clients.drained(now);
+    if (this.#clients.stopped(now)) {
+      this.#clients.drained(now);
+      return;
+    }
     const { load, zipf, model } = this.#clients;
     const key = zipf.draw(this.#random);
     const isGet = this.#random.fraction() < load.getShare;
