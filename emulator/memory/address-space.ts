@@ -247,6 +247,7 @@ export class AddressSpace {
       area.protOf = undefined;
     }
     const ranges = this.unsharedRanges();
+    this.views.unshared = ranges;
     this.window = { start: ranges[0]?.start ?? 0, end: ranges.at(-1)?.end ?? 0 };
     this.codeMapGeneration++;
     this.tlbGeneration++;
@@ -255,7 +256,7 @@ export class AddressSpace {
 
   /** A new view that equals `from`; see {@link Views.create}. */
   createView(from: number): number {
-    const id = this.views.create(from, this.unsharedRanges());
+    const id = this.views.create(from);
     for (const area of this.areas) {
       if (!area.viewShared && area.protOf !== undefined) area.protOf.set(id, protIn(area, from));
     }

@@ -33,7 +33,7 @@ export class UserMemory {
   /** Physical address of `va` with `access` allowed. */
   translate(va: number, access: number): number {
     const { physical, views } = this.#space;
-    for (;;) {
+    for (let attempt = 0; attempt < 3; attempt++) {
       if (va < 0) throw new UserFault(va, access);
       const entry = findEntry(physical, views.root(this.#view), va);
       if (entry >= 0 && (physical.u32[entry]! & access) !== 0) {
@@ -41,6 +41,7 @@ export class UserMemory {
       }
       if (this.#space.fault(this.#view, va, access) < 0) throw new UserFault(va, access);
     }
+    throw new Error(`page tables of view ${this.#view} do not keep 0x${va.toString(16)} mapped: a defect of this program`);
   }
 
   readInto(va: number, into: Uint8Array): void {

@@ -32,6 +32,8 @@ const overlaps = (ranges: readonly Range[], start: number, end: number): boolean
 export class Views {
   readonly #physical: PhysicalMemory;
   readonly #roots = new Map<number, number>();
+  /** Ranges in which each view has its own pages. Changes only while one view exists. */
+  unshared: readonly Range[] = [];
   #nextId = 1;
   #base = 0;
 
@@ -67,15 +69,15 @@ export class Views {
    * A new view that equals `from`: the pages of unshared ranges are shared copy-on-write, all else is the same tables.
    * Returns its id (ids grow and are never reused).
    */
-  create(from: number, unshared: readonly Range[]): number {
-    const root = this.#copyTable(this.root(from), TOP_LEVEL, 0, unshared);
+  create(from: number): number {
+    const root = this.#copyTable(this.root(from), TOP_LEVEL, 0);
     const id = this.#nextId++;
     this.#roots.set(id, root);
     return id;
   }
 
   /** Copies a table; children on the way to an unshared range are copied, too, the others referenced. */
-  #copyTable(source: number, level: number, va: number, unshared: readonly Range[]): number {
+  #copyTable(source: number, level: number, va: number): number {
     const physical = this.#physical;
     const words = physical.u32;
     const copy = physical.allocate();
@@ -87,9 +89,9 @@ export class Views {
       const child = words[entry + 1]!;
       const start = va + index * span;
       const target = entryAt(copy, index);
-      const isUnshared = overlaps(unshared, start, start + span);
+      const isUnshared = overlaps(this.unshared, start, start + span);
       if (level > 0 && isUnshared) {
-        setEntry(physical, target, flags, this.#copyTable(child, level - 1, start, unshared));
+        setEntry(physical, target, flags, this.#copyTable(child, level - 1, start));
         continue;
       }
       physical.retain(child);
@@ -118,7 +120,6 @@ export class Views {
 
   /** Maps a page of an unshared range in one view. Takes over the caller's reference to `frame`. */
   mapLocal(id: number, va: number, flags: number, frame: number): void {
-    this.#makePathPrivate(id, va);
     this.#replace(ensureEntry(this.#physical, this.root(id), va), flags, frame);
   }
 
@@ -138,8 +139,8 @@ export class Views {
   }
 
   /**
-   * The view's own last-level entry for a shared `va`, or -1 when it uses the base's table. Missing tables on a private path
-   * are taken over from the base by reference.
+   * The view's own last-level entry for a shared `va`, or -1 when it uses the base's table. A missing table is taken over
+   * from the base by reference, unless it leads to an unshared range.
    */
   #privateLeaf(root: number, base: number, va: number): number {
     const physical = this.#physical;
@@ -150,34 +151,19 @@ export class Views {
       const entry = entryAt(mine, indexAt(va, level));
       const child = words[entryAt(theirs, indexAt(va, level)) + 1]!;
       if ((words[entry]! & Pte.present) === 0) {
-        physical.retain(child);
-        setEntry(physical, entry, Pte.present, child);
-        return -1;
+        const start = va - (va % spanOf(level));
+        if (!overlaps(this.unshared, start, start + spanOf(level))) {
+          physical.retain(child);
+          setEntry(physical, entry, Pte.present, child);
+          return -1;
+        }
+        setEntry(physical, entry, Pte.present, physical.allocate());
       }
       if (words[entry + 1] === child) return -1;
       mine = words[entry + 1]!;
       theirs = child;
     }
     return entryAt(mine, indexAt(va, 0));
-  }
-
-  /** Tables on the way to `va` that are still shared with another view are copied: needed when an unshared range had no tables at creation. */
-  #makePathPrivate(id: number, va: number): void {
-    if (this.#roots.size === 1) return;
-    const physical = this.#physical;
-    const words = physical.u32;
-    let frame = this.root(id);
-    for (let level = TOP_LEVEL; level > 0; level--) {
-      const entry = entryAt(frame, indexAt(va, level));
-      if ((words[entry]! & Pte.present) === 0) return;
-      const child = words[entry + 1]!;
-      if (physical.references(child) > 1) {
-        const copy = this.#copyTable(child, level - 1, 0, []);
-        physical.release(child);
-        setEntry(physical, entry, Pte.present, copy);
-      }
-      frame = words[entry + 1]!;
-    }
   }
 
   #replace(entry: number, flags: number, frame: number): void {
