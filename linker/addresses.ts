@@ -1,4 +1,4 @@
-import { STT_SECTION } from './elf.ts';
+import { STT_SECTION, STT_TLS } from './elf.ts';
 import type { Diagnostics } from './errors.ts';
 import type { LoadedInputs } from './inputs.ts';
 import type { Layout } from './layout.ts';
@@ -49,7 +49,11 @@ export class Addresses implements RelocationContext {
   /** Like `symbolAddress`, but for an ifunc its resolver. */
   definitionAddress(symbol: LinkSymbol): number {
     const { section } = symbol;
-    if (section === undefined) return symbol.kind === 'undefined' ? 0 : symbol.value;
+    if (section === undefined) {
+      if (symbol.kind !== 'undefined') return symbol.value;
+      // A weak thread-local variable that nobody defines is at the thread pointer itself, as GNU ld has it.
+      return symbol.type === STT_TLS ? -this.tlsToThreadPointer : 0;
+    }
     if (section.pieces?.pool !== undefined && symbol.type !== STT_SECTION) {
       return section.pieces.addressOf(symbol.value) ?? 0;
     }

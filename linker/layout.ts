@@ -212,7 +212,8 @@ class Builder {
   addWindow(variants: number): void {
     if (this.#window === undefined) return;
     for (let v = 0; v < variants; v++) {
-      const flags = SHF_ALLOC | SHF_EXECINSTR;
+      // Not allocated at start: debuggers then see one section at the window's addresses, the default variant's.
+      const flags = v === 0 ? SHF_ALLOC | SHF_EXECINSTR : SHF_EXECINSTR;
       const out = new OutputSection(`.gen${v}`, v === 0 ? 'window' : 'variant', SHT_PROGBITS, flags, v);
       out.size = this.#window.size;
       out.align = PAGE;

@@ -1,5 +1,7 @@
 import type { Addresses } from './addresses.ts';
 import {
+  SHF_ALLOC,
+  SHF_TLS,
   SHN_ABS,
   STB_GLOBAL,
   STB_LOCAL,
@@ -17,6 +19,7 @@ import type { LoadedInputs } from './inputs.ts';
 import type { Layout } from './layout.ts';
 import type { LinkerSymbol } from './linker-symbols.ts';
 import { COMMON } from './object.ts';
+import type { OutputSection } from './output.ts';
 import type { SymbolTable } from './resolution.ts';
 import type { LinkSymbol } from './symbol.ts';
 
@@ -100,7 +103,7 @@ export function buildSymbolTable(
     if (entry !== undefined) (hidden ? locals : globals).push({ ...entry, name: name.name });
   }
   for (const { symbol, section } of linkerSymbols) {
-    const out = section === undefined ? undefined : layout.byName.get(section);
+    const out = section === undefined ? undefined : sectionAt(layout, section, symbol.value);
     const index = out?.index ?? SHN_ABS;
     if (symbol.type !== STT_NOTYPE && symbol.type !== 1) continue;
     const size = symbol.name === 'genmeta_start' || symbol.name === '__melf_start' ? (out?.size ?? 0) : 0;
@@ -108,6 +111,14 @@ export function buildSymbolTable(
     globals.push({ name: symbol.name, info, other: symbol.visibility, index, value: symbol.value, size });
   }
   return encode(locals, globals);
+}
+
+/** The named section if the address is in it or at its end, or another such one. */
+function sectionAt(layout: Layout, name: string, va: number): OutputSection | undefined {
+  const holds = (s: OutputSection): boolean =>
+    (s.flags & SHF_ALLOC) !== 0 && s.variant < 0 && (s.flags & SHF_TLS) === 0 && va >= s.va && va <= s.va + s.size;
+  const named = layout.byName.get(name);
+  return named !== undefined && holds(named) ? named : layout.sections.find(holds);
 }
 
 function isOtherBody(symbol: LinkSymbol): boolean {

@@ -1,4 +1,4 @@
-import { STT_GNU_IFUNC, STT_TLS } from './elf.ts';
+import { STT_GNU_IFUNC } from './elf.ts';
 import type { Diagnostics, Place } from './errors.ts';
 import type { LoadedInputs } from './inputs.ts';
 import type { RelocationBackend } from './relocation/backend.ts';
@@ -82,11 +82,6 @@ function scanSection(
       if ((needs & SKIPS_NEXT) !== 0) i++;
     }
     if (symbol.type === STT_GNU_IFUNC && symbol.isDefined) tables.needIfunc(symbol);
-    if (symbol.type === STT_TLS && !symbol.isDefined && symbol.binding === 2) {
-      diagnostics.error('link/undefined-tls', `thread-local symbol ${symbol.name} is not defined`, [
-        { role: 'referenced by', where: section.where },
-      ]);
-    }
   }
 }
 
