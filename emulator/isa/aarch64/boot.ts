@@ -36,8 +36,8 @@ export function enterUserMode(core: RegisterFile & { run(): number }): void {
   core.setReg(Reg.elrEl1, BigInt(BOOT_VA + 4));
   // SCTLR_EL1: UCI, UCT, DZE: user code may use cache maintenance, CTR_EL0 and DC ZVA, as under Linux.
   core.setWide(Reg.cpReg, systemRegister(1, 0, 3, 0, 0, (1n << 26n) | (1n << 15n) | (1n << 14n) | 0x30d00800n));
-  // CNTKCTL_EL1: EL0 may read the virtual counter.
-  core.setWide(Reg.cpReg, systemRegister(14, 1, 3, 0, 0, 3n));
+  // CNTKCTL_EL1: reading the counters at EL0 traps, so that they show virtual time instead of the host's.
+  core.setWide(Reg.cpReg, systemRegister(14, 1, 3, 0, 0, 0n));
   core.setReg(Reg.pc, BigInt(BOOT_VA));
   core.run();
 }

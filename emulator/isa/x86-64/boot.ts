@@ -24,7 +24,7 @@ export function bootRoot(physical: PhysicalMemory): number {
 export function enterUserMode(core: RegisterFile): void {
   core.setWide(Reg.gdtr, [0n, BigInt(BOOT_VA), 0xffn, 0n]);
   core.setReg(Reg.cr0, core.reg(Reg.cr0) | 0x2n); // MP
-  core.setReg(Reg.cr4, core.reg(Reg.cr4) | 0x10600n); // OSFXSR, OSXMMEXCPT, FSGSBASE
+  core.setReg(Reg.cr4, core.reg(Reg.cr4) | 0x10604n); // OSFXSR, OSXMMEXCPT, FSGSBASE; TSD: rdtsc traps and gets virtual time
   core.setReg(Reg.ss, BigInt(USER_DATA));
   core.setReg(Reg.cs, BigInt(USER_CODE));
   core.setReg(Reg.mxcsr, 0x1f80n);
