@@ -5,7 +5,7 @@ import { Aarch64Classifier } from './classes-aarch64.ts';
 import { X86Classifier } from './classes-x86-64.ts';
 import { type DecodedInstruction, Decoder, MemoryAccess } from './decoder.ts';
 import type { InstructionClass } from './instruction-class.ts';
-import { type KernelCosts, kernelCosts } from './kernel-costs.ts';
+import { type KernelCosts, kernelCosts, type ViewModelName } from './kernel-costs.ts';
 
 /** What a block costs each time that it runs. */
 export interface BlockCharge {
@@ -48,13 +48,14 @@ export interface ClassifiedInstruction {
 class DecodingModel implements CostModel {
   readonly name: CostModelName;
   readonly isa: Isa;
-  readonly costs = kernelCosts;
+  readonly costs: KernelCosts;
   readonly #decoder: Decoder;
   readonly #classifier: Classifier;
 
-  constructor(name: CostModelName, decoder: Decoder) {
+  constructor(name: CostModelName, views: ViewModelName, decoder: Decoder) {
     this.name = name;
     this.isa = decoder.isa;
+    this.costs = kernelCosts(views);
     this.#decoder = decoder;
     this.#classifier = decoder.isa === 'x86-64' ? new X86Classifier(decoder) : new Aarch64Classifier(decoder);
   }
@@ -127,13 +128,13 @@ class DecodingModel implements CostModel {
 
 const models = new Map<string, Promise<DecodingModel>>();
 
-/** The model of that name for `isa`. The first call loads Capstone (about 0.1 s). */
-export function loadCostModel(name: CostModelName, isa: Isa): Promise<CostModel> {
-  return loadModel(name, isa);
+/** The model of that name for `isa`, with views created as `views` says. The first call loads Capstone (about 0.1 s). */
+export function loadCostModel(name: CostModelName, isa: Isa, views: ViewModelName = 'subtree'): Promise<CostModel> {
+  return loadModel(name, isa, views);
 }
 
-function loadModel(name: CostModelName, isa: Isa): Promise<DecodingModel> {
-  const key = `${name} ${isa}`;
+function loadModel(name: CostModelName, isa: Isa, views: ViewModelName): Promise<DecodingModel> {
+  const key = `${name} ${isa} ${views}`;
   let model = models.get(key);
   if (model === undefined) {
     if (!costModelNames.includes(name)) {
@@ -141,7 +142,7 @@ function loadModel(name: CostModelName, isa: Isa): Promise<DecodingModel> {
         hint: `Use one of: ${costModelNames.join(', ')}.`,
       });
     }
-    model = Decoder.load(isa).then((decoder) => new DecodingModel(name, decoder));
+    model = Decoder.load(isa).then((decoder) => new DecodingModel(name, views, decoder));
     models.set(key, model);
   }
   return model;
@@ -149,5 +150,5 @@ function loadModel(name: CostModelName, isa: Isa): Promise<DecodingModel> {
 
 /** Class, memory accesses and `inorder` cost of each instruction in `code`. */
 export async function classify(isa: Isa, code: Uint8Array, va = 0): Promise<ClassifiedInstruction[]> {
-  return (await loadModel('inorder', isa)).classify(code, va);
+  return (await loadModel('inorder', isa, 'subtree')).classify(code, va);
 }

@@ -7,6 +7,18 @@ export const referenceHz = 3e9;
 /** Cycles of the reference clock in `ns`. */
 const cycles = (ns: number): number => Math.round((ns * referenceHz) / 1e9);
 
+/** What creating a view has to copy; asked for only by the model that charges it. */
+export interface ViewWork {
+  /** Page tables that the new view does not share. */
+  ownTables(): number;
+  /** Pages mapped in the view that was duplicated. */
+  mappedPages(): number;
+}
+
+/** How views are created: with shared subtrees, as our kernel does it, or entry by entry, as linux-mmview for 5.15 does. */
+export const viewModelNames = ['subtree', 'mmview-5.15'] as const;
+export type ViewModelName = (typeof viewModelNames)[number];
+
 export interface KernelCosts {
   /** Into the kernel and back with nothing done there. */
   readonly syscall: number;
@@ -38,10 +50,8 @@ export interface KernelCosts {
   readonly localMessage: number;
   /** Moving a thread to another view: loading another root. TLB refills are charged as they happen. */
   readonly viewSwitch: number;
-  /** Creating a view in the way of linux-mmview 5.15: this much per mapped page. */
-  readonly viewCreatePerPage: number;
-  /** Creating a view with shared subtrees: this much per page table that the view has of its own. */
-  readonly viewCreatePerTable: number;
+  /** Creating a view, besides the syscall. */
+  viewCreate(work: ViewWork): number;
   /** Shooting down one other CPU's TLB entries. */
   readonly tlbShootdown: number;
 }
@@ -82,7 +92,16 @@ const loadRoot = 100;
 /** The view's lock and its reference count, each taken and released: as `atomic` in class-costs.ts. */
 const viewBookkeeping = 4 * 18;
 
-export const kernelCosts: KernelCosts = {
+const viewCreate: Readonly<Record<ViewModelName, KernelCosts['viewCreate']>> = {
+  // A new table is cleared and its 512 entries are copied.
+  subtree: (work) => work.ownTables() * 2 * copyPage,
+  // Fruth and Scherzinger, "The Case for DBMS Live Patching", VLDB 2025, Fig. 9 (Xeon Gold 6248R, 3.0 GHz): 4 s per GiB of
+  // page tables, so 32 ns per entry.
+  'mmview-5.15': (work) => work.mappedPages() * cycles(32),
+};
+
+/** The costs, with views created as `views` says. */
+export const kernelCosts = (views: ViewModelName): KernelCosts => ({
   syscall,
   copyPerByte,
   pageFaultMinor,
@@ -99,8 +118,6 @@ export const kernelCosts: KernelCosts = {
   netConnect: 3 * tcpPerSide, // SYN, SYN+ACK, ACK (RFC 9293, 3.5): three segments pass each end's stack
   localMessage: unixPerSide,
   viewSwitch: loadRoot + viewBookkeeping,
-  // Fruth and Scherzinger, "The Case for DBMS Live Patching", VLDB 2025, Fig. 9 (Xeon Gold 6248R, 3.0 GHz): 4 s per GiB of page tables, 32 ns per entry.
-  viewCreatePerPage: cycles(32),
-  viewCreatePerTable: 2 * copyPage, // the new table is cleared and its 512 entries copied
+  viewCreate: viewCreate[views],
   tlbShootdown: interruptPerReceiver,
-};
+});

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { cpuCount, engineModel, loadMachine, MachineDescriptionError, parseMachine } from './machine-description.ts';
+
+const failure = (run: () => unknown): MachineDescriptionError => {
+  try {
+    run();
+  } catch (error) {
+    assert.ok(error instanceof MachineDescriptionError);
+    return error;
+  }
+  return assert.fail('it was accepted');
+};
+
+const toml = (text: string) => parseMachine(text, 'm.toml');
+
+describe('machine description', () => {
+  it('uniform-N', () => {
+    for (const count of [1, 4, 64]) {
+      const machine = loadMachine(`uniform-${count}`);
+      assert.equal(cpuCount(machine), count);
+      assert.equal(machine.cpus.length, 1);
+    }
+    assert.equal(loadMachine('uniform-4', 'aarch64').isa, 'aarch64');
+    assert.match(failure(() => loadMachine('uniform-65')).message, /count/);
+  });
+
+  it('ready ones have kinds that differ in features and clock', () => {
+    for (const name of ['big-little-x86', 'big-little-arm']) {
+      const { isa, cpus } = loadMachine(name);
+      const [big, little] = cpus;
+      assert.ok(big && little && big.hz > little.hz);
+      assert.ok(little.features.every((feature) => big.features.includes(feature)));
+      assert.ok(big.features.length > little.features.length);
+      assert.notEqual(engineModel(isa, big.model), engineModel(isa, little.model));
+    }
+    assert.equal(engineModel('x86-64', 'qemu64'), 0);
+    assert.equal(engineModel('x86-64', 'haswell'), 19);
+    assert.equal(engineModel('aarch64', 'max'), 3);
+  });
+
+  it('reads TOML and JSON, and fills in what is left out', () => {
+    const machine = toml('isa = "aarch64"\n[[cpus]]\nmodel = "max"\n');
+    assert.deepEqual(machine.cpus[0], { ...machine.cpus[0], kind: 'cpu', count: 1, hz: 3e9, model: 'max' });
+    assert.ok(machine.cpus[0]?.features.includes('atomics'));
+    const json = parseMachine('{ "cpus": [{ "model": "haswell", "features": ["sse2"] }] }', 'm.json', 'json');
+    assert.deepEqual(json.cpus[0]?.features, ['sse2']);
+    const folder = mkdtempSync(join(tmpdir(), 'melf-machine-'));
+    try {
+      const file = join(folder, 'two.toml');
+      writeFileSync(file, 'name = "pair"\n[[cpus]]\nmodel = "nehalem"\ncount = 2\n');
+      assert.deepEqual([loadMachine(file).name, cpuCount(loadMachine(file))], ['pair', 2]);
+      assert.equal(failure(() => loadMachine(join(folder, 'none.toml'))).code, 'machine.file');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('says where something is wrong', () => {
+    const cases: readonly [text: string, format: 'toml' | 'json', message: RegExp, where: string][] = [
+      ['isa = "x86-64"\ncpus = 3\n', 'toml', /cpus: .*[Aa]rray/, 'line 2, column 1'],
+      [
+        '[[cpus]]\nmodel = "haswell"\n[[cpus]]\nkind = "b"\nmodel = "haswel"\n',
+        'toml',
+        /cpus\[1\]\.model: .*haswel/,
+        'line 5, column 1',
+      ],
+      ['[[cpus]]\nmodel = "haswell"\nhz = 3\n', 'toml', /cpus\[0\]\.hz: .*1 MHz/, 'line 3, column 1'],
+      ['[[cpus]]\nmodel = "haswell"\ncolour = 1\n', 'toml', /cpus\[0\]\.colour/, 'line 3, column 1'],
+      ['isa = "riscv"\n[[cpus]]\nmodel = "x"\n', 'toml', /isa/, 'line 1, column 1'],
+      ['[[cpus]\n', 'toml', /it: /, 'line 1, column 8'],
+      ['{ "cpus": [\n  { "model": "haswell",\n    "count": 0 } ] }', 'json', /cpus\[0\]\.count/, 'line 3, column 5'],
+      ['{ "cpus": [\n oops', 'json', /it: /, 'line 2, column 2'],
+    ];
+    for (const [text, format, message, where] of cases) {
+      const error = failure(() => parseMachine(text, 'm', format));
+      assert.match(error.message, message);
+      assert.equal(error.facts.where, where, text);
+      assert.ok(error.hint);
+    }
+    assert.match(failure(() => toml('cpus = []')).message, /at least one/);
+    assert.match(failure(() => toml('[[cpus]]\nmodel="max"')).hint ?? '', /icelake-server/);
+    assert.match(failure(() => toml('[[cpus]]\nmodel="haswell"\n[[cpus]]\nmodel="conroe"')).message, /same name/);
+    assert.equal(failure(() => loadMachine('tiny')).code, 'machine.unknown');
+  });
+
+  it('never fails otherwise than with its own error', () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 60 }), fc.constantFrom('toml' as const, 'json' as const), (text, format) => {
+        failure(() => parseMachine(text, 'm', format));
+      }),
+    );
+    fc.assert(
+      fc.property(fc.json({ maxDepth: 4 }), (text) => {
+        failure(() => parseMachine(text, 'm', 'json'));
+      }),
+    );
+  });
+});
