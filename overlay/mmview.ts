@@ -36,7 +36,13 @@ function reap(process: Process, id: number): void {
 function create(thread: Thread): number {
   const { process, kernel } = thread;
   const id = process.space.createView(thread.view);
-  thread.charge(kernel.costs.costs.viewCreate(process.space));
+  const { views } = process.space;
+  thread.charge(
+    kernel.costs.costs.viewCreate({
+      ownTables: () => views.privateTables(id),
+      mappedPages: () => views.mappedPages(thread.view),
+    }),
+  );
   if (kernel.events.enabled)
     kernel.events.emit({ type: 'view:create', time: thread.now(), tid: thread.tid, view: id, from: thread.view });
   return id;

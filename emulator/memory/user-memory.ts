@@ -41,7 +41,9 @@ export class UserMemory {
       }
       if (this.#space.fault(this.#view, va, access) < 0) throw new UserFault(va, access);
     }
-    throw new Error(`page tables of view ${this.#view} do not keep 0x${va.toString(16)} mapped: a defect of this program`);
+    throw new Error(
+      `page tables of view ${this.#view} do not keep 0x${va.toString(16)} mapped: a defect of this program`,
+    );
   }
 
   readInto(va: number, into: Uint8Array): void {

@@ -228,6 +228,13 @@ export class Views {
     return count;
   }
 
+  /** Pages present in a view. */
+  mappedPages(id: number): number {
+    let pages = 0;
+    this.forEach(0, spanOf(TOP_LEVEL + 1), () => pages++, [id]);
+    return pages;
+  }
+
   /** Frames used by page tables that are not shared with the base view: a view's memory cost. */
   privateTables(id: number): number {
     const count = (mine: number, theirs: number, level: number): number => {
