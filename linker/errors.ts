@@ -89,6 +89,10 @@ export class Diagnostics {
       if (count > this.#limit) lines.push(`note: ${count - this.#limit} more of ${code} not shown`);
     }
     const first = errors[0]!;
-    throw new LinkError(first.code, lines.join('\n'), { diagnostics: this.all, facts: first.facts });
+    // Whoever shows the message says that it is an error.
+    throw new LinkError(first.code, lines.join('\n').replace(/^error: /, ''), {
+      diagnostics: this.all,
+      facts: first.facts,
+    });
   }
 }

@@ -305,7 +305,9 @@ class Builder {
         va = alignUp(va, this.#maxPage);
         const size = va - start.va;
         this.#segments.push(load(flags, start.offset, start.va, offset - start.offset, size, this.#maxPage));
-        this.#segments.push({ ...this.#segments.at(-1)!, type: PT_GNU_RELRO, flags: PF_R, align: 1 });
+        if (this.#options.relro !== false) {
+          this.#segments.push({ ...this.#segments.at(-1)!, type: PT_GNU_RELRO, flags: PF_R, align: 1 });
+        }
       } else {
         this.#segments.push(load(flags, start.offset, start.va, offset - start.offset, va - start.va, this.#maxPage));
       }
@@ -359,7 +361,7 @@ class Builder {
     regions.add('read');
     let count = 0;
     for (const region of ['read', 'exec', 'window', 'data'] as const) if (regions.has(region)) count++;
-    if (regions.has('relro')) count += 2;
+    if (regions.has('relro')) count += this.#options.relro === false ? 1 : 2;
     count += this.#sections.filter((s) => s.region === 'variant').length;
     if (this.#sections.some((s) => (s.flags & SHF_TLS) !== 0)) count++;
     count += this.#noteSections().length;
