@@ -1,7 +1,7 @@
 // memcached and libevent as object files, once per variant. Both are configured once, with the fast flags; a variant compiles the same
 // sources with the same generated headers and more flags, so that variants can differ in their code only.
 
-import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { cache, hashOf } from '../../setup/cache.ts';
 import { inParallel, run } from '../../setup/command.ts';
@@ -125,6 +125,9 @@ async function configure(tree: string, toolchain: Toolchain, args: readonly stri
 /** A file outside the cache entries, so that it is there after a failure. */
 const logFile = (name: string): string => join(cache.stateFolder('logs'), `${name}.log`);
 
+/** Where libevent's archive and the objects in it lie, which are those of a variant without flags of its own. */
+const archiveFolder = 'lib';
+
 /** libevent configured, its archive for memcached's configure in `root/lib`, its headers in `include/`. */
 function configuredLibevent(source: Source, toolchain: Toolchain): Promise<string> {
   const key = hashOf(['libevent', source.sha256, toolchain.hash, ...baseFlags]);
@@ -141,9 +144,10 @@ function configuredLibevent(source: Source, toolchain: Toolchain): Promise<strin
         await configure(folder, toolchain, off, logFile(`libevent-${toolchain.isa}`));
         await run(['make', 'include/event2/event-config.h'], { cwd: folder });
         await writePlan(folder, 'libevent_la', 'AM_CPPFLAGS');
-        mkdirSync(join(folder, 'lib'));
-        const objects = await compileTree(toolchain, folder, [], join(folder, 'lib'));
-        await run([toolchain.ar, 'rcsD', 'libevent.a', ...objects], { cwd: join(folder, 'lib') });
+        const archive = join(folder, archiveFolder);
+        mkdirSync(archive);
+        const objects = await compileTree(toolchain, folder, [], archive);
+        await run([toolchain.ar, 'rcsD', 'libevent.a', ...objects], { cwd: archive });
       }),
     { what: label },
   );
@@ -195,6 +199,9 @@ interface ObjectsRequest {
 }
 
 async function objectsOf({ label, tree, toolchain, flags, includes }: ObjectsRequest): Promise<string[]> {
+  if (flags.length === 0 && includes.length === 0 && existsSync(join(tree, archiveFolder))) {
+    return readPlan(tree).units.map((unit) => join(tree, archiveFolder, objectName(unit)));
+  }
   const key = hashOf([relative(cache.root, tree), toolchain.hash, ...baseFlags, ...flags, ...contents(includes)]);
   const allFlags = [...flags, ...includes.map((folder) => `-I${folder}`)];
   const folder = await cache.entry(
