@@ -1,0 +1,79 @@
+import { escapeHtml, htmlPage, htmlTable, type PageSection } from '../runner/page.ts';
+import { drawSvg } from '../runner/plots.ts';
+import { microseconds } from '../runner/units.ts';
+import { distributionFigure, shareFigure, timelineFigure } from './figures.ts';
+import type { Report } from './report.ts';
+import type { Timeline } from './run-record.ts';
+import type { ConfigurationRuns } from './summary.ts';
+import { latencyTable, machineTable } from './tables.ts';
+
+/** The base view is the default variant's; libmelf makes the other one when a connection asks for it first. */
+export const variantOfView: readonly string[] = ['fast', 'prof'];
+
+const lead = `<p>memcached with the variants <b>fast</b> and <b>prof</b> (instrumented for profiling) in one executable. Each event of a connection
+is handled in the variant that its client asked for. <b>plain</b> has no variants, <b>melf-P</b> has P&nbsp;% of its clients profiled, in <b>always</b> everything is
+instrumented, in <b>branch</b> every function asks first whether its client is profiled.</p>
+<p class="note">Times are model cycles as time, not those of any hardware: compare configurations, and look at the counts beside them.</p>`;
+
+function settings({ load, machine, seeds, costModel, versions, traceHash, paper }: Report): string {
+  const values = `${load.valueBytes.least} to ${load.valueBytes.most} bytes`;
+  const rows: [string, string][] = [
+    ['machine', `${machine.description}, ${machine.isa}, ${machine.threads} worker threads`],
+    ['cost model', costModel],
+    ['network', `${microseconds(machine.networkLatency)} µs one way`],
+    [
+      'clients',
+      `${load.connections}, closed loop, ${load.thinkDistribution} think time of ${microseconds(load.think)} µs`,
+    ],
+    ['requests', `${load.getShare * 100} % GET, ${load.keys} keys (Zipf ${load.zipf}), values of ${values}`],
+    ['measured', `${load.window / 1e6} ms after ${load.warmUp / 1e6} ms of warm-up, seeds ${seeds.join(', ')}`],
+    ['trace', traceHash],
+    ...Object.entries(versions),
+    ['paper', paper.source],
+  ];
+  return htmlTable(['', ''], rows).replaceAll('<td>', '<td style="text-align:left;white-space:normal">');
+}
+
+/** report.html: everything of the report and its plots. */
+export async function reportPage(
+  report: Report,
+  groups: readonly ConfigurationRuns[],
+  timeline: Timeline | undefined,
+): Promise<string> {
+  const [latencies, counts] = [latencyTable(report.results), machineTable(report.results)];
+  const checks = report.checks
+    .map(
+      ({ name, ok, detail }) =>
+        `<li class="${ok ? 'ok' : 'bad'}">${escapeHtml(name)} <span class="note">${escapeHtml(detail)}</span></li>`,
+    )
+    .join('');
+  const failures = report.failures
+    .map(
+      ({ label, message, hint }) =>
+        `<li class="bad">${escapeHtml(label)}: ${escapeHtml(message)} ${escapeHtml(hint ?? '')}</li>`,
+    )
+    .join('');
+  const sections: PageSection[] = [
+    {
+      title: 'Result',
+      body: `${htmlTable(latencies.head, latencies.rows)}<p class="note">In brackets: 95 % confidence interval over the seeds, runs paired by seed. The paper's figures are
+those of its slides, measured on hardware.</p>${htmlTable(counts.head, counts.rows)}`,
+    },
+    { title: 'Checks', body: `<ul style="list-style:none;padding:0">${checks}${failures}</ul>` },
+  ];
+  if (report.results.length > 0) {
+    sections.push(
+      { title: 'Mean against share', body: await drawSvg(shareFigure(report.results)) },
+      { title: 'Distribution', body: `<div class="scroll">${await drawSvg(distributionFigure(groups))}</div>` },
+    );
+  }
+  if (timeline !== undefined) {
+    const svg = await drawSvg(timelineFigure(timeline, variantOfView));
+    sections.push({
+      title: 'Who executes what',
+      body: `<div class="scroll">${svg}</div><p class="note">trace.json has the same time for Perfetto (ui.perfetto.dev).</p>`,
+    });
+  }
+  sections.push({ title: 'Settings', body: settings(report) });
+  return htmlPage('memcached, profiled for some of its clients', lead, sections);
+}
