@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { cache } from './cache.ts';
+import { findProgram } from './command.ts';
+import { ensureCrossCompiler } from './cross-compiler.ts';
+import { aptExists, hostArchitecture } from './packages.ts';
+import { ensureToolchain } from './toolchain.ts';
+
+const elfMachineAarch64 = 183;
+
+/** About 35 MB the first time. */
+describe('the AArch64 tool chain', () => {
+  let folder = '';
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'melf-cross-'));
+    writeFileSync(join(folder, 'a.c'), '#include <stdio.h>\nint main(void) { printf("%d\\n", 6 * 7); return 0; }\n');
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('comes from packages in the cache, which need nothing of the system', async function () {
+    if (!aptExists() || hostArchitecture() === 'arm64') this.skip();
+    const bin = await ensureCrossCompiler(cache, { gnu: 'aarch64-linux-gnu', debian: 'arm64' }, hostArchitecture());
+    const gcc = join(bin, 'aarch64-linux-gnu-gcc');
+    for (const part of ['cc1', 'as', 'ld']) {
+      const path = execFileSync(gcc, [`-print-prog-name=${part}`], { encoding: 'utf8' }).trim();
+      assert.ok(path.startsWith(cache.root), `${part} is ${path}`);
+    }
+    const object = join(folder, 'a.o');
+    writeFileSync(join(folder, 'b.c'), 'int twice(int x) { return 2 * x; }\n');
+    execFileSync(gcc, ['-O2', '-c', join(folder, 'b.c'), '-o', object]);
+    assert.equal(readFileSync(object).readUInt16LE(18), elfMachineAarch64);
+  });
+
+  it('links static programs for AArch64', async function () {
+    const { wrapper } = await ensureToolchain('aarch64');
+    const program = join(folder, 'a');
+    execFileSync(wrapper, ['-O2', join(folder, 'a.c'), '-o', program]);
+    assert.equal(readFileSync(program).readUInt16LE(18), elfMachineAarch64);
+    assert.equal(readFileSync(program).readUInt16LE(16), 2, 'ET_EXEC');
+    const emulator = findProgram('qemu-aarch64');
+    if (emulator === undefined) this.skip();
+    assert.equal(execFileSync(emulator, [program], { encoding: 'utf8' }), '42\n');
+  });
+});
