@@ -14,9 +14,30 @@ export interface CommandOptions {
 }
 
 const runningChildren = new Set<ChildProcess>();
-process.on('exit', () => {
+const endingSignals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+function endChildren(): void {
   for (const child of runningChildren) child.kill('SIGTERM');
-});
+}
+
+/** A signal to this process alone must not leave a compiler or a download behind, writing into a folder that the next run clears away. */
+function endWith(signal: NodeJS.Signals): void {
+  endChildren();
+  for (const one of endingSignals) process.off(one, endWith);
+  process.kill(process.pid, signal);
+}
+
+process.on('exit', endChildren);
+
+function started(child: ChildProcess): void {
+  if (runningChildren.size === 0) for (const signal of endingSignals) process.on(signal, endWith);
+  runningChildren.add(child);
+}
+
+function ended(child: ChildProcess): void {
+  runningChildren.delete(child);
+  if (runningChildren.size === 0) for (const signal of endingSignals) process.off(signal, endWith);
+}
 
 /** Messages in the user's language cannot be matched, and sort orders differ: tools run in the C locale. */
 const toolEnvironment = { LC_ALL: 'C', LANGUAGE: 'C' };
@@ -58,7 +79,7 @@ export function run(argv: readonly string[], options: CommandOptions = {}): Prom
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: options.timeout,
     });
-    runningChildren.add(child);
+    started(child);
     const stdout: Buffer[] = [];
     const all: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => {
@@ -67,11 +88,11 @@ export function run(argv: readonly string[], options: CommandOptions = {}): Prom
     });
     child.stderr.on('data', (chunk: Buffer) => all.push(chunk));
     child.on('error', (error) => {
-      runningChildren.delete(child);
+      ended(child);
       reject(new CommandError(argv, undefined, error.message, options.log, error));
     });
     child.on('close', (status, signal) => {
-      runningChildren.delete(child);
+      ended(child);
       const output = Buffer.concat(all).toString('utf8');
       if (options.log !== undefined) appendFileSync(options.log, `$ ${argv.join(' ')}\n${output}\n`);
       if (status === 0) resolve(Buffer.concat(stdout).toString('utf8'));

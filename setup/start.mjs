@@ -97,8 +97,8 @@ async function ensureModules() {
 function handOver(args) {
   const main = join(root, 'cli', 'main.ts');
   const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), main, ...args], { stdio: 'inherit' });
-  // Ctrl-C reaches the child by itself (same process group); this process only has to outlive it.
-  process.on('SIGINT', () => {});
+  // Ctrl-C at a terminal reaches the child by itself (same process group); this process only has to outlive it.
+  process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'));
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   process.on('SIGHUP', () => child.kill('SIGHUP'));
   child.on('error', (error) => fail(error));
