@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ResultFolder } from './results.ts';
+
+describe('result folders', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'melf-results-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('appear at once, when they are complete', () => {
+    const out = join(folder, 'deep', 'run');
+    const results = ResultFolder.create('test', 'x', out);
+    results.write('report.json', '{}');
+    assert.ok(!existsSync(out));
+    results.publish();
+    assert.equal(readFileSync(join(out, 'report.json'), 'utf8'), '{}');
+    assert.deepEqual(readdirSync(join(folder, 'deep')), ['run']);
+  });
+
+  it('leave nothing when they are given up', () => {
+    const results = ResultFolder.create('test', 'x', join(folder, 'run'));
+    results.write('report.json', '{');
+    results.discard();
+    assert.deepEqual(readdirSync(folder), []);
+  });
+
+  it('never replace earlier ones', () => {
+    writeFileSync(join(folder, 'report.json'), 'earlier');
+    assert.throws(() => ResultFolder.create('test', 'x', folder), /is not empty/);
+    assert.equal(readFileSync(join(folder, 'report.json'), 'utf8'), 'earlier');
+  });
+
+  it('may be an empty folder that is there already', () => {
+    mkdirSync(join(folder, 'run'));
+    const results = ResultFolder.create('test', 'x', join(folder, 'run'));
+    results.write('a', 'b');
+    results.publish();
+    assert.deepEqual(readdirSync(join(folder, 'run')), ['a']);
+  });
+});
