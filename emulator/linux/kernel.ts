@@ -1,58 +1,258 @@
-import type { CorePool } from '../core/core-pool.ts';
-import type { EventBus } from '../events/events.ts';
-import type { Isa } from '../isa/isa.ts';
+import { makeBootRoot } from '../core/core.ts';
+import { CorePool } from '../core/core-pool.ts';
+import type { EventBus, PageFaultKind } from '../events/events.ts';
+import type { Abi } from '../isa/abi.ts';
 import type { PhysicalMemory } from '../memory/physical.ts';
-import type { Scheduler } from '../scheduler/scheduler.ts';
-import type { TimerQueue } from '../scheduler/timers.ts';
+import { ExitReason, type NativeBinding } from '../native/binding.ts';
+import type { Cpu } from '../scheduler/cpu.ts';
+import { engineModel, type MachineDescription } from '../scheduler/machine-description.ts';
+import { Scheduler, type SchedulerOptions } from '../scheduler/scheduler.ts';
+import { TimerQueue } from '../scheduler/timers.ts';
 import type { Coherence } from '../timing/coherence.ts';
 import type { CostModel } from '../timing/cost-model.ts';
+import type { Decoder } from '../timing/decoder.ts';
+import { BlockAccounting, type BlockCounters, BlockWatch } from './block-accounting.ts';
+import { EPOCH_SECONDS } from './clock.ts';
+import { CoreCallbacks } from './core-callbacks.ts';
+import type { CpuKind } from './cpu-kind.ts';
+import { Dispatcher } from './dispatch.ts';
+import { Exits } from './exit.ts';
 import type { Vfs } from './files/vfs.ts';
+import { FutexTable } from './futex.ts';
 import type { Network } from './net/network.ts';
 import type { Process } from './process.ts';
-import type { SeededRandom } from './random.ts';
-import type { Syscall } from './syscall.ts';
-import type { WaitQueue } from './wait.ts';
+import { SeededRandom } from './random.ts';
+import { SignalDelivery } from './signal-delivery.ts';
+import type { Syscall, SyscallTopic } from './syscall.ts';
+import { Thread } from './thread.ts';
+import { Traps } from './traps.ts';
 
-/** Where the guest's terminal output goes. */
+/** Where the guest's terminal output and the machine's remarks go. */
 export interface ConsoleSinks {
   stdout(bytes: Uint8Array): void;
   stderr(bytes: Uint8Array): void;
   /** Reads the guest's standard input; 0 = end of file, undefined = nothing there yet. */
   stdin?(into: Uint8Array): number | undefined;
+  /** A remark of the machine about the guest: a call that is not implemented, a stop signal. */
+  remark?(message: string, hint: string | undefined): void;
 }
 
-/** The guest's kernel: everything that is not one process's. */
-export interface Kernel {
-  readonly isa: Isa;
+export interface KernelOptions {
+  readonly native: NativeBinding;
+  readonly abi: Abi;
   readonly physical: PhysicalMemory;
-  readonly pool: CorePool;
-  readonly processes: Map<number, Process>;
-  readonly timers: TimerQueue;
+  readonly description: MachineDescription;
+  readonly costs: CostModel;
+  readonly coherence?: Coherence;
+  readonly decoder: Decoder;
+  readonly events: EventBus;
+  readonly seed: number;
+  readonly console: ConsoleSinks;
+  readonly topics: readonly SyscallTopic[];
+  readonly scheduling?: Omit<SchedulerOptions, 'cpus'>;
+  /** False: nothing is counted and nothing can be preempted (bench only). */
+  readonly accounting?: boolean;
+  readonly makeFiles: (kernel: Kernel) => Vfs;
+  readonly makeNetwork: (kernel: Kernel) => Network;
+}
+
+/** The first process's id, and its first thread's. Not 1: some programs take that for the role of init. */
+const FIRST_PID = 1000;
+
+/** The guest's kernel: everything that is not one process's. */
+export class Kernel {
+  readonly abi: Abi;
+  readonly physical: PhysicalMemory;
+  readonly processes = new Map<number, Process>();
+  readonly timers = new TimerQueue();
   readonly scheduler: Scheduler;
   readonly events: EventBus;
+  readonly seed: number;
+  /** For getrandom, AT_RANDOM and /dev/urandom. */
   readonly random: SeededRandom;
   readonly costs: CostModel;
   readonly coherence: Coherence | undefined;
+  readonly decoder: Decoder;
   readonly files: Vfs;
   readonly network: Network;
   readonly console: ConsoleSinks;
-  /** Implemented calls by Linux name. */
-  readonly syscalls: Map<string, Syscall>;
-  /** Calls that guests made and nobody implements, by name, with how often. */
-  readonly unimplemented: Map<string, number>;
+  readonly kinds: ReadonlyMap<string, CpuKind>;
   /** Futexes in shared mappings, by physical address. */
-  readonly sharedFutexes: Map<number, WaitQueue>;
-  /** Virtual time in ns: of the thread that runs, else of the timer that fires. */
-  now(): number;
-  /** Virtual ns since the Unix epoch at `now`. */
-  realtime(now: number): number;
-  /** Adds a call that Linux does not have; `number` is the same on every ISA. */
-  registerSyscall(number: number, name: string, syscall: Syscall): void;
-  /** Counts entries into blocks at these addresses while a thread is in `view`. */
-  watchBlocks(view: number, addresses: readonly number[]): BlockCounters;
-}
+  readonly sharedFutexes = new FutexTable();
+  readonly dispatcher: Dispatcher;
+  readonly signals: SignalDelivery;
+  readonly exits: Exits;
+  /** Cycles that each system call costs, a copy of {@link costs} at hand. */
+  readonly syscallCycles: number;
+  readonly pageFaultCycles: Readonly<Record<PageFaultKind, number>>;
+  readonly #traps: Traps;
+  readonly #watch = new BlockWatch();
+  #nextId = FIRST_PID;
 
-export interface BlockCounters {
-  /** Entries so far, in the order of the addresses given. */
-  read(): Float64Array;
+  constructor(options: KernelOptions) {
+    this.abi = options.abi;
+    this.physical = options.physical;
+    this.events = options.events;
+    this.seed = options.seed;
+    this.random = new SeededRandom(options.seed, 'kernel');
+    this.costs = options.costs;
+    this.coherence = options.coherence;
+    this.decoder = options.decoder;
+    this.console = options.console;
+    this.syscallCycles = options.costs.costs.syscall;
+    const { pageFaultMinor, pageFaultZero, pageFaultCow } = options.costs.costs;
+    this.pageFaultCycles = {
+      minor: pageFaultMinor,
+      zero: pageFaultZero,
+      file: pageFaultMinor,
+      cow: pageFaultCow,
+      refused: pageFaultMinor,
+    };
+    const { cpus } = options.description;
+    this.kinds = this.#makeKinds(options);
+    this.scheduler = new Scheduler(this, {
+      ...options.scheduling,
+      cpus: cpus.flatMap(({ kind, count, hz }) => Array.from({ length: count }, () => ({ kind, hz }))),
+    });
+    this.dispatcher = new Dispatcher(this, options.abi, options.topics);
+    this.signals = new SignalDelivery(this);
+    this.exits = new Exits(this);
+    this.#traps = new Traps(this);
+    this.files = options.makeFiles(this);
+    this.network = options.makeNetwork(this);
+  }
+
+  #makeKinds(options: KernelOptions): Map<string, CpuKind> {
+    const { native, physical, abi, accounting = true } = options;
+    const bootRoot = makeBootRoot(abi.isa, physical);
+    const pools = new Map<number, CorePool>();
+    const kinds = new Map<string, CpuKind>();
+    for (const { kind, model, features } of options.description.cpus) {
+      const cpuModel = engineModel(abi.isa, model);
+      const pool =
+        pools.get(cpuModel) ?? new CorePool({ native, physical, isa: abi.isa, cpuModel, bootRoot, accounting });
+      pools.set(cpuModel, pool);
+      const blocks = new BlockAccounting(native, options.costs, this.#watch);
+      kinds.set(kind, { name: kind, features, pool, accounting: blocks });
+    }
+    return kinds;
+  }
+
+  get isa(): Abi['isa'] {
+    return this.abi.isa;
+  }
+
+  /** Implemented calls by Linux name. */
+  get syscalls(): ReadonlyMap<string, Syscall> {
+    return this.dispatcher.implemented;
+  }
+
+  /** Calls that guests made and nobody implements, by name, with how often. */
+  get unimplemented(): ReadonlyMap<string, number> {
+    return this.dispatcher.unimplemented;
+  }
+
+  /** Virtual time in ns: of the thread that runs, else of the timer that fires. */
+  now(): number {
+    return this.scheduler.now();
+  }
+
+  /** The wall clock at virtual time `now`: [seconds since the Unix epoch, ns]. */
+  wallClock(now: number = this.now()): readonly [seconds: number, ns: number] {
+    const seconds = Math.floor(now / 1e9);
+    return [EPOCH_SECONDS + seconds, Math.floor(now - seconds * 1e9)];
+  }
+
+  /** Tells the user something about the guest that is no error of the run. */
+  report(message: string, hint?: string): void {
+    this.console.remark?.(message, hint);
+  }
+
+  /** Adds a call that Linux does not have; `number` is the same on every ISA. */
+  registerSyscall(number: number, name: string, syscall: Syscall): void {
+    this.dispatcher.register(number, name, syscall);
+  }
+
+  /** Counts entries into the blocks that begin at `addresses` while a thread is in `view`. */
+  watchBlocks(view: number, addresses: readonly number[]): BlockCounters {
+    return this.#watch.add(view, addresses);
+  }
+
+  /** A new process or thread id. */
+  newId(): number {
+    return this.#nextId++;
+  }
+
+  /** A thread with a core of the CPU that it will start on. Its registers are whatever the core's last user left. */
+  newThread(
+    process: Process,
+    options: { tid?: number; view: number; comm: string; affinity?: ReadonlySet<number> },
+  ): Thread {
+    const affinity = options.affinity ?? new Set(this.scheduler.cpus.keys());
+    const cpu = this.scheduler.place(affinity);
+    const kind = this.kinds.get(cpu.kind)!;
+    const tid = options.tid ?? this.newId();
+    const core = kind.pool.acquire();
+    const thread = new Thread({ tid, process, core, view: options.view, comm: options.comm, cpu, affinity });
+    this.#settle(thread, kind);
+    process.threads.set(tid, thread);
+    if (this.events.enabled) {
+      const { pid } = process;
+      this.events.emit({
+        type: 'thread:start',
+        time: this.now(),
+        tid,
+        cpu: cpu.id,
+        pid,
+        name: options.comm,
+        view: options.view,
+      });
+    }
+    return thread;
+  }
+
+  #settle(thread: Thread, kind: CpuKind): void {
+    const { core } = thread;
+    thread.kind = kind;
+    core.callbacks = new CoreCallbacks(thread, kind);
+    core.useBlockTable(kind.accounting.table);
+    core.tlbMissCycles = this.costs.costs.tlbMiss;
+    core.enter(thread.process.space, thread.view);
+  }
+
+  /** The thread is about to run on `cpu`, which may be of another kind than the last: then its registers move to another core. */
+  prepareCore(thread: Thread, cpu: Cpu): void {
+    const kind = this.kinds.get(cpu.kind)!;
+    const old = thread.kind;
+    if (old === kind) return;
+    if (old !== undefined && old.pool !== kind.pool) {
+      const { context } = this.abi;
+      const values = new BigUint64Array(context.length * 2);
+      thread.core.readRegisters(context, values);
+      old.pool.release(thread.core);
+      thread.core = kind.pool.acquire();
+      thread.core.writeRegisters(context, values);
+    }
+    this.#settle(thread, kind);
+  }
+
+  releaseCore(thread: Thread): void {
+    thread.kind?.pool.release(thread.core);
+  }
+
+  /** Goes on with the syscall that the thread waited in. Returns whether it then goes on in user mode. */
+  resume(thread: Thread): boolean {
+    return this.dispatcher.resume(thread);
+  }
+
+  deliverSignals(thread: Thread): boolean {
+    return this.signals.deliver(thread);
+  }
+
+  /** The thread's core has stopped. Returns whether it may go on at once. */
+  handleExit(thread: Thread, reason: ExitReason): boolean {
+    if (reason === ExitReason.syscall) return this.dispatcher.call(thread);
+    if (reason === ExitReason.budget) return true;
+    return this.#traps.handle(thread, reason);
+  }
 }

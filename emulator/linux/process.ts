@@ -1,17 +1,34 @@
 import type { AddressSpace } from '../memory/address-space.ts';
+import type { CrashReport } from './crash-report.ts';
 import { type Credentials, rootCredentials } from './credentials.ts';
+import type { SymbolTable } from './elf-image.ts';
 import type { FileTable } from './files/file-table.ts';
 import type { FsContext } from './files/fs-context.ts';
+import { FutexTable } from './futex.ts';
 import type { Kernel } from './kernel.ts';
-import { DEFAULT_ACTION, PendingSignals, type SigAction, SIGNAL_COUNT, SIG_DFL, SIG_IGN, defaultAction, type SignalInfo, signalBit } from './signals.ts';
+import { ProcessTimers } from './process-timers.ts';
+import { ResourceLimits } from './resource-limits.ts';
+import {
+  DEFAULT_ACTION,
+  defaultAction,
+  PendingSignals,
+  SIG_DFL,
+  SIG_IGN,
+  SIGNAL_COUNT,
+  type SigAction,
+  type SignalInfo,
+  signalBit,
+} from './signals.ts';
 import type { Thread } from './thread.ts';
-import type { WaitQueue } from './wait.ts';
+import { WaitQueue } from './wait.ts';
 
 /** How a process ended: by exit_group (or its last thread's exit), or by a signal. */
 export interface ProcessEnd {
   /** What a shell shows: the exit code, or 128 + signal. */
   readonly code: number;
   readonly signal?: number;
+  /** Where it was, if the signal tells of an error. */
+  readonly crash?: CrashReport;
 }
 
 export interface ProcessOptions {
@@ -24,6 +41,9 @@ export interface ProcessOptions {
   readonly exe: string;
   readonly argv: readonly string[];
   readonly env: readonly string[];
+  readonly symbols: SymbolTable;
+  /** Address of our sigreturn instructions. */
+  readonly sigreturnTrampoline: number;
 }
 
 /** A guest process: what its threads share. */
@@ -37,6 +57,8 @@ export class Process {
   readonly exe: string;
   readonly argv: readonly string[];
   readonly env: readonly string[];
+  readonly symbols: SymbolTable;
+  readonly sigreturnTrampoline: number;
   /** Threads that have not exited, by tid, in the order of their creation. */
   readonly threads = new Map<number, Thread>();
   readonly credentials: Credentials = rootCredentials();
@@ -44,7 +66,11 @@ export class Process {
   /** Signals sent to the process as a whole. */
   readonly pending = new PendingSignals();
   /** Threads that wait on a futex word, by its address. Never keyed by view: all views of a process share its locks. */
-  readonly futexes = new Map<number, WaitQueue>();
+  readonly futexes = new FutexTable();
+  readonly timers: ProcessTimers;
+  readonly limits = new ResourceLimits();
+  /** Woken when it ends. */
+  readonly ended = new WaitQueue();
   end: ProcessEnd | undefined;
   /** Virtual ns at which it was started. */
   readonly startTime: number;
@@ -60,11 +86,21 @@ export class Process {
     this.exe = options.exe;
     this.argv = options.argv;
     this.env = options.env;
+    this.symbols = options.symbols;
+    this.sigreturnTrampoline = options.sigreturnTrampoline;
+    this.timers = new ProcessTimers(this);
     this.startTime = options.kernel.now();
   }
 
   get exitCode(): number | undefined {
     return this.end?.code;
+  }
+
+  /** CPU time of all its threads so far, ns. */
+  get cpuTime(): number {
+    let sum = this.finishedCpuTime;
+    for (const thread of this.threads.values()) sum += this.kernel.scheduler.cpuTimeOf(thread);
+    return sum;
   }
 
   ignores(signo: number): boolean {

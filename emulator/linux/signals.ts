@@ -57,11 +57,13 @@ export const SignalCode = {
   ILL_ILLOPN: 2,
   ILL_ILLOPC: 1,
   FPE_INTDIV: 1,
+  FPE_FLTINV: 7,
   SEGV_MAPERR: 1,
   SEGV_ACCERR: 2,
   BUS_ADRALN: 1,
   BUS_ADRERR: 2,
   TRAP_BRKPT: 1,
+  TRAP_TRACE: 2,
 } as const;
 
 /** What `siginfo_t` tells a handler. */

@@ -1,7 +1,10 @@
 import type { Core } from '../core/core.ts';
+import type { FaultDetail } from '../isa/abi.ts';
 import type { UserMemory } from '../memory/user-memory.ts';
 import type { Cpu } from '../scheduler/cpu.ts';
 import type { Timer } from '../scheduler/timers.ts';
+import { type AlternateStack, NO_ALTERNATE_STACK } from './alternate-stack.ts';
+import type { CpuKind } from './cpu-kind.ts';
 import type { Kernel } from './kernel.ts';
 import type { Process } from './process.ts';
 import { PendingSignals, type SignalInfo, signalBit, UNBLOCKABLE } from './signals.ts';
@@ -10,10 +13,14 @@ import type { Wait, Waiter, WakeReason } from './wait.ts';
 
 export type ThreadState = 'runnable' | 'running' | 'blocked' | 'exited';
 
-export interface AlternateStack {
-  readonly address: number;
-  readonly size: number;
-  readonly flags: number;
+export interface ThreadOptions {
+  readonly tid: number;
+  readonly process: Process;
+  readonly core: Core;
+  readonly view: number;
+  readonly comm: string;
+  readonly cpu: Cpu;
+  readonly affinity: ReadonlySet<number>;
 }
 
 /** A guest thread and the core that executes it. */
@@ -21,7 +28,9 @@ export class Thread implements Waiter {
   readonly tid: number;
   readonly process: Process;
   readonly kernel: Kernel;
-  readonly core: Core;
+  /** A CPU of another kind has other cores: it changes when the thread moves there. */
+  core: Core;
+  kind: CpuKind | undefined;
   /** The page-table root it runs under, see overlay/. Change it with {@link enterView}. */
   view: number;
   /** Guest memory as its view sees it. */
@@ -41,6 +50,14 @@ export class Thread implements Waiter {
   /** The syscall it is in the middle of. */
   blocking: Blocking | undefined;
   wakeReason: WakeReason = 'woken';
+  /** Result of the finished syscall, given to the core when it runs next. */
+  result: number | undefined;
+  /** A call was cut short by a signal: whether it starts again depends on the handler. */
+  interrupted = false;
+  /** sched_yield: others first. */
+  yields = false;
+  /** Virtual ns at which it came onto its CPU. */
+  scheduledAt = 0;
   #deadline: Timer | undefined;
 
   signalMask = 0n;
@@ -51,7 +68,11 @@ export class Thread implements Waiter {
   waitedSignals = 0n;
   /** Set when a signal may have to be delivered before the thread goes on in user mode. */
   attention = false;
-  alternateStack: AlternateStack = { address: 0, size: 0, flags: 2 /* SS_DISABLE */ };
+  alternateStack: AlternateStack = NO_ALTERNATE_STACK;
+  /** What became of the last page fault (`Fault`). */
+  faultOutcome = 0;
+  /** The refused access that causes the signal at hand. */
+  fault: FaultDetail | undefined;
 
   /** Address of the futex word that exit clears and wakes (set_tid_address). */
   clearChildTid = 0;
@@ -62,7 +83,7 @@ export class Thread implements Waiter {
   /** Virtual ns of CPU time used in finished slices. */
   cpuTime = 0;
 
-  constructor(options: { tid: number; process: Process; core: Core; view: number; comm: string; cpu: Cpu; affinity: ReadonlySet<number> }) {
+  constructor(options: ThreadOptions) {
     this.tid = options.tid;
     this.process = options.process;
     this.kernel = options.process.kernel;
@@ -92,8 +113,9 @@ export class Thread implements Waiter {
     this.kernel.scheduler.enqueue(this, at);
   }
 
-  /** Enters `wait`'s queues. The scheduler has taken it off its CPU. */
+  /** Enters `wait`'s queues; the scheduler then takes it off its CPU. */
   startWaiting(wait: Wait): void {
+    this.state = 'blocked';
     this.wait = wait;
     for (const queue of wait.queues) queue.add(this);
     if (wait.deadline !== undefined && wait.deadline < Number.POSITIVE_INFINITY) {
@@ -117,6 +139,11 @@ export class Thread implements Waiter {
     this.noticeSignals();
   }
 
+  setSignalMask(mask: bigint): void {
+    this.signalMask = mask & ~UNBLOCKABLE;
+    this.attention = this.deliverable !== 0n;
+  }
+
   /** Signals that would be delivered now. */
   get deliverable(): bigint {
     return (this.pending.set | this.process.pending.set) & (~this.signalMask | UNBLOCKABLE);
@@ -133,6 +160,6 @@ export class Thread implements Waiter {
   enterView(view: number): void {
     this.view = view;
     this.memory = this.process.space.userMemory(view);
-    this.process.space.attach(this.core, view);
+    this.core.enter(this.process.space, view);
   }
 }

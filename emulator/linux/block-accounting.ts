@@ -1,0 +1,74 @@
+import { BlockTable } from '../core/core.ts';
+import type { NativeBinding } from '../native/binding.ts';
+import type { CostModel } from '../timing/cost-model.ts';
+import type { Thread } from './thread.ts';
+
+/** How many watched addresses a machine has room for. */
+const MOST_COUNTERS = 1 << 17;
+
+/** Counts of entries into watched blocks. */
+export interface BlockCounters {
+  /** Entries so far, in the order of the addresses given. */
+  read(): Float64Array;
+}
+
+/** What each block costs on one kind of CPU, and which blocks are counted. */
+export class BlockAccounting {
+  readonly table: BlockTable;
+  readonly #model: CostModel;
+  readonly #watch: BlockWatch;
+  readonly #answer = new Float64Array(3);
+
+  constructor(native: NativeBinding, model: CostModel, watch: BlockWatch) {
+    this.#model = model;
+    this.#watch = watch;
+    this.table = new BlockTable(native, watch.capacity);
+    watch.tables.push(this.table);
+  }
+
+  /** First sight of a block: [cycles, instructions, counter or -1]. The array is reused. */
+  charge(thread: Thread, va: number, size: number): Float64Array {
+    const { cycles, instructions } = this.#model.block(thread.memory.read(va, size), va);
+    this.#answer[0] = cycles;
+    this.#answer[1] = instructions;
+    this.#answer[2] = this.#watch.indexOf(thread.view, va);
+    return this.#answer;
+  }
+}
+
+/** Watched block addresses per view, with the same counter index in the tables of all CPU kinds. */
+export class BlockWatch {
+  readonly tables: BlockTable[] = [];
+  readonly capacity: number;
+  readonly #indices = new Map<number, Map<number, number>>();
+  #used = 0;
+
+  constructor(capacity: number = MOST_COUNTERS) {
+    this.capacity = capacity;
+  }
+
+  indexOf(view: number, va: number): number {
+    return this.#indices.get(view)?.get(va) ?? -1;
+  }
+
+  /**
+   * Counts entries into the blocks that begin at `addresses` while a thread is in `view`. Outside the overlay window all views run the same
+   * code; there a block is counted for whichever view was asked for first.
+   */
+  add(view: number, addresses: readonly number[]): BlockCounters {
+    if (this.#used + addresses.length > this.capacity)
+      throw new RangeError(`more than ${this.capacity} watched blocks`);
+    const own = this.#indices.get(view) ?? new Map<number, number>();
+    this.#indices.set(view, own);
+    const indices = addresses.map((va) => {
+      const index = own.get(va) ?? this.#used++;
+      own.set(va, index);
+      return index;
+    });
+    for (const table of this.tables) table.clear();
+    const { tables } = this;
+    return {
+      read: () => Float64Array.from(indices, (index) => tables.reduce((sum, table) => sum + table.counters[index]!, 0)),
+    };
+  }
+}

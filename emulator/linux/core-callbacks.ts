@@ -1,0 +1,56 @@
+import type { PageFaultKind } from '../events/events.ts';
+import { Fault } from '../memory/address-space.ts';
+import type { NativeCallbacks } from '../native/binding.ts';
+import type { CpuKind } from './cpu-kind.ts';
+import type { Thread } from './thread.ts';
+
+/** Offset in the model port of a report "this CPU writes the cache line at VALUE"; any other offset reports a read. */
+const PORT_WRITE = 0;
+
+function kindOf(outcome: Fault): PageFaultKind {
+  switch (outcome) {
+    case Fault.minor:
+      return 'zero';
+    case Fault.file:
+      return 'file';
+    case Fault.copyOnWrite:
+      return 'cow';
+    default:
+      return 'refused';
+  }
+}
+
+/** Answers of the kernel to one thread's core while it runs. */
+export class CoreCallbacks implements NativeCallbacks {
+  readonly #thread: Thread;
+  readonly #kind: CpuKind;
+
+  constructor(thread: Thread, kind: CpuKind) {
+    this.#thread = thread;
+    this.#kind = kind;
+  }
+
+  onPageFault(va: number, access: number): boolean {
+    const thread = this.#thread;
+    const { kernel, process } = thread;
+    const outcome = process.space.fault(thread.view, va, access);
+    thread.faultOutcome = outcome;
+    const kind = kindOf(outcome);
+    thread.core.cycles += kernel.pageFaultCycles[kind];
+    if (kernel.events.enabled) {
+      const { tid, cpu } = thread;
+      kernel.events.emit({ type: 'page-fault', time: thread.now(), tid, cpu: cpu.id, va, access, kind });
+    }
+    return outcome >= 0;
+  }
+
+  onBlock(va: number, size: number): Float64Array {
+    return this.#kind.accounting.charge(this.#thread, va, size);
+  }
+
+  onPort(offset: number, value: number): void {
+    const thread = this.#thread;
+    const { coherence } = thread.kernel;
+    if (coherence !== undefined) thread.core.cycles += coherence.touch(value, thread.cpu.id, offset === PORT_WRITE);
+  }
+}

@@ -1,0 +1,11 @@
+import type { CorePool } from '../core/core-pool.ts';
+import type { BlockAccounting } from './block-accounting.ts';
+
+/** What CPUs of one kind have in common: the engine's model of them and the costs of blocks on them. */
+export interface CpuKind {
+  readonly name: string;
+  readonly features: readonly string[];
+  /** Kinds of the same engine model share their cores. */
+  readonly pool: CorePool;
+  readonly accounting: BlockAccounting;
+}

@@ -1,0 +1,92 @@
+import { UserFault } from '../memory/user-memory.ts';
+import { type CrashReport, crashReport } from './crash-report.ts';
+import { wakeFutex } from './futex.ts';
+import type { Kernel } from './kernel.ts';
+import type { Process, ProcessEnd } from './process.ts';
+import { wakeRobustFutexes } from './robust-list.ts';
+import { Signal, type SignalInfo } from './signals.ts';
+import type { Thread } from './thread.ts';
+
+/** Signals whose default action dumps core (signal(7)): the run then reports where the guest was. */
+const crashes = new Set<number>([
+  Signal.SIGQUIT,
+  Signal.SIGILL,
+  Signal.SIGTRAP,
+  Signal.SIGABRT,
+  Signal.SIGBUS,
+  Signal.SIGFPE,
+  Signal.SIGSEGV,
+  Signal.SIGSYS,
+]);
+
+/** The ends of threads and processes. */
+export class Exits {
+  readonly #kernel: Kernel;
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  /** exit(2): this thread alone; with the last one the process ends. */
+  thread(thread: Thread, code: number): void {
+    const { process } = thread;
+    this.#endThread(thread, code, true);
+    if (process.threads.size === 0) this.#endProcess(process, { code: code & 0xff });
+  }
+
+  /** exit_group(2). */
+  process(process: Process, end: ProcessEnd): void {
+    if (process.end !== undefined) return;
+    for (const thread of [...process.threads.values()]) this.#endThread(thread, end.code, false);
+    this.#endProcess(process, end);
+  }
+
+  /** The default action of a signal: the process is gone, and a crash is reported. */
+  bySignal(thread: Thread, info: SignalInfo): void {
+    const crash: CrashReport | undefined = crashes.has(info.signo) ? crashReport(thread, info) : undefined;
+    this.process(thread.process, { code: 128 + info.signo, signal: info.signo, crash });
+  }
+
+  #endThread(thread: Thread, code: number, alone: boolean): void {
+    const kernel = this.#kernel;
+    const { process } = thread;
+    thread.stopWaiting();
+    thread.blocking?.return(0); // leaves the queues it is in
+    thread.blocking = undefined;
+    if (alone) {
+      wakeRobustFutexes(thread);
+      if (thread.clearChildTid !== 0 && process.threads.size > 1) {
+        try {
+          thread.memory.setU32(thread.clearChildTid, 0);
+          wakeFutex(thread, thread.clearChildTid, 1);
+        } catch (error) {
+          if (!(error instanceof UserFault)) throw error; // as mm_release does: a bad address is the guest's affair
+        }
+      }
+    }
+    process.threads.delete(thread.tid);
+    process.finishedCpuTime += kernel.scheduler.cpuTimeOf(thread);
+    if (kernel.events.enabled) {
+      kernel.events.emit({ type: 'thread:exit', time: kernel.now(), tid: thread.tid, cpu: thread.cpu.id, code });
+    }
+    kernel.scheduler.remove(thread);
+    kernel.releaseCore(thread);
+  }
+
+  #endProcess(process: Process, end: ProcessEnd): void {
+    const kernel = this.#kernel;
+    process.end = end;
+    process.files.closeAll(kernel.now());
+    process.timers.disarmAll();
+    if (kernel.events.enabled) {
+      kernel.events.emit({
+        type: 'process:exit',
+        time: kernel.now(),
+        pid: process.pid,
+        code: end.code,
+        signal: end.signal,
+      });
+    }
+    process.ended.wake(kernel.now());
+  }
+}

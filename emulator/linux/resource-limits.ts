@@ -1,0 +1,23 @@
+/** RLIM64_INFINITY. */
+export const UNLIMITED = 2n ** 64n - 1n;
+
+const RLIMIT_STACK = 3;
+const RLIMIT_CORE = 4;
+const RLIMIT_NOFILE = 7;
+
+/** A process's resource limits as [soft, hard] (prlimit(2)), with Linux's defaults where there are any. */
+export class ResourceLimits {
+  readonly #limits = new Map<number, readonly [bigint, bigint]>([
+    [RLIMIT_STACK, [8n << 20n, UNLIMITED]],
+    [RLIMIT_CORE, [0n, UNLIMITED]],
+    [RLIMIT_NOFILE, [1024n, 1n << 20n]],
+  ]);
+
+  get(resource: number): readonly [soft: bigint, hard: bigint] {
+    return this.#limits.get(resource) ?? [UNLIMITED, UNLIMITED];
+  }
+
+  set(resource: number, soft: bigint, hard: bigint): void {
+    this.#limits.set(resource, [soft, hard]);
+  }
+}

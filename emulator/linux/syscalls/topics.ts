@@ -1,0 +1,19 @@
+import type { SyscallTopic } from '../syscall.ts';
+import { futexSyscalls } from './futex.ts';
+import { memorySyscalls } from './memory.ts';
+import { miscSyscalls } from './misc.ts';
+import { processSyscalls } from './process.ts';
+import { signalSyscalls } from './signals.ts';
+import { threadSyscalls } from './threads.ts';
+import { timeSyscalls } from './time.ts';
+
+/** Every implemented system call, by topic. */
+export const topics: Readonly<Record<string, SyscallTopic>> = {
+  Threads: threadSyscalls,
+  Futexes: futexSyscalls,
+  Signals: signalSyscalls,
+  Time: timeSyscalls,
+  Processes: processSyscalls,
+  Memory: memorySyscalls,
+  Miscellaneous: miscSyscalls,
+};

@@ -1,0 +1,301 @@
+import type { Kernel } from '../linux/kernel.ts';
+import type { Thread } from '../linux/thread.ts';
+import { Cpu } from './cpu.ts';
+
+/** One CPU of the machine as the scheduler needs it. */
+export interface CpuDescription {
+  readonly kind: string;
+  readonly hz: number;
+}
+
+export interface SchedulerOptions {
+  readonly cpus: readonly CpuDescription[];
+  /** How long a thread runs while others wait for its CPU, ns of virtual time. */
+  readonly timeslice?: number;
+  /** How far a CPU may run ahead of the slowest busy one, ns of virtual time. */
+  readonly lookahead?: number;
+}
+
+/**
+ * Half of Linux's default granularity under CFS for a few CPUs (sched_min_granularity 0.75 ms times 1 + log2 of their number,
+ * kernel/sched/fair.c) would be coarse beside requests of some microseconds; threads that share a CPU are rare in our runs.
+ */
+const TIMESLICE = 1_000_000;
+/** Not above twice the loopback's one-way latency, so that what one CPU sends is not far in another one's past. */
+const LOOKAHEAD = 50_000;
+/** A thread that runs alone still gives way now and then, so that limits and the host are looked at. */
+const LONGEST_SLICE = 10_000_000;
+
+/** What {@link Scheduler.step} did. */
+export type Step = 'ran' | 'timer' | 'idle';
+
+/**
+ * Decides which thread runs on which CPU, deterministically. Each CPU has its own clock; the busy CPU that is furthest behind
+ * runs next, until it is {@link SchedulerOptions.lookahead} ahead of the others or the next timer is due. All CPUs share one
+ * host thread, so nothing ever happens at the same time.
+ */
+export class Scheduler {
+  readonly cpus: readonly Cpu[];
+  readonly timeslice: number;
+  readonly lookahead: number;
+  /** The thread whose code, syscall or fault is being executed. */
+  current: Thread | undefined;
+  /** Model cycles and instructions of all finished slices. */
+  cycles = 0;
+  instructions = 0;
+  contextSwitches = 0;
+  readonly #kernel: Kernel;
+  /** Cycles of the current thread's core when its slice began. */
+  #sliceStart = 0;
+  #sliceEnd = 0;
+  #reconsider = false;
+
+  constructor(kernel: Kernel, options: SchedulerOptions) {
+    this.#kernel = kernel;
+    this.cpus = options.cpus.map(({ kind, hz }, id) => new Cpu(id, kind, hz));
+    this.timeslice = options.timeslice ?? TIMESLICE;
+    this.lookahead = options.lookahead ?? LOOKAHEAD;
+  }
+
+  /** Virtual ns on the thread's CPU. */
+  timeOf(thread: Thread): number {
+    const cpu = thread.cpu;
+    return thread === this.current ? cpu.clock + (thread.core.cycles - this.#sliceStart) * cpu.nsPerCycle : cpu.clock;
+  }
+
+  /** CPU time of a thread so far, ns. */
+  cpuTimeOf(thread: Thread): number {
+    return thread.cpuTime + (thread === this.current ? this.timeOf(thread) - thread.cpu.clock : 0);
+  }
+
+  /** Guest instructions so far, those of the running slice too. */
+  get instructionsSoFar(): number {
+    const { current } = this;
+    return this.instructions + (current === undefined ? 0 : current.core.instructions - this.#startInstructions);
+  }
+  #startInstructions = 0;
+
+  /** The running thread gives way as soon as its present syscall or block ends. */
+  reconsider(): void {
+    this.#reconsider = true;
+  }
+
+  /** A CPU that the thread may start on: the idle one with the lowest clock, else the one with the shortest queue. */
+  place(affinity: ReadonlySet<number>): Cpu {
+    let best: Cpu | undefined;
+    for (const cpu of this.cpus) {
+      if (affinity.has(cpu.id) && (best === undefined || isBetter(cpu, best))) best = cpu;
+    }
+    if (best === undefined) throw new RangeError('no CPU in the affinity set');
+    return best;
+  }
+
+  /** Makes the thread runnable no earlier than virtual time `at`. */
+  enqueue(thread: Thread, at: number): void {
+    thread.state = 'runnable';
+    thread.readyAt = at;
+    const { affinity } = thread;
+    const cpu = affinity.has(thread.cpu.id) && thread.cpu.idle ? thread.cpu : this.place(affinity);
+    if (cpu.idle) {
+      this.#assign(cpu, thread);
+    } else {
+      const home = affinity.has(thread.cpu.id) ? thread.cpu : cpu;
+      home.queue.push(thread);
+      if (home.queue.size === 1 && home.current !== undefined) {
+        home.timesliceEnd = Math.max(home.clock, at) + this.timeslice;
+      }
+    }
+    this.#reconsider = true; // the running slice may have been given more time than it now should have
+  }
+
+  #assign(cpu: Cpu, thread: Thread): void {
+    cpu.current = thread;
+    cpu.clock = Math.max(cpu.clock, thread.readyAt);
+    cpu.timesliceEnd = cpu.queue.size > 0 ? cpu.clock + this.timeslice : Number.POSITIVE_INFINITY;
+    thread.cpu = cpu;
+    thread.scheduledAt = cpu.clock;
+  }
+
+  /** Restricts the thread to some CPUs; it moves if it is on another. The set must name at least one. */
+  setAffinity(thread: Thread, affinity: ReadonlySet<number>): void {
+    thread.affinity = affinity;
+    const { cpu } = thread;
+    if (thread.state === 'blocked' || thread.state === 'exited' || affinity.has(cpu.id)) return;
+    if (thread === this.current) {
+      this.#reconsider = true; // it moves when its slice ends
+    } else if (cpu.current === thread) {
+      this.#release(cpu, thread);
+      this.#refill(cpu);
+      this.enqueue(thread, cpu.clock);
+    } else {
+      for (const one of this.cpus) one.queue.remove(thread);
+      this.enqueue(thread, thread.readyAt);
+    }
+  }
+
+  /** The thread has ended, wherever it is. */
+  remove(thread: Thread): void {
+    const { cpu } = thread;
+    const wasQueued = thread.state === 'runnable' && cpu.current !== thread;
+    thread.state = 'exited';
+    if (wasQueued) for (const one of this.cpus) one.queue.remove(thread);
+    else if (cpu.current === thread && thread !== this.current) {
+      this.#release(cpu, thread);
+      this.#refill(cpu);
+    }
+  }
+
+  /** Gives a free CPU its next thread: from its own queue, else from the longest queue of another. */
+  #refill(cpu: Cpu): void {
+    let next = cpu.queue.take();
+    if (next === undefined) {
+      const others = this.cpus.filter((other) => other !== cpu && other.queue.size > 0);
+      others.sort((a, b) => b.queue.size - a.queue.size || a.id - b.id);
+      for (const other of others) {
+        next = other.queue.take((thread) => thread.affinity.has(cpu.id));
+        if (next !== undefined) break;
+      }
+    }
+    if (next !== undefined) this.#assign(cpu, next);
+  }
+
+  /** The thread leaves its CPU: it waits, has exited, or others are to run. */
+  #release(cpu: Cpu, thread: Thread): void {
+    if (this.#kernel.events.enabled) {
+      this.#kernel.events.emit({
+        type: 'schedule',
+        time: cpu.clock,
+        tid: thread.tid,
+        cpu: cpu.id,
+        from: thread.scheduledAt,
+        to: cpu.clock,
+        view: thread.view,
+      });
+    }
+    cpu.current = undefined;
+  }
+
+  /**
+   * Runs one slice of the CPU that is furthest behind, or fires the next timer, whichever is earlier. Nothing is run beyond
+   * virtual time `until`. Returns 'idle' when there is nothing before then.
+   *
+   * @param most cycles that the slice may take
+   */
+  step(until: number, most: number): Step {
+    let cpu: Cpu | undefined;
+    let second = Number.POSITIVE_INFINITY;
+    for (const candidate of this.cpus) {
+      if (candidate.current === undefined) continue;
+      if (cpu === undefined || candidate.clock < cpu.clock) {
+        if (cpu !== undefined) second = cpu.clock;
+        cpu = candidate;
+      } else if (candidate.clock < second) {
+        second = candidate.clock;
+      }
+    }
+    const { timers } = this.#kernel;
+    const time = cpu?.clock ?? Number.POSITIVE_INFINITY;
+    if (timers.nextTime <= time) {
+      if (timers.nextTime > until || timers.size === 0) return 'idle';
+      this.#lastTime = timers.nextTime;
+      timers.runNext();
+      return 'timer';
+    }
+    if (cpu === undefined || time >= until) return 'idle';
+    let end = Math.min(second + this.lookahead, timers.nextTime, until, time + LONGEST_SLICE);
+    if (cpu.queue.size > 0) end = Math.min(end, cpu.timesliceEnd);
+    this.#runSlice(cpu, cpu.current!, end, most);
+    return 'ran';
+  }
+  #lastTime = 0;
+
+  /** Virtual time: the running thread's, else that of what happened last. */
+  now(): number {
+    return this.current !== undefined ? this.timeOf(this.current) : this.#lastTime;
+  }
+
+  /** The latest time that any CPU or timer has reached. */
+  get elapsed(): number {
+    return this.cpus.reduce((latest, cpu) => Math.max(latest, cpu.clock), this.#lastTime);
+  }
+
+  #runSlice(cpu: Cpu, thread: Thread, end: number, most: number): void {
+    if (cpu.last !== thread) this.#kernel.prepareCore(thread, cpu);
+    const { core } = thread;
+    this.current = thread;
+    this.#sliceStart = core.cycles;
+    this.#startInstructions = core.instructions;
+    this.#reconsider = false;
+    this.#sliceEnd = Math.max(end, cpu.clock);
+    core.limit = this.#sliceStart + Math.min((this.#sliceEnd - cpu.clock) / cpu.nsPerCycle, most);
+    thread.state = 'running';
+    if (cpu.last !== thread) {
+      if (cpu.last !== undefined) {
+        this.contextSwitches++;
+        core.cycles += this.#kernel.costs.costs.contextSwitch;
+      }
+      cpu.last = thread;
+    }
+    try {
+      this.#execute(thread);
+    } finally {
+      const used = (core.cycles - this.#sliceStart) * cpu.nsPerCycle;
+      cpu.clock += used;
+      cpu.busy += used;
+      thread.cpuTime += used;
+      this.cycles += core.cycles - this.#sliceStart;
+      this.instructions += core.instructions - this.#startInstructions;
+      this.current = undefined;
+      this.#lastTime = cpu.clock;
+    }
+    this.#afterSlice(cpu, thread);
+  }
+
+  #execute(thread: Thread): void {
+    const kernel = this.#kernel;
+    const { core } = thread;
+    if (thread.blocking !== undefined && !kernel.resume(thread)) return;
+    for (;;) {
+      if (thread.attention && !kernel.deliverSignals(thread)) return;
+      if (core.cycles >= core.limit || this.#reconsider) return;
+      const result = thread.result;
+      thread.result = undefined;
+      if (!kernel.handleExit(thread, core.run(result))) return;
+    }
+  }
+
+  #afterSlice(cpu: Cpu, thread: Thread): void {
+    // A wake-up during the slice may have made it runnable again already, here or on another CPU.
+    const stillHere = (thread.state as Thread['state']) === 'running';
+    if (stillHere) {
+      thread.state = 'runnable';
+      if (!thread.affinity.has(cpu.id)) {
+        this.#release(cpu, thread);
+        this.#refill(cpu);
+        this.enqueue(thread, cpu.clock);
+        return;
+      }
+      if (cpu.queue.size === 0 || (cpu.clock < cpu.timesliceEnd && !thread.yields)) {
+        thread.yields = false;
+        return;
+      }
+      thread.yields = false;
+      thread.involuntarySwitches++;
+      thread.readyAt = cpu.clock;
+      this.#release(cpu, thread);
+      const next = cpu.queue.take()!;
+      cpu.queue.push(thread);
+      this.#assign(cpu, next);
+      return;
+    }
+    thread.voluntarySwitches++;
+    this.#release(cpu, thread);
+    this.#refill(cpu);
+  }
+}
+
+function isBetter(a: Cpu, b: Cpu): boolean {
+  if (a.idle !== b.idle) return a.idle;
+  if (a.idle) return a.clock < b.clock;
+  return a.queue.size < b.queue.size;
+}
