@@ -77,8 +77,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  process.exitCode = await dispatch(args);
+  // A body that returned is done: a handle that it left open (a watcher, a native engine) must not keep the shell waiting.
+  process.exit(await dispatch(args));
 } catch (error) {
-  process.stderr.write(`${formatError(error, debug)}\n`);
-  process.exitCode = exitCodeOf(error);
+  reportAndLeave(error);
 }

@@ -70,8 +70,16 @@ async function runMocha(files: readonly string[], grep: string | undefined, coun
     color: pc.isColorSupported,
     ...(grep === undefined ? {} : { grep: new RegExp(grep) }),
   });
-  for (const file of files) mocha.addFile(file);
-  await mocha.loadFilesAsync();
+  for (const file of files) {
+    // One at a time: a file that cannot be loaded is one failure and does not take the others' tests with it.
+    mocha.files = [file];
+    try {
+      await mocha.loadFilesAsync();
+    } catch (error) {
+      counts.failed++;
+      process.stderr.write(`${relative(projectRoot, file)} cannot be loaded\n${formatError(error, true)}\n`);
+    }
+  }
   await new Promise<void>((done) => {
     const runner = mocha.run(() => done());
     runner.on('pass', () => counts.passed++);
@@ -111,7 +119,7 @@ export async function main(args: string[]): Promise<number> {
     }
     await runMocha(files, grep, counts);
   } catch (error) {
-    // The set-up failed, or a test file cannot be loaded: that is one failure, and the closing line is still owed.
+    // The set-up failed: that is one failure, and the closing line is still owed.
     process.stderr.write(`${formatError(error, false)}\n`);
     counts.failed++;
   }
