@@ -71,7 +71,7 @@ function checkedValue(name: string, definition: ArgDef, token: Token, negated: b
 /** citty's usage text; it colours whatever it is written to, so the colours are taken out where they do not belong. */
 export async function usageText<T extends ArgsDef>(command: CommandDef<T>): Promise<string> {
   const text = await renderUsage(command);
-  return pc.isColorSupported ? text : stripVTControlCharacters(text);
+  return (pc.isColorSupported ? text : stripVTControlCharacters(text)).replace(/ +$/gm, '');
 }
 
 /** Reads a command's arguments. Gives `undefined` when the user asked for help, which is then on stdout. */
