@@ -6,9 +6,7 @@ import type { Report } from './report.ts';
 import type { Timeline } from './run-record.ts';
 import type { ConfigurationRuns } from './summary.ts';
 import { latencyTable, machineTable } from './tables.ts';
-
-/** The base view is the default variant's; libmelf makes the other one when a connection asks for it first. */
-export const variantOfView: readonly string[] = ['fast', 'prof'];
+import { variantOfView } from './variants.ts';
 
 const lead = `<p>memcached with the variants <b>fast</b> and <b>prof</b> (instrumented for profiling) in one executable. Each event of a connection
 is handled in the variant that its client asked for. <b>plain</b> has no variants, <b>melf-P</b> has P&nbsp;% of its clients profiled, in <b>always</b> everything is
