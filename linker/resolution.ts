@@ -168,8 +168,8 @@ function reportCommonClashes(table: SymbolTable, diagnostics: Diagnostics): void
 }
 
 /**
- * Keeps one group of each signature: in common code and the default variant the first in input order; in another
- * variant the one of the same unit as the default's, so that its members pair with the default's.
+ * Keeps one group of each signature for common code, or one for each variant: the first in input order, but in a variant
+ * that is not the default the one of the same unit as the default's, so that its members pair with those.
  */
 function chooseComdats(objects: readonly ObjectFile[], defaultIndex: number): void {
   const kept = new Map<string, Map<number, ObjectFile>>();
@@ -193,16 +193,15 @@ function chooseComdats(objects: readonly ObjectFile[], defaultIndex: number): vo
       for (const group of file.comdats) keep(group, file);
     }
   }
-  const order = new Map(objects.map((file, i) => [file, i]));
   for (const file of objects) {
     const seen = new Set<string>();
     for (const group of file.comdats) {
       const scopes = kept.get(group.signature)!;
       const common = scopes.get(COMMON);
       const own = scopes.get(defaultIndex);
-      // A common copy that comes before the default variant's stands for all variants.
-      const commonWins = common !== undefined && (own === undefined || order.get(common)! < order.get(own)!);
-      const winner = commonWins ? common : file.variant === COMMON ? (own ?? common) : scopes.get(file.variant);
+      // The variants' copies win over common code's, in whatever order they came, if the default variant has one.
+      const variantsWin = common === undefined || own !== undefined;
+      const winner = !variantsWin ? common : file.variant === COMMON ? own : scopes.get(file.variant);
       if (winner === file && !seen.has(group.signature)) {
         seen.add(group.signature);
         for (const i of group.members) {

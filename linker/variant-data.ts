@@ -1,6 +1,7 @@
 import { SHT_NOBITS, STB_LOCAL, STT_SECTION } from './elf.ts';
 import type { Diagnostics } from './errors.ts';
 import type { LoadedInputs, VariantList } from './inputs.ts';
+import type { ObjectFile } from './object.ts';
 import { COMMON } from './object.ts';
 import type { InputSection } from './section.ts';
 import { NO_RELOCATIONS } from './section.ts';
@@ -86,6 +87,8 @@ function constantsUsedByData(inputs: LoadedInputs): ReadonlySet<InputSection> {
 /** Constants that nobody but their own variant's code can see may differ. */
 function mayDiffer(group: VariantGroup, member: InputSection, fromData: ReadonlySet<InputSection>): boolean {
   if (group.kind !== 'rodata') return false;
+  // Data points to the default's literals, whose contents were compared; code may have its own.
+  if (group.members.every((m) => m === undefined || isNameless(m))) return true;
   for (const m of group.members) {
     if (m === undefined) continue;
     if (fromData.has(m)) return false;
@@ -165,10 +168,33 @@ function targetOf(section: InputSection, i: number): { base: unknown; offset: nu
     const piece = pieces.indexOf(at);
     if (piece >= 0) {
       const rest = symbol.type === STT_SECTION ? 0 : addend;
-      return { base: pieces.text(piece), offset: at - pieces.starts[piece]! + rest };
+      return { base: pieces.text(piece).slice(at - pieces.starts[piece]!), offset: rest };
     }
   }
+  const literal = isNameless(symbol.section) ? literalAt(symbol.section, symbol.value + addend) : undefined;
+  if (literal !== undefined) return { base: literal, offset: 0 };
   return { base: symbol.section.group ?? symbol.section.final, offset: symbol.value + addend };
+}
+
+const namedByFile = new WeakMap<ObjectFile, ReadonlySet<InputSection>>();
+
+/** True for a section of constants without any named object: compilers put literals there that they do not merge. */
+function isNameless(section: InputSection): boolean {
+  if (section.isWritable || section.isExec || !/^\.rodata(\.|$)/.test(section.name)) return false;
+  let named = namedByFile.get(section.file);
+  if (named === undefined) {
+    named = new Set(symbolsBySection(section.file).keys());
+    namedByFile.set(section.file, named);
+  }
+  return !named.has(section);
+}
+
+/** The string at an offset with its terminator, as the pieces of mergeable sections have it. */
+function literalAt(section: InputSection, offset: number): string | undefined {
+  const { data } = section;
+  const end = offset >= 0 && offset < data.length ? data.indexOf(0, offset) : -1;
+  if (end < 0) return undefined;
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('latin1', offset, end + 1);
 }
 
 /**

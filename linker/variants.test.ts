@@ -257,6 +257,20 @@ describe('variants', () => {
     assert.deepEqual(state(switched), state(fixed));
   });
 
+  it('compares the strings that data points to by content, wherever the compiler put them', () => {
+    const source = `
+      static const char *const names[] = { "alpha", "beta", "gamma" };
+      const char *first = "alpha";
+      const char *pick(int i) { return i < 0 ? first : names[i]; }
+      const char *own(int i) { return i ? "own " TEXT : "other"; }`;
+    const pair = shop.compileVariants('names.c', source, { fast: ['-DTEXT="A"'], prof: ['-O0', '-DTEXT="B"'] });
+    const use = shop.compile(
+      'main10.c',
+      '#include <stdio.h>\nvoid apply(int); const char *pick(int), *own(int); int main(void) { for (int v = 0; v < 2; v++) { apply(v); printf("%s %s %s\\n", pick(-1), pick(2), own(1)); } return 0; }',
+    );
+    assert.equal(shop.run(shop.variants(pair, [use])).output, 'alpha gamma own A\nalpha gamma own B\n');
+  });
+
   it('aligns a slot for the strictest variant', () => {
     const source = 'A int first(void) { return 1; } A int second(void) { return 2; }';
     const pair = shop.compileVariants('align.c', source, {
