@@ -46,7 +46,8 @@ function setGroups(thread: Thread, size: number, va: number): number {
   return 0;
 }
 
-function getUsage(thread: Thread, who: number, va: number): number {
+function getUsage(thread: Thread, whoArgument: number, va: number): number {
+  const who = whoArgument | 0;
   const { process, kernel } = thread;
   if (who !== 0 && who !== RUSAGE_THREAD && who !== RUSAGE_CHILDREN) return -Errno.EINVAL;
   const bytes = new Uint8Array(144);

@@ -175,7 +175,8 @@ const sentBy = (thread: Thread, signo: number, code: number): SignalInfo => ({
 });
 
 /** Sends to the process with this id; its own group is all that there is. */
-function kill(thread: Thread, pid: number, signo: number): number {
+function kill(thread: Thread, pidArgument: number, signo: number): number {
+  const pid = pidArgument | 0;
   if (signo < 0 || signo > SIGNAL_COUNT) return -Errno.EINVAL;
   const own = thread.process.pid;
   const target: Process | undefined =
