@@ -336,7 +336,7 @@ function applyGotLoad(
   const address = context.symbolAddress(symbol);
   switch (gotRewrite(section, i, symbol)) {
     case undefined:
-      put32(i, context.gotAddress(symbol) - 4 - place);
+      put32(i, context.gotAddress(symbol) + section.relocations.addends[i]! - place);
       return;
     case 'lea':
       view.setUint8(at - 2, 0x8d);
@@ -382,7 +382,7 @@ function applyInitialExec(
   put32: Put32,
 ): void {
   if (!tlsIeRewrite(section, i)) {
-    put32(i, context.tlsGotAddress(symbol) - 4 - place);
+    put32(i, context.tlsGotAddress(symbol) + section.relocations.addends[i]! - place);
     return;
   }
   // mov/add x@gottpoff(%rip), %r  ->  mov/add $tpoff, %r
