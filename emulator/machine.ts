@@ -149,6 +149,7 @@ export class Machine {
   /** Starts a static executable as a new process with standard files. Throws BadExecutable for anything else. */
   spawn(elf: Uint8Array, options: ProgramOptions): Process {
     const exe = options.exe ?? absolute(options.argv[0] ?? 'program');
+    if (this.files.fileBytes(exe) === undefined) this.files.putFile(exe, elf, 0o755); // /proc/self/exe leads there
     const thread = loadProgram(this.kernel, elf, {
       argv: options.argv,
       env: options.env ?? [],

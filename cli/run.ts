@@ -1,0 +1,176 @@
+import { readFileSync, readSync, writeFileSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import { defineCommand } from 'citty';
+import pc from 'picocolors';
+import { ChromeTrace } from '../emulator/events/chrome-trace.ts';
+import { TraceHash } from '../emulator/events/trace-hash.ts';
+import { formatCrash } from '../emulator/linux/crash-report.ts';
+import { elfMachine } from '../emulator/linux/elf-image.ts';
+import type { HostMount } from '../emulator/linux/files/vfs.ts';
+import type { ConsoleSinks } from '../emulator/linux/kernel.ts';
+import { Machine } from '../emulator/machine.ts';
+import { Realtime } from '../emulator/realtime.ts';
+import { loadMachine } from '../emulator/scheduler/machine-description.ts';
+import { type CostModelName, costModelNames } from '../emulator/timing/cost-model.ts';
+import { readMelf } from '../linker/melf-reader.ts';
+import { OverlayManager } from '../overlay/manager.ts';
+import { installMmview } from '../overlay/mmview.ts';
+import { ensureEngine } from '../setup/engine.ts';
+import { integerValue, parseCommandLine, UsageError } from './arguments.ts';
+
+const command = defineCommand({
+  meta: { name: 'melf run', description: 'Run a static x86-64 or AArch64 Linux program on emulated cores' },
+  args: {
+    file: { type: 'positional', required: true, description: 'The program' },
+    env: { type: 'string', description: 'NAME=VALUE for the guest, repeatable; it inherits nothing else' },
+    root: { type: 'string', description: "DIR[:rw]: the guest's root; without :rw it can change nothing on the host" },
+    isa: { type: 'enum', options: ['auto', 'x86-64', 'aarch64'], default: 'auto', description: 'Instruction set' },
+    cpus: { type: 'string', description: 'Number of CPUs (default 4)' },
+    machine: { type: 'string', description: 'Machine description: a ready one or a TOML file' },
+    'cost-model': { type: 'enum', options: [...costModelNames], default: 'inorder', description: 'How time passes' },
+    memory: { type: 'string', default: '2048', description: 'RAM in MiB, committed when touched' },
+    seed: { type: 'string', default: '1', description: 'Everything random comes from it' },
+    variant: { type: 'string', description: 'Run this variant of a multivariant program' },
+    publish: { type: 'string', description: 'Bind this loopback port of the host to the same port of the guest' },
+    trace: { type: 'string', description: 'Write a trace for Perfetto (ui.perfetto.dev) to this file' },
+    'max-instructions': { type: 'string', description: 'End the run with an error after so many' },
+    'max-time': { type: 'string', description: 'The same after so many seconds of virtual time' },
+    stats: { type: 'boolean', description: 'Show what the run took' },
+  },
+});
+
+/** As on x86-64 and AArch64 in the ELF header (e_machine). */
+const machines: Readonly<Record<number, 'x86-64' | 'aarch64'>> = { 62: 'x86-64', 183: 'aarch64' };
+
+function readProgram(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new UsageError('run.file', `Cannot read ${path}`, {
+      facts: { reason: (error as NodeJS.ErrnoException).code },
+      hint: 'Give the path of a static executable.',
+      cause: error,
+    });
+  }
+}
+
+function mountsOf(root: string | undefined): HostMount[] {
+  if (root === undefined) return [];
+  const isWritable = root.endsWith(':rw');
+  const folder = resolve(isWritable ? root.slice(0, -3) : root);
+  return [{ at: '/', folders: [folder], mode: isWritable ? 'read-write' : 'overlay' }];
+}
+
+/** Waits for input as a terminal program does: the guest has asked for it. */
+function readStandardInput(into: Uint8Array): number {
+  for (;;) {
+    try {
+      return readSync(0, into);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EOF') return 0;
+      if (code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10); // the other end of a pipe is not blocking
+    }
+  }
+}
+
+const terminal: ConsoleSinks = {
+  stdout: (bytes) => void process.stdout.write(bytes),
+  stderr: (bytes) => void process.stderr.write(bytes),
+  stdin: readStandardInput,
+  remark: (message, hint) =>
+    void process.stderr.write(`${pc.yellow('melf:')} ${message}${hint === undefined ? '' : ` (${hint})`}\n`),
+};
+
+/** `melf run`: the exit code is the guest's, 128 + n when signal n ended it. */
+export async function main(argv: string[]): Promise<number> {
+  const parsed = await parseCommandLine(command, argv, { rest: 'verbatim' });
+  if (parsed === undefined) return 0;
+  const { args, all, rest } = parsed;
+  const elf = readProgram(args.file);
+  await ensureEngine();
+
+  const guessed = machines[elfMachine(elf) ?? 0];
+  const isa = args.isa === 'auto' ? (guessed ?? 'x86-64') : (args.isa as 'x86-64' | 'aarch64');
+  const cpus = args.cpus === undefined ? 4 : integerValue('--cpus', args.cpus, 1, 64);
+  if (args.machine !== undefined && args.cpus !== undefined) {
+    throw new UsageError('run.cpus', '--cpus and --machine say the same', { hint: 'Give one of them.' });
+  }
+  for (const setting of all('env')) {
+    if (!setting.includes('='))
+      throw new UsageError('cli.value', `--env cannot be ${setting}`, { hint: 'Write NAME=VALUE.' });
+  }
+  const machine = await Machine.create({
+    description: loadMachine(args.machine ?? `uniform-${cpus}`, isa),
+    costModel: args['cost-model'] as CostModelName,
+    seed: integerValue('--seed', args.seed ?? '1'),
+    ramBytes: integerValue('--memory', args.memory ?? '2048', 16, 4095) * 2 ** 20,
+    console: terminal,
+    mounts: mountsOf(args.root),
+    extensions: [installMmview],
+  });
+  const hash = args.stats ? new TraceHash() : undefined;
+  const trace = args.trace === undefined ? undefined : new ChromeTrace();
+  for (const sink of [hash, trace]) if (sink !== undefined) machine.events.attach(sink);
+
+  const started = performance.now();
+  const guest = machine.spawn(elf, {
+    argv: [args.file, ...rest],
+    env: all('env'),
+    exe: `/${basename(args.file)}`,
+  });
+  if (args.variant !== undefined) {
+    const overlay = new OverlayManager(guest, readMelf(elf));
+    const variant = overlay.indexOf(args.variant);
+    for (const thread of guest.threads.values()) overlay.switch(thread, variant);
+  }
+  try {
+    if (args.publish === undefined) {
+      machine.run({
+        maxInstructions:
+          args['max-instructions'] === undefined
+            ? undefined
+            : integerValue('--max-instructions', args['max-instructions'], 1),
+        maxTime: args['max-time'] === undefined ? undefined : integerValue('--max-time', args['max-time'], 1) * 1e9,
+      });
+    } else {
+      await runPublished(machine, integerValue('--publish', args.publish, 1, 65535));
+    }
+  } finally {
+    machine.close();
+    if (trace !== undefined && args.trace !== undefined) writeFileSync(args.trace, trace.toString());
+  }
+  if (guest.end?.crash !== undefined) process.stderr.write(`${formatCrash(guest.end.crash)}\n`);
+  if (args.stats) process.stderr.write(statistics(machine, performance.now() - started, hash));
+  return guest.exitCode ?? 0;
+}
+
+async function runPublished(machine: Machine, port: number): Promise<void> {
+  const realtime = new Realtime(machine);
+  const { publish } = await import('../emulator/linux/net/publish.ts');
+  const published = await publish(machine.network, realtime, port);
+  process.once('SIGINT', () => realtime.stop());
+  process.stderr.write(`${pc.dim('melf:')} 127.0.0.1:${port} leads to the guest; Ctrl-C ends it\n`);
+  try {
+    await realtime.run();
+  } finally {
+    await published.close();
+  }
+}
+
+function statistics(machine: Machine, hostMs: number, hash: TraceHash | undefined): string {
+  const { scheduler, physical } = machine.kernel;
+  const rows: [string, string][] = [
+    ['instructions', scheduler.instructions.toLocaleString('en')],
+    ['model cycles', Math.round(scheduler.cycles).toLocaleString('en')],
+    ['virtual time', `${(machine.time / 1e9).toFixed(6)} s`],
+    ['host time', `${(hostMs / 1e3).toFixed(2)} s`],
+    ['speed', `${(scheduler.instructions / hostMs / 1e3).toFixed(1)} million instructions a second`],
+    ['context switches', String(scheduler.contextSwitches)],
+    ['guest memory', `${((physical.framesUsed * 4096) / 2 ** 20).toFixed(1)} MiB`],
+    ['trace hash', hash?.digest() ?? ''],
+  ];
+  for (const [name, count] of machine.kernel.unimplemented) rows.push([`ENOSYS ${name}`, String(count)]);
+  return rows.map(([name, value]) => `${name.padStart(20)}  ${value}\n`).join('');
+}
