@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 // The way into every command: `npm run scenario|melf|bench`, `npm test`. Plain JavaScript without dependencies, because it is what
 // installs them. With everything in place it reads two small files and hands over to cli/main.ts.
 
