@@ -1,3 +1,4 @@
+import type { KernelCosts } from '../../timing/kernel-costs.ts';
 import { Errno } from '../errno.ts';
 import type { Thread } from '../thread.ts';
 import { WaitQueue } from '../wait.ts';
@@ -95,6 +96,16 @@ export abstract class OpenFile {
   /** Bytes that a read would find now (FIONREAD), undefined where nobody can say. */
   available(): number | undefined {
     return undefined;
+  }
+
+  /** Cycles of kernel work for one read beyond the call and the copy. */
+  readCost(_costs: KernelCosts): number {
+    return 0;
+  }
+
+  /** The same for one write. */
+  writeCost(_costs: KernelCosts): number {
+    return 0;
   }
 
   /** Called once, when the last reference is gone. */

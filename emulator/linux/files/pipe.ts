@@ -1,3 +1,4 @@
+import type { KernelCosts } from '../../timing/kernel-costs.ts';
 import { Errno } from '../errno.ts';
 import { ByteQueue } from './byte-queue.ts';
 import type { Inode } from './inode.ts';
@@ -131,6 +132,14 @@ export class PipeEnd extends OpenFile {
 
   override available(): number {
     return this.pipe.bytes.length;
+  }
+
+  override readCost(costs: KernelCosts): number {
+    return costs.localMessage;
+  }
+
+  override writeCost(costs: KernelCosts): number {
+    return costs.localMessage;
   }
 
   override stat(): FileStat {

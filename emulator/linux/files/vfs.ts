@@ -84,6 +84,7 @@ export class Vfs {
   readonly #memory: FileSystem;
   readonly #hostTops: HostDirectory[] = [];
   #lastDevice = 0;
+  #lastAnonymousIno = 0;
 
   constructor(options: VfsOptions) {
     this.#options = options;
@@ -127,6 +128,11 @@ export class Vfs {
   /** An empty directory of its own file system in memory. */
   memoryDirectory(parent: Directory, name: string, permissions = 0o755): MemoryDirectory {
     return new MemoryDirectory(this.fileSystem('tmpfs'), parent, name, { frames: this.#options.frames, permissions });
+  }
+
+  /** The inode number of a pipe. */
+  nextAnonymousIno(): number {
+    return ++this.#lastAnonymousIno;
   }
 
   /** A regular file in memory without a name (memfd_create). */
@@ -256,6 +262,7 @@ export class Vfs {
     if (inode instanceof RegularFile) return new OpenRegularFile(inode, flags, path);
     if (inode instanceof Directory) return new OpenDirectory(inode, flags, path);
     if (inode instanceof GeneratedFile) return new GeneratedOpenFile(inode, thread, flags, path);
+    if (inode.type === FileType.FIFO) return new PathFile(inode, flags, path); // openat makes it an end of the pipe
     if (inode.type === FileType.CHARACTER) return this.devices.get(inode.rdev)?.(thread, flags, path) ?? -Errno.ENXIO;
     return -Errno.ENXIO;
   }

@@ -249,6 +249,18 @@ export class Network {
     else this.#awaited.set(name, [...(this.#awaited.get(name) ?? []), callback]);
   }
 
+  /** Names the peer of a UDP socket. */
+  connectDatagram(socket: DatagramSocket, address: InetAddress): number {
+    const target = isAny(address.host) ? this.#loopbackOf(address) : address;
+    if (!isLoopback(target.host)) return -Errno.ENETUNREACH;
+    if (!socket.bound) {
+      const result = this.bindInet(socket, { ...this.#loopbackOf(target), port: 0 });
+      if (result !== 0) return result;
+    }
+    socket.peer = target;
+    return 0;
+  }
+
   /** The UDP socket that gets what is sent to `address`. */
   datagramTarget(address: InetAddress): DatagramSocket | undefined {
     const target = isAny(address.host) ? this.#loopbackOf(address) : address;

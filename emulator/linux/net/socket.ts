@@ -1,3 +1,4 @@
+import type { KernelCosts } from '../../timing/kernel-costs.ts';
 import { Errno } from '../errno.ts';
 import { anonymousStat } from '../files/anonymous-stat.ts';
 import { OpenFile } from '../files/open-file.ts';
@@ -60,6 +61,14 @@ export abstract class Socket extends OpenFile {
   /** Bytes sent and not read by the other end yet (SIOCOUTQ). */
   unsent(): number {
     return 0;
+  }
+
+  override readCost(costs: KernelCosts): number {
+    return this.family === Family.UNIX ? costs.localMessage : costs.netReceive;
+  }
+
+  override writeCost(costs: KernelCosts): number {
+    return this.family === Family.UNIX ? costs.localMessage : costs.netSend;
   }
 
   override stat(): FileStat {

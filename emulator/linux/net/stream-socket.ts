@@ -16,6 +16,8 @@ export class StreamSocket extends Socket implements StreamEnd {
   listener: Listener | undefined;
   /** The other end of a UNIX connection between guests: it learns of close and shutdown at once. */
   unixPeer: StreamSocket | undefined;
+  /** SO_LINGER with a time of 0. */
+  resetOnClose = false;
   readonly #received = new ByteQueue();
   #wire: Wire | undefined;
   /** Bytes sent that the other end has not read yet, and how many there may be. */
@@ -191,7 +193,7 @@ export class StreamSocket extends Socket implements StreamEnd {
     if (state !== 'connected') return;
     const unread = this.#received.length > 0;
     if (this.unixPeer !== undefined) this.unixPeer.peerClosed(unread, now);
-    else if (unread) this.#wire!.reset(now);
+    else if (unread || this.resetOnClose) this.#wire!.reset(now);
     else if (!this.#outputEnded) this.#wire!.end(now);
     this.#received.clear();
   }
