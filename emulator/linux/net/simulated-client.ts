@@ -4,11 +4,15 @@ import type { StreamEnd, Wire } from './wire.ts';
 /** What a client outside the guest hears of its connection. `at` is the virtual time in ns at which it hears it. */
 export interface ClientHandlers {
   onConnected?(at: number): void;
-  /** The array is the client's to keep. */
-  onData?(bytes: Uint8Array, at: number): void;
+  /** The array is the client's to keep. A client that answers false has not read the bytes yet and calls `consumed` later. */
+  onData?(bytes: Uint8Array, at: number): unknown;
   /** The guest closed its side; `reset` if it did so abruptly. */
   onClose?(at: number, reset: boolean): void;
   onRefused?(at: number): void;
+  /** What had to wait for the guest's buffers has gone. */
+  onDrain?(at: number): void;
+  /** The guest's close is only the end of its output: this side goes on sending until it closes too. */
+  readonly halfOpen?: boolean;
 }
 
 /**
@@ -24,6 +28,7 @@ export class SimulatedConnection implements StreamEnd {
   #state: 'connecting' | 'connected' | 'closed' = 'connecting';
   #waiting: Uint8Array[] = [];
   #ending = false;
+  #guestEnded = false;
 
   constructor(timers: TimerQueue, latency: number, handlers: ClientHandlers) {
     this.#timers = timers;
@@ -80,14 +85,26 @@ export class SimulatedConnection implements StreamEnd {
 
   receive(bytes: Uint8Array, at: number): void {
     if (this.#state === 'closed') return;
-    this.#wire!.credit(bytes.length, at);
-    this.#handlers.onData?.(bytes, at);
+    if (this.#handlers.onData?.(bytes, at) !== false) this.consumed(bytes.length, at);
+  }
+
+  /** The client has read this many bytes that it had not read when they came. */
+  consumed(bytes: number, at: number): void {
+    this.#wire?.credit(bytes, at);
+  }
+
+  /** Bytes that wait for room in the guest's buffers. */
+  get waiting(): number {
+    return this.#waiting.reduce((sum, { length }) => sum + length, 0);
   }
 
   receiveEnd(at: number): void {
     if (this.#state === 'closed') return;
-    if (!this.#ending) this.#wire!.end(at);
-    this.#state = 'closed';
+    if (!this.#ending && this.#handlers.halfOpen) this.#guestEnded = true;
+    else {
+      if (!this.#ending) this.#wire!.end(at);
+      this.#state = 'closed';
+    }
     this.#handlers.onClose?.(at, false);
   }
 
@@ -105,6 +122,7 @@ export class SimulatedConnection implements StreamEnd {
   }
 
   #flush(at: number): void {
+    const waited = this.#waiting.length > 0;
     while (this.#waiting.length > 0 && this.#room > 0) {
       const bytes = this.#waiting[0]!;
       const part = bytes.subarray(0, this.#room);
@@ -113,6 +131,10 @@ export class SimulatedConnection implements StreamEnd {
       this.#room -= part.length;
       this.#wire!.send(part, at);
     }
-    if (this.#ending && this.#waiting.length === 0) this.#wire!.end(at);
+    if (this.#waiting.length > 0) return;
+    if (this.#ending) {
+      this.#wire!.end(at);
+      if (this.#guestEnded) this.#state = 'closed';
+    } else if (waited) this.#handlers.onDrain?.(at);
   }
 }
