@@ -86,6 +86,30 @@ describe("the machine's apt sources", () => {
     assert.ok(own.every(({ types }) => types.join() === 'deb'));
   });
 
+  it("are told from vendors that use the release's name, by key or by address", () => {
+    const vendors = 'deb [signed-by=/k.gpg] http://vendor.example/debian bookworm main\n';
+    const keyed = distributionSources([...parseOneLine(vendors), ...parseDeb822(deb822)], 'bookworm');
+    assert.deepEqual(
+      keyed.map(({ suites }) => suites),
+      [['bookworm', 'bookworm-updates']],
+    );
+    const plain = 'deb http://apt.vendor.example bookworm main\ndeb http://deb.debian.org/debian bookworm main\n';
+    assert.deepEqual(
+      distributionSources(parseOneLine(plain), 'bookworm').map(({ uris }) => uris),
+      [['http://deb.debian.org/debian']],
+    );
+    const other = 'deb http://mirror.example/os bookworm main\n';
+    assert.equal(distributionSources(parseOneLine(other), 'bookworm').length, 1);
+  });
+
+  it("may have a moving name where none has the release's", () => {
+    const text = 'deb http://deb.debian.org/debian sid main\ndeb http://dl.example/chrome stable main\n';
+    assert.deepEqual(
+      distributionSources(parseOneLine(text), 'forky').map(({ suites }) => suites),
+      [['sid']],
+    );
+  });
+
   it('give another suite on the main mirror, with the same key', () => {
     const own = distributionSources(parseDeb822(deb822).reverse(), 'bookworm');
     assert.deepEqual(sourcesOfSuite(own, 'testing'), [

@@ -129,22 +129,47 @@ export function readAptSources(folder: string = '/etc/apt'): AptSource[] {
 
 const distributionAliases: readonly string[] = ['stable', 'oldstable', 'testing', 'unstable', 'sid'];
 
-/** Whether a suite is of the release, as `bookworm`, `bookworm-updates` and `bookworm/updates` are of bookworm (and `stable-vendor` of none). */
-function isOfRelease(suite: string, codename: string): boolean {
+/** Whether a suite is of the release, as `bookworm`, `bookworm-updates` and `bookworm/updates` are of bookworm (and `bookworm-vendor` is not). */
+function isOfRelease(suite: string, names: readonly string[]): boolean {
   const [, base = ''] = /^([^-/]+)(?:[-/](?:updates|security|backports|proposed-updates))?$/.exec(suite) ?? [];
-  return base !== '' && (base === codename || distributionAliases.includes(base));
+  return names.includes(base);
 }
 
-/** The machine's sources of its own distribution: those whose suites belong to `codename` (os-release), binary ones only, no duplicates. */
-export function distributionSources(sources: readonly AptSource[], codename: string): AptSource[] {
-  const own = sources
+const hasOwnAddress = ({ uris }: AptSource): boolean =>
+  uris.some((uri) => /(^|[/.+-])(debian|ubuntu|raspbian)([/.-]|$)/i.test(uri));
+
+const hasOwnKey = ({ options }: AptSource): boolean =>
+  /(debian|ubuntu|raspbian)-archive-keyring/.test(options['Signed-By'] ?? '');
+
+const hasKeyFile = ({ options }: AptSource): boolean => /^\//.test(options['Signed-By'] ?? '');
+
+/** Vendors use the release's name for their own archives, too: the distribution's are known by key and address; the first rule that any fits decides. */
+const signs: readonly ((source: AptSource) => boolean)[] = [
+  (source) => hasOwnKey(source) || (hasOwnAddress(source) && !hasKeyFile(source)),
+  hasOwnAddress,
+  () => true,
+];
+
+function ofRelease(sources: readonly AptSource[], names: readonly string[]): AptSource[] {
+  const candidates = sources
     .filter((source) => source.types.includes('deb') && source.components.includes('main'))
     .map((source) => ({
       ...source,
       types: ['deb'],
-      suites: source.suites.filter((suite) => isOfRelease(suite, codename)),
+      suites: source.suites.filter((suite) => isOfRelease(suite, names)),
     }))
     .filter((source) => source.suites.length > 0);
+  const sign = signs.find((one) => candidates.some(one));
+  return sign === undefined ? [] : candidates.filter(sign);
+}
+
+/**
+ * The machine's sources of its own distribution: those whose suites belong to `codename` (os-release), or where none does, to a moving name
+ * as testing; binary ones only, no duplicates.
+ */
+export function distributionSources(sources: readonly AptSource[], codename: string): AptSource[] {
+  const named = ofRelease(sources, [codename]);
+  const own = named.length > 0 ? named : ofRelease(sources, distributionAliases);
   const seen = new Set<string>();
   return own.filter((source) => {
     const key = `${source.uris.join(' ')} ${source.suites.join(' ')}`;
