@@ -90,8 +90,8 @@ describe("the machine's apt sources", () => {
     const vendors = 'deb [signed-by=/k.gpg] http://vendor.example/debian bookworm main\n';
     const keyed = distributionSources([...parseOneLine(vendors), ...parseDeb822(deb822)], 'bookworm');
     assert.deepEqual(
-      keyed.map(({ suites }) => suites),
-      [['bookworm', 'bookworm-updates']],
+      keyed.flatMap(({ uris }) => uris),
+      ['http://mirror.example/debian', 'http://mirror.example/debian-security'],
     );
     const plain = 'deb http://apt.vendor.example bookworm main\ndeb http://deb.debian.org/debian bookworm main\n';
     assert.deepEqual(
