@@ -173,7 +173,7 @@ function umask(thread: Thread, mask: number): number {
 }
 
 /** Names: making, moving, listing and deleting them. */
-export const directoryCalls: SyscallTopic = {
+export const directorySyscalls: SyscallTopic = {
   mkdir: { handler: (thread, path, mode) => mkdir(thread, AT_FDCWD, path, mode), note: 'complete' },
   mkdirat: { handler: mkdir, note: 'complete' },
   rmdir: { handler: (thread, path) => rmdir(thread, AT_FDCWD, path), note: 'complete' },

@@ -100,7 +100,7 @@ function waitTimespec(thread: Thread, epfd: number, va: number, most: number, ti
 }
 
 /** epoll(7). */
-export const epollCalls: SyscallTopic = {
+export const epollSyscalls: SyscallTopic = {
   epoll_create: { handler: (thread, size) => (size <= 0 ? -Errno.EINVAL : create(thread, 0)), note: 'complete' },
   epoll_create1: { handler: create, note: 'complete' },
   epoll_ctl: { handler: control, note: 'EPOLLEXCLUSIVE wakes like any other interest; EPOLLWAKEUP changes nothing' },

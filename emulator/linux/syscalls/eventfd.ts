@@ -16,7 +16,7 @@ function eventfd(thread: Thread, initial: number, flags: number): number {
   return thread.process.files.install(file, { closeOnExec: (flags & OpenFlag.CLOEXEC) !== 0 });
 }
 
-export const eventfdCalls: SyscallTopic = {
+export const eventfdSyscalls: SyscallTopic = {
   eventfd: { handler: (thread, initial) => eventfd(thread, initial, 0), note: 'complete' },
   eventfd2: { handler: eventfd, note: 'complete' },
 };

@@ -199,7 +199,7 @@ function dup3(thread: Thread, from: number, to: number, flags: number): number {
 }
 
 /** Descriptors and locks. */
-export const fcntlCalls: SyscallTopic = {
+export const fcntlSyscalls: SyscallTopic = {
   fcntl: { handler: fcntl, note: 'descriptors, flags, record and OFD locks (no EDEADLK), pipe sizes, seals' },
   flock: { handler: flock, note: 'complete' },
   dup: { handler: dup, note: 'complete' },

@@ -249,7 +249,7 @@ function createMemoryFile(thread: Thread, nameVa: number, flags: number): number
 const CREAT_FLAGS = OpenFlag.CREAT | OpenFlag.WRONLY | OpenFlag.TRUNC;
 
 /** Opening, closing and moving bytes. */
-export const fileCalls: SyscallTopic = {
+export const fileSyscalls: SyscallTopic = {
   open: { handler: (thread, path, flags, mode) => open(thread, AT_FDCWD, path, flags, mode), note: 'see openat' },
   openat: { handler: open, note: 'with O_TMPFILE in memory and O_PATH; O_DIRECT and O_SYNC change nothing' },
   creat: { handler: (thread, path, mode) => open(thread, AT_FDCWD, path, CREAT_FLAGS, mode), note: 'see openat' },

@@ -1,31 +1,31 @@
 import type { SyscallTopic } from '../syscall.ts';
-import { directoryCalls } from './directories.ts';
-import { epollCalls } from './epoll.ts';
-import { eventfdCalls } from './eventfd.ts';
-import { fcntlCalls } from './fcntl.ts';
-import { fileCalls } from './files.ts';
-import { ioctlCalls } from './ioctl.ts';
-import { messageCalls } from './messages.ts';
-import { metadataCalls } from './metadata.ts';
-import { pipeCalls } from './pipes.ts';
-import { pollCalls } from './poll.ts';
-import { socketOptionCalls } from './socket-options.ts';
-import { socketCalls } from './sockets.ts';
-import { timerfdCalls } from './timerfd.ts';
+import { directorySyscalls } from './directories.ts';
+import { epollSyscalls } from './epoll.ts';
+import { eventfdSyscalls } from './eventfd.ts';
+import { fcntlSyscalls } from './fcntl.ts';
+import { fileSyscalls } from './files.ts';
+import { ioctlSyscalls } from './ioctl.ts';
+import { messageSyscalls } from './messages.ts';
+import { metadataSyscalls } from './metadata.ts';
+import { pipeSyscalls } from './pipes.ts';
+import { pollSyscalls } from './poll.ts';
+import { socketOptionSyscalls } from './socket-options.ts';
+import { socketSyscalls } from './sockets.ts';
+import { timerfdSyscalls } from './timerfd.ts';
 
 /** Calls on files, pipes and sockets, by topic. */
 export const ioTopics: Readonly<Record<string, SyscallTopic>> = {
-  Files: fileCalls,
-  Directories: directoryCalls,
-  'File metadata': metadataCalls,
-  'Descriptors and locks': fcntlCalls,
-  'Device control': ioctlCalls,
-  Pipes: pipeCalls,
-  'Event counters': eventfdCalls,
-  'Timer descriptors': timerfdCalls,
-  Polling: pollCalls,
-  Epoll: epollCalls,
-  Sockets: socketCalls,
-  Messages: messageCalls,
-  'Socket options': socketOptionCalls,
+  Files: fileSyscalls,
+  Directories: directorySyscalls,
+  'File metadata': metadataSyscalls,
+  'Descriptors and locks': fcntlSyscalls,
+  'Device control': ioctlSyscalls,
+  Pipes: pipeSyscalls,
+  'Event counters': eventfdSyscalls,
+  'Timer descriptors': timerfdSyscalls,
+  Polling: pollSyscalls,
+  Epoll: epollSyscalls,
+  Sockets: socketSyscalls,
+  Messages: messageSyscalls,
+  'Socket options': socketOptionSyscalls,
 };

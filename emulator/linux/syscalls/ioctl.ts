@@ -94,7 +94,7 @@ function ioctl(thread: Thread, fd: number, request: number, argument: number): n
   return code >>> 8 === 0x89 ? interfaceRequest(thread, code, argument) : file.ioctl(thread, code, argument);
 }
 
-export const ioctlCalls: SyscallTopic = {
+export const ioctlSyscalls: SyscallTopic = {
   ioctl: {
     handler: ioctl,
     note: 'FIONBIO, FIOCLEX, FIONCLEX, FIONREAD, SIOCOUTQ, the interface lo; terminals: ENOTTY',

@@ -224,7 +224,7 @@ const many =
   };
 
 /** Sending and receiving. */
-export const messageCalls: SyscallTopic = {
+export const messageSyscalls: SyscallTopic = {
   sendto: { handler: sendTo, note: 'no out-of-band data' },
   recvfrom: { handler: receiveFrom, note: 'no out-of-band data' },
   sendmsg: { handler: sendMessage, note: 'no control messages (SCM_RIGHTS): EOPNOTSUPP' },

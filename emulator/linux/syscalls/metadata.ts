@@ -159,7 +159,7 @@ const NO_ATTRIBUTES = {
 } as const;
 
 /** What is known about files: stat, rights, owners, times. Times of host files are the machine's start, so that runs repeat. */
-export const metadataCalls: SyscallTopic = {
+export const metadataSyscalls: SyscallTopic = {
   stat: { handler: (thread, path, va) => tell(thread, va, found(thread, AT_FDCWD, path, 0)), note: 'complete' },
   lstat: {
     handler: (thread, path, va) => tell(thread, va, found(thread, AT_FDCWD, path, AT.SYMLINK_NOFOLLOW)),

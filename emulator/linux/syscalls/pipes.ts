@@ -28,7 +28,7 @@ function pipe(thread: Thread, va: number, guestFlags: number): number {
   return 0;
 }
 
-export const pipeCalls: SyscallTopic = {
+export const pipeSyscalls: SyscallTopic = {
   pipe: { handler: (thread, va) => pipe(thread, va, 0), note: 'complete' },
   pipe2: { handler: pipe, note: 'no packet mode (O_DIRECT: EINVAL)' },
 };

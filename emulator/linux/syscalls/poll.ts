@@ -201,7 +201,7 @@ function pselect(
   );
 }
 
-export const pollCalls: SyscallTopic = {
+export const pollSyscalls: SyscallTopic = {
   poll: { handler: (thread, va, count, timeout) => poll(thread, va, count, int(timeout) * 1e6), note: 'complete' },
   ppoll: { handler: ppoll, note: 'complete' },
   select: { handler: selectTimeval, note: 'complete' },

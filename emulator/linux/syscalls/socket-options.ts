@@ -219,7 +219,7 @@ function get(thread: Thread, fd: number, level: number, name: number, va: number
   return 0;
 }
 
-export const socketOptionCalls: SyscallTopic = {
+export const socketOptionSyscalls: SyscallTopic = {
   setsockopt: {
     handler: set,
     note: 'SO_REUSEADDR, SO_REUSEPORT, buffer sizes, timeouts, SO_LINGER with 0, IPV6_V6ONLY work; options of form are kept only',

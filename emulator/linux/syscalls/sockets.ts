@@ -256,7 +256,7 @@ function shutdown(thread: Thread, fd: number, how: number): number {
 }
 
 /** Making, naming and connecting sockets. Bytes move in messages.ts, options are in socket-options.ts. */
-export const socketCalls: SyscallTopic = {
+export const socketSyscalls: SyscallTopic = {
   socket: {
     handler: create,
     note: 'TCP and UDP over IPv4 and IPv6 on the loopback interface, UNIX stream and datagram',

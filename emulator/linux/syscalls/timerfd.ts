@@ -45,7 +45,7 @@ function getTime(thread: Thread, fd: number, va: number): number {
   return 0;
 }
 
-export const timerfdCalls: SyscallTopic = {
+export const timerfdSyscalls: SyscallTopic = {
   timerfd_create: { handler: create, note: 'in virtual time' },
   timerfd_settime: { handler: setTime, note: 'TFD_TIMER_CANCEL_ON_SET changes nothing: the clock is never set' },
   timerfd_gettime: { handler: getTime, note: 'complete' },

@@ -1,5 +1,6 @@
 import type { SyscallTopic } from '../syscall.ts';
 import { futexSyscalls } from './futex.ts';
+import { ioTopics } from './io-topics.ts';
 import { memorySyscalls } from './memory.ts';
 import { miscSyscalls } from './misc.ts';
 import { processSyscalls } from './process.ts';
@@ -15,5 +16,6 @@ export const topics: Readonly<Record<string, SyscallTopic>> = {
   Time: timeSyscalls,
   Processes: processSyscalls,
   Memory: memorySyscalls,
+  ...ioTopics,
   Miscellaneous: miscSyscalls,
 };
