@@ -294,6 +294,9 @@ class Reader {
       this.#need(variant.fileOffset, variant.fileSize, `variant ${variant.name}`);
       variants.push(variant);
     }
+    const pageSize = view.getUint32(12, true);
+    if (pageSize < 0x1000 || (pageSize & (pageSize - 1)) !== 0)
+      this.#fail('melf/malformed', '.melf has an odd page size');
     const windowVa = u64(24);
     const windowSize = u64(32);
     if (
@@ -336,7 +339,7 @@ class Reader {
     return {
       versionMajor,
       versionMinor: view.getUint16(6, true),
-      pageSize: view.getUint32(12, true),
+      pageSize,
       windowVa,
       windowSize,
       windowSpan: u64(40),

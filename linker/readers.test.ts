@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { MelfError } from '../emulator/errors.ts';
+import { readArchive } from './archive.ts';
+import { SHF_ALLOC, SHF_MERGE, SHF_STRINGS, SHF_WRITE, SHT_NOBITS } from './elf.ts';
+import { inspectMelf } from './inspection.ts';
+import type { LinkResult } from './link.ts';
+import { link } from './link.ts';
+import { readMelf } from './melf-reader.ts';
+import { COMMON, readObject } from './object.ts';
+import { makeArchive, makeObject } from './workshop-object.ts';
+
+/** A small object with one of everything that the reader looks at. */
+function sample(value: number): Uint8Array {
+  const cie = [20, 0, 0, 0, 0, 0, 0, 0, 1, 0x7a, 0x52, 0, 1, 0x78, 0x10, 1, 0x1b, 0x0c, 7, 8, 0x90, 1, 0, 0];
+  const fde = [20, 0, 0, 0, 28, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+  return makeObject(
+    'x86-64',
+    [
+      {
+        name: '.text._start',
+        align: 16,
+        data: [0xb8, value, 0, 0, 0, 0xe8, 0, 0, 0, 0, 0x48, 0x8b, 0x05, 0, 0, 0, 0, 0xc3],
+        relocations: [
+          { offset: 6, type: 4, symbol: 'helper', addend: -4 },
+          { offset: 13, type: 42, symbol: 'text', addend: -4 },
+        ],
+      },
+      { name: '.text.helper', data: [0xc3, value] },
+      {
+        name: '.rodata.str1.1',
+        flags: SHF_ALLOC | SHF_MERGE | SHF_STRINGS,
+        entrySize: 1,
+        data: Buffer.from('one\0two\0one\0'),
+      },
+      {
+        name: '.data.x',
+        flags: SHF_ALLOC | SHF_WRITE,
+        align: 8,
+        data: new Uint8Array(8),
+        relocations: [{ offset: 0, type: 1, symbol: 'text', addend: 4 }],
+      },
+      { name: '.bss.y', flags: SHF_ALLOC | SHF_WRITE, type: SHT_NOBITS, size: 64 },
+      {
+        name: '.eh_frame',
+        flags: SHF_ALLOC,
+        align: 8,
+        data: [...cie, ...fde],
+        relocations: [{ offset: 32, type: 2, symbol: '_start' }],
+      },
+    ],
+    [
+      { name: 'text', section: '.rodata.str1.1', binding: 0 },
+      { name: '_start', section: '.text._start', type: 2, size: 18 },
+      { name: 'helper', section: '.text.helper', type: 2, size: 2 },
+      { name: 'x', section: '.data.x', type: 1, size: 8 },
+      { name: 'y', section: '.bss.y', type: 1, size: 64 },
+    ],
+  );
+}
+
+const linkSample = (bytes: Uint8Array): LinkResult =>
+  link({
+    inputs: [
+      { path: 'fast/a.o', bytes, variant: 'fast' },
+      { path: 'prof/a.o', bytes: sample(2), variant: 'prof' },
+    ],
+    variants: [{ name: 'fast' }, { name: 'prof' }],
+    gcSections: true,
+  });
+
+/** Everything may fail, but only in our own words. */
+function onlyOwnErrors(run: () => unknown): void {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof MelfError) {
+      assert.ok(error.code.includes('/') && error.message.length > 0);
+      return;
+    }
+    throw error;
+  }
+}
+
+interface Mutation {
+  readonly changes: readonly (readonly [number, number])[];
+  readonly cut: number | undefined;
+}
+
+const mutation: fc.Arbitrary<Mutation> = fc.record({
+  changes: fc.array(fc.tuple(fc.nat(), fc.constantFrom(0, 1, 4, 8, 0x7f, 0x80, 0xfe, 0xff)), { maxLength: 6 }),
+  cut: fc.option(fc.nat(), { nil: undefined, freq: 4 }),
+});
+
+function mutate(bytes: Uint8Array, { changes, cut }: Mutation): Uint8Array {
+  const copy = Uint8Array.from(cut === undefined ? bytes : bytes.subarray(0, cut % (bytes.length + 1)));
+  for (const [at, value] of changes) if (copy.length > 0) copy[at % copy.length] = value;
+  return copy;
+}
+
+const identity = { path: 'fuzz.o', variant: COMMON, unit: 'fuzz.o' };
+const runs = { numRuns: 3000 };
+
+describe('reading files that are not what they claim', () => {
+  const good = sample(1);
+  const archive = makeArchive([
+    { name: 'a.o', bytes: good, symbols: ['_start', 'helper', 'x', 'y'] },
+    { name: 'a_member_with_a_long_name.o', bytes: sample(3), symbols: ['other'] },
+  ]);
+  const linked = linkSample(good).bytes;
+
+  it('the samples themselves are good', () => {
+    assert.equal(readObject(good, identity).symbols.length, 6);
+    const read = readArchive(archive, 'lib.a');
+    assert.deepEqual(
+      [...read.members.values()].map((m) => m.name),
+      ['a.o', 'a_member_with_a_long_name.o'],
+    );
+    assert.equal(read.index.get('other'), [...read.members.keys()][1]);
+    assert.deepEqual(
+      readMelf(linked).melf?.functions.map((f) => f.name),
+      ['_start', 'helper'],
+    );
+  });
+
+  it('an object, mutated anywhere: read, linked or refused', () => {
+    fc.assert(
+      fc.property(mutation, (m) => onlyOwnErrors(() => linkSample(mutate(good, m)))),
+      runs,
+    );
+  });
+
+  it('an object, mutated in its headers', () => {
+    const view = new DataView(good.buffer);
+    const shoff = view.getUint32(40, true);
+    const inHeaders = fc.array(fc.tuple(fc.nat(good.length - shoff - 1), fc.constantFrom(0, 1, 2, 3, 8, 0x7f, 0xff)), {
+      minLength: 1,
+      maxLength: 3,
+    });
+    const property = fc.property(inHeaders, (list) => {
+      const changes = list.map(([at, value]) => [shoff + at, value] as const);
+      onlyOwnErrors(() => linkSample(mutate(good, { changes, cut: undefined })));
+    });
+    fc.assert(property, runs);
+  });
+
+  it('an object, cut at every length', () => {
+    for (let length = 0; length < good.length; length++) {
+      assert.throws(() => readObject(good.subarray(0, length), identity), MelfError);
+    }
+  });
+
+  it('an archive, mutated and cut', () => {
+    fc.assert(
+      fc.property(mutation, (m) =>
+        onlyOwnErrors(() => link({ inputs: [{ path: 'lib.a', bytes: mutate(archive, m) }] })),
+      ),
+      runs,
+    );
+  });
+
+  it('a MELF file, mutated and cut', () => {
+    const read = (bytes: Uint8Array) => {
+      const file = readMelf(bytes);
+      file.symbols();
+      inspectMelf(file);
+    };
+    fc.assert(
+      fc.property(mutation, (m) => onlyOwnErrors(() => read(mutate(linked, m)))),
+      runs,
+    );
+    const melf = readMelf(linked).sections.find((s) => s.name === '.melf')!;
+    const inMetadata = fc.array(fc.tuple(fc.nat(melf.size - 1), fc.constantFrom(0, 1, 0x7f, 0xff)), {
+      minLength: 1,
+      maxLength: 3,
+    });
+    const property = fc.property(inMetadata, (list) => {
+      const changes = list.map(([at, value]) => [melf.offset + at, value] as const);
+      onlyOwnErrors(() => read(mutate(linked, { changes, cut: undefined })));
+    });
+    fc.assert(property, runs);
+  });
+
+  it('foreign kinds of files, each with a reason', () => {
+    const refused = (bytes: Uint8Array, code: string) =>
+      assert.throws(() => link({ inputs: [{ path: 'f', bytes }] }), { code });
+    refused(Buffer.from('hello'), 'link/not-elf');
+    refused(new Uint8Array(0), 'link/not-elf');
+    refused(Buffer.from('!<thin>\n/               '), 'link/thin-archive');
+    refused(linked, 'link/not-relocatable');
+    const patched = (at: number, value: number) => mutate(good, { changes: [[at, value]], cut: undefined });
+    refused(patched(4, 1), 'link/unsupported-class');
+    refused(patched(5, 2), 'link/unsupported-endian');
+    refused(patched(18, 3), 'link/unsupported-machine');
+    assert.throws(() => link({ inputs: [{ path: '/nonexistent/x.o' }] }), { code: 'link/unreadable' });
+    assert.throws(() => link({ inputs: [] }), { code: 'link/no-inputs' });
+  });
+
+  it('objects of two instruction sets', () => {
+    const arm = makeObject(
+      'aarch64',
+      [{ name: '.text', data: [0xc0, 3, 0x5f, 0xd6] }],
+      [{ name: 'f', section: '.text' }],
+    );
+    assert.throws(
+      () =>
+        link({
+          inputs: [
+            { path: 'a.o', bytes: good },
+            { path: 'b.o', bytes: arm },
+          ],
+        }),
+      { code: 'link/mixed-isa' },
+    );
+  });
+});
