@@ -226,6 +226,10 @@ export class Core implements RegisterFile {
   set tlbMissCycles(cycles: number) {
     this.#mail[Mail.tlbMissCycles] = cycles;
   }
+  /** x86: rdtsc reads `cycles` plus this. */
+  set tscBase(ticks: number) {
+    this.#mail[Mail.tscBase] = ticks;
+  }
   /** PC at the last exit; after a syscall that of the next instruction. */
   get exitPc(): number {
     return this.#mail[Mail.exitPc]!;

@@ -80,6 +80,8 @@ export class Kernel {
   /** Futexes in shared mappings, by physical address. */
   readonly sharedFutexes = new FutexTable();
   readonly dispatcher: Dispatcher;
+  /** Called when a thread has left its process, while the process's memory is still there. */
+  readonly threadEnds: ((thread: Thread) => void)[] = [];
   readonly signals: SignalDelivery;
   readonly exits: Exits;
   /** Cycles that each system call costs, a copy of {@link costs} at hand. */
@@ -234,6 +236,24 @@ export class Kernel {
       thread.core.writeRegisters(context, values);
     }
     this.#settle(thread, kind);
+  }
+
+  /**
+   * Gives the thread a fresh core in the same state. After an x86 exception of the contributory class (Intel SDM vol. 3, table 6-5) the engine
+   * believes itself in that exception's handler: the next one would be a double fault.
+   */
+  renewCore(thread: Thread): void {
+    const { core: old, kind } = thread;
+    const { context } = this.abi;
+    const values = new BigUint64Array(context.length * 2);
+    old.readRegisters(context, values);
+    const core = kind!.pool.acquire();
+    core.writeRegisters(context, values);
+    core.cycles = old.cycles;
+    core.instructions = old.instructions;
+    core.limit = old.limit;
+    thread.core = core;
+    this.#settle(thread, kind!);
   }
 
   releaseCore(thread: Thread): void {

@@ -12,6 +12,9 @@ import type { Thread } from './thread.ts';
 /** The engine stopped for a reason that it should never give. */
 export class EngineStopped extends MelfError {}
 
+/** User addresses of x86-64 have 47 bits. */
+const CANONICAL_END = 2 ** 47;
+
 /** Longest x86 instruction. */
 const LONGEST_INSTRUCTION = 15;
 
@@ -82,6 +85,7 @@ export class Traps {
       );
     }
     const [signo, code] = found;
+    if (isa === 'x86-64' && (number === 0 || (number >= 10 && number <= 13))) this.#kernel.renewCore(thread);
     if ((signo === Signal.SIGSEGV || signo === Signal.SIGILL) && emulateInstruction(thread)) return true;
     // A breakpoint on x86-64 is reported behind the instruction and without an address.
     const address =
@@ -97,6 +101,10 @@ export class Traps {
     const { core, faultOutcome } = thread;
     const access = core.faultAccess;
     const exec = access === Access.exec;
+    if (this.#kernel.isa === 'x86-64' && core.faultVa >= CANONICAL_END) {
+      // A non-canonical address is a general protection fault, which tells no address.
+      return this.#raise(thread, Signal.SIGSEGV, SignalCode.SI_KERNEL, 0);
+    }
     const address = exec ? core.exitPc : this.#exactAddress(thread);
     const info: SignalInfo =
       faultOutcome === Fault.beyondFile

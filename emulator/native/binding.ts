@@ -78,4 +78,5 @@ export const Mail = {
   sp: 19,
   lastBlockVa: 20,
   lastBlockSize: 21,
+  tscBase: 22,
 } as const;

@@ -107,6 +107,16 @@ void OnX86Syscall(uc_engine* uc, void* data) {
   uc_emu_stop(uc);
 }
 
+// rdtsc, rdtscp: virtual time instead of the host's. Returning 1 skips the engine's own.
+int OnTimeStamp(uc_engine* uc, void* data) {
+  auto* core = static_cast<Core*>(data);
+  const auto ticks = static_cast<uint64_t>(core->box.cycles + core->box.tscBase);
+  const uint64_t low = ticks & 0xffffffff, high = ticks >> 32;
+  uc_reg_write(uc, UC_X86_REG_RAX, &low);
+  uc_reg_write(uc, UC_X86_REG_RDX, &high);
+  return 1;
+}
+
 void OnInterrupt(uc_engine* uc, uint32_t number, void* data) {
   auto* core = static_cast<Core*>(data);
   constexpr uint32_t kArmSvc = 2;
@@ -220,7 +230,9 @@ napi_value CreateCore(napi_env env, napi_callback_info info) {
       Check(env, Hook(core, UC_HOOK_TLB_FILL, FillTlb), "TLB hook") &&
       Check(env, Hook(core, UC_HOOK_INTR, OnInterrupt), "interrupt hook") &&
       (!accounting || Check(env, Hook(core, UC_HOOK_BLOCK, OnBlock), "block hook")) &&
-      (core->aarch64 || Check(env, Hook(core, UC_HOOK_INSN, OnX86Syscall, 1, 0, UC_X86_INS_SYSCALL), "syscall hook"));
+      (core->aarch64 || (Check(env, Hook(core, UC_HOOK_INSN, OnX86Syscall, 1, 0, UC_X86_INS_SYSCALL), "syscall hook") &&
+                         Check(env, Hook(core, UC_HOOK_INSN, OnTimeStamp, 1, 0, UC_X86_INS_RDTSC), "rdtsc hook") &&
+                         Check(env, Hook(core, UC_HOOK_INSN, OnTimeStamp, 1, 0, UC_X86_INS_RDTSCP), "rdtscp hook")));
   return ok ? handle : nullptr;
 }
 

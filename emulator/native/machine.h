@@ -27,6 +27,7 @@ struct Mailbox {
   double exitPc, faultVa, faultAccess, interrupt, error;
   double sysno, arg[6], sp;
   double lastBlockVa, lastBlockSize;
+  double tscBase; // time stamp counter = cycles + tscBase
 };
 
 // Guest-physical memory: one lazily committed region, RAM of every engine.

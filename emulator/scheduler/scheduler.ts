@@ -236,9 +236,11 @@ export class Scheduler {
       }
       cpu.last = thread;
     }
+    core.tscBase = (cpu.clock * cpu.hz) / 1e9 - this.#sliceStart;
     try {
       this.#execute(thread);
     } finally {
+      const { core } = thread; // an exception may have replaced it
       const used = (core.cycles - this.#sliceStart) * cpu.nsPerCycle;
       cpu.clock += used;
       cpu.busy += used;
@@ -253,10 +255,10 @@ export class Scheduler {
 
   #execute(thread: Thread): void {
     const kernel = this.#kernel;
-    const { core } = thread;
     if (thread.blocking !== undefined && !kernel.resume(thread)) return;
     for (;;) {
       if (thread.attention && !kernel.deliverSignals(thread)) return;
+      const { core } = thread;
       if (core.cycles >= core.limit || this.#reconsider) return;
       const result = thread.result;
       thread.result = undefined;
