@@ -13,6 +13,7 @@ import {
   writeU64,
 } from './elf.ts';
 import type { Diagnostics } from './errors.ts';
+import { LinkError } from './errors.ts';
 import type { Layout } from './layout.ts';
 import type { MelfBody } from './melf-format.ts';
 import { BODY_FILLED, BODY_THUNK } from './melf-format.ts';
@@ -50,6 +51,9 @@ export function writeFile(input: WriteInput): Written {
   for (const name of ['.symtab', '.strtab', '.shstrtab']) names.add(name);
   const shstrtab = names.bytes();
   const capacity = layout.fileEnd + extra + shstrtab.length + (all.length + 4) * SHDR_SIZE + 64;
+  if (capacity > 0x7fffffff) {
+    throw new LinkError('link/too-large', `the output would have ${capacity} bytes; at most 2 GiB can be written`);
+  }
   const out = new Uint8Array(capacity);
 
   const bodies = new Map<Slot, MelfBody[]>();

@@ -1,0 +1,264 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readU64 } from './elf.ts';
+import { LinkError } from './errors.ts';
+import { link } from './link.ts';
+import { formatMap } from './map.ts';
+import type { MelfFile, SymbolEntry } from './melf-reader.ts';
+import { readMelf } from './melf-reader.ts';
+import type { LinkInput } from './options.ts';
+import { PLAIN_FLAGS, reread, Workshop } from './workshop.ts';
+
+const THREADS = `
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+static __thread int mine = 5;
+__thread long zero;
+static int counter;
+int common_one; int common_two[10];
+__attribute__((constructor(200))) static void later(void) { counter = counter * 10 + 2; }
+__attribute__((constructor(150))) static void sooner(void) { counter = counter * 10 + 1; }
+__attribute__((constructor)) static void last(void) { counter = counter * 10 + 3; }
+__attribute__((destructor)) static void end(void) { printf("end %d\\n", common_two[3]); fflush(stdout); }
+static void *run(void *p) { for (int i = 0; i < 10; i++) { mine += (long)p; zero++; } __sync_fetch_and_add(&common_one, mine); return (void *)zero; }
+int main(int argc, char **argv) {
+  pthread_t t[4];
+  for (long i = 0; i < 4; i++) pthread_create(&t[i], 0, run, (void *)i);
+  long sum = 0;
+  for (int i = 0; i < 4; i++) { void *r; pthread_join(t[i], &r); sum += (long)r; }
+  char *text = malloc(100);
+  strcpy(text, "hello");
+  common_two[3] = 7;
+  printf("%s %d %d %ld %d %.3f %d\\n", text, counter, common_one, sum, mine, 3.25 * argc, argv[0] != 0);
+  return 0;
+}
+`;
+
+describe('linking', () => {
+  let shop: Workshop;
+  before(async () => {
+    shop = await Workshop.open();
+  });
+  after(() => shop.close());
+
+  const hostFile = (name: string): string => shop.tool('gcc', [`-print-file-name=${name}`]).trim();
+
+  it('a musl program with threads, TLS, constructors by priority, commons and floating point', () => {
+    const object = shop.compile('threads.c', THREADS, [...PLAIN_FLAGS, '-fcommon']);
+    for (const gcSections of [false, true]) {
+      const run = shop.run(shop.link([{ path: object }], { gcSections }));
+      assert.equal(run.output, 'hello 123 80 40 5 3.250 1\nend 7\n');
+    }
+  });
+
+  it('like GNU ld: the same functions and objects, byte for byte outside the relocated words', () => {
+    const object = shop.compile('like.c', THREADS);
+    const { crt, libc, libgcc } = shop.toolchain;
+    const path = join(shop.folder, 'theirs');
+    // -q keeps the relocations, which say what words hold addresses.
+    shop.tool('ld', ['-static', '-q', '-o', path, crt.crt1, crt.crti, object, libc, libgcc, crt.crtn]);
+    const theirs = readMelf(readFileSync(path));
+    const ours = reread(shop.link([{ path: object }]));
+    const relocated = new Set<number>();
+    for (const section of theirs.sections.filter((s) => s.type === 4)) {
+      const view = new DataView(theirs.bytes.buffer, theirs.bytes.byteOffset + section.offset, section.size);
+      for (let at = 0; at < section.size; at += 24) {
+        // Three bytes before it and eight from it on: the opcodes that relaxation may change, and the largest field.
+        for (let i = -3; i < 8; i++) relocated.add(readU64(view, at) + i);
+      }
+    }
+    const bytesOf = (file: MelfFile, s: SymbolEntry): Uint8Array | undefined => {
+      const section = file.sections[s.section];
+      if (section === undefined || section.type === 8 || s.type === 6) return undefined;
+      const at = section.offset + s.va - section.va;
+      return file.bytes.subarray(at, at + s.size);
+    };
+    const own = new Map<string, SymbolEntry[]>();
+    for (const s of ours.symbols()) own.set(s.name, [...(own.get(s.name) ?? []), s]);
+    let compared = 0;
+    for (const symbol of theirs.symbols()) {
+      if (symbol.size === 0 || (symbol.type !== 1 && symbol.type !== 2 && symbol.type !== 6)) continue;
+      const candidates = (own.get(symbol.name) ?? []).filter((s) => s.size === symbol.size);
+      assert.ok(candidates.length > 0, `${symbol.name} of ${symbol.size} bytes`);
+      const expected = bytesOf(theirs, symbol);
+      if (expected === undefined) continue;
+      const same = candidates.some((candidate) => {
+        const actual = bytesOf(ours, candidate);
+        return actual?.every((byte, i) => byte === expected[i] || relocated.has(symbol.va + i));
+      });
+      assert.ok(same, `${symbol.name} differs`);
+      compared++;
+    }
+    assert.ok(compared > 100, `${compared} functions and objects compared`);
+  });
+
+  it('a glibc program, with its ifuncs', () => {
+    const libc = hostFile('libc.a');
+    assert.ok(existsSync(libc), 'libc6-dev is not installed');
+    const source = join(shop.folder, 'glibc.c');
+    shop.write('glibc.c', Buffer.from(THREADS));
+    shop.tool('gcc', ['-O2', '-fno-pie', '-c', source, '-o', join(shop.folder, 'glibc.o')]);
+    const names = ['crt1.o', 'crti.o', 'crtbeginT.o'].map(hostFile);
+    const ends = ['libgcc.a', 'libgcc_eh.a', 'libc.a', 'crtend.o', 'crtn.o'].map(hostFile);
+    const inputs = [...names, join(shop.folder, 'glibc.o'), ...ends].map((path) => ({ path }));
+    for (const gcSections of [false, true]) {
+      const result = link({ inputs, gcSections });
+      assert.ok(reread(result).sections.some((s) => s.name === '.rela.plt'));
+      assert.equal(shop.run(result).output, 'hello 123 80 40 5 3.250 1\nend 7\n');
+    }
+  });
+
+  it('C++ with templates, exceptions and thread-local objects', () => {
+    const source = `
+      #include <cstdio>
+      #include <map>
+      #include <stdexcept>
+      #include <string>
+      struct A { virtual ~A() {} virtual int f(int x) { if (x > 3) throw std::runtime_error("big " + std::to_string(x)); return x; } };
+      struct B : A { int f(int x) override { try { return A::f(x) + 1; } catch (std::logic_error &) { return -1; } } };
+      thread_local std::string mine = "mine";
+      int main() {
+        std::map<std::string, int> m; A *p = new B;
+        for (int i = 0; i < 6; i++) try { m["k" + std::to_string(i)] = p->f(i); } catch (const std::exception &e) { mine += e.what(); }
+        for (auto &[k, v] : m) std::printf("%s=%d ", k.c_str(), v);
+        std::puts(mine.c_str()); delete p;
+      }`;
+    shop.write('except.cc', Buffer.from(source));
+    const object = join(shop.folder, 'except.o');
+    shop.tool('g++', ['-O2', '-ffunction-sections', '-fno-pie', '-c', join(shop.folder, 'except.cc'), '-o', object]);
+    const names = ['crt1.o', 'crti.o', 'crtbeginT.o'].map(hostFile);
+    const libm = /libm-[\d.]+\.a/.exec(readFileSync(hostFile('libm.a')).toString('latin1'))?.[0] ?? 'libm.a';
+    const ends = ['libstdc++.a', libm, 'libgcc.a', 'libgcc_eh.a', 'libc.a', 'crtend.o', 'crtn.o'].map(hostFile);
+    const inputs = [...names, object, ...ends].map((path) => ({ path }));
+    assert.equal(shop.run(link({ inputs, gcSections: true })).output, 'k0=1 k1=2 k2=3 k3=4 minebig 4big 5\n');
+  });
+
+  it('weak, strong and hidden symbols, --defsym, --wrap, -u, __start_/__stop_', () => {
+    const a = shop.compile(
+      'a.c',
+      `
+      #include <stdio.h>
+      __attribute__((weak)) int pick(void) { return 1; }
+      extern int absent(void) __attribute__((weak));
+      extern int alias_of_seven(void); extern char absolute[];
+      int wrapped(void); extern int *__start_my_set[], *__stop_my_set[];
+      static int x = 4, y = 5;
+      __attribute__((section("my_set"), used)) static int *px = &x, *py = &y;
+      int main(void) { int s = 0; for (int **p = __start_my_set; p < __stop_my_set; p++) s += **p;
+        printf("%d %d %d %lx %d %d\\n", pick(), absent != 0, alias_of_seven(), (unsigned long)absolute, wrapped(), s); return 0; }`,
+    );
+    const b = shop.compile(
+      'b.c',
+      `
+      int pick(void) { return 2; } int seven(void) { return 7; } int wrapped(void) { return 10; }
+      int __real_wrapped(void); int __wrap_wrapped(void) { return __real_wrapped() + 100; }
+      int kept_by_u(void) { return 1; } int dropped(void) { return 2; }`,
+    );
+    const options = {
+      gcSections: true,
+      defsyms: { alias_of_seven: 'seven', absolute: '0x1234' },
+      wrap: ['wrapped'],
+      undefinedSymbols: ['kept_by_u'],
+    };
+    const result = shop.link([{ path: a }, { path: b }], options);
+    assert.equal(shop.run(result).output, '2 0 7 1234 110 9\n');
+    const names = reread(result)
+      .symbols()
+      .map((s) => s.name);
+    assert.ok(names.includes('kept_by_u') && !names.includes('dropped'));
+    assert.match(formatMap(result), /\(\.text\.dropped\) \d+ bytes: not used/);
+  });
+
+  it('archives: members by need, in whatever order, and whole ones', () => {
+    const member = (name: string, body: string) => shop.compile(`${name}.c`, body);
+    const archive = shop.archive('libthings.a', [
+      member('one', 'int two(void); int one(void) { return two() + 1; }'),
+      member('two', 'int two(void) { return 2; }'),
+      member('never', 'int never(void) { return missing_from_all(); }'),
+      member('a_member_with_a_long_name', 'int marked = 9;'),
+    ]);
+    const main = member('archmain', 'int one(void); int main(void) { return one(); }');
+    const needed = shop.link([{ path: archive }, { path: main }]);
+    assert.equal(shop.run(needed).status, 3);
+    assert.ok(
+      !reread(needed)
+        .symbols()
+        .some((s) => s.name === 'marked'),
+    );
+    assert.throws(() => shop.link([{ path: archive, wholeArchive: true }, { path: main }]), {
+      code: 'link/undefined-symbol',
+    });
+    const some = shop.link([{ path: archive }, { path: main }], { undefinedSymbols: ['marked'] });
+    assert.ok(
+      reread(some)
+        .symbols()
+        .some((s) => s.name === 'marked'),
+    );
+  });
+
+  it('other tools read the result', () => {
+    const object = shop.compile('tools.c', THREADS, [...PLAIN_FLAGS, '-g']);
+    const path = shop.write('tools', shop.link([{ path: object }], { buildId: true }).bytes);
+    const [bin, text] = [path, shop.tool('sh', ['-c', `readelf -aW ${path} 2>&1`])];
+    assert.doesNotMatch(text, /^readelf: /m);
+    assert.match(text, /Build ID: [0-9a-f]{40}/);
+    const line = shop.tool('addr2line', [
+      '-e',
+      bin,
+      '-f',
+      `0x${reread({ bytes: readFileSync(path) })
+        .symbols()
+        .find((s) => s.name === 'main')!
+        .va.toString(16)}`,
+    ]);
+    assert.match(line, /^main\n.*tools\.c:\d+/);
+    assert.match(shop.tool('objdump', ['-d', '--no-show-raw-insn', path]), /<main>:/);
+  });
+
+  describe('says what is wrong', () => {
+    const failure = (inputs: readonly LinkInput[]): LinkError => {
+      try {
+        shop.link(inputs);
+      } catch (error) {
+        assert.ok(error instanceof LinkError);
+        return error;
+      }
+      return assert.fail('it was linked');
+    };
+
+    it('undefined symbols: who refers, and what may have been meant', () => {
+      const a = shop.compile('u1.c', 'int compute_total(int x) { return x; }');
+      const b = shop.compile(
+        'u2.c',
+        'int compute_totl(int); int other(void); int main(void) { return compute_totl(other()); }',
+      );
+      const error = failure([{ path: a }, { path: b }]);
+      assert.equal(error.code, 'link/undefined-symbol');
+      assert.match(
+        error.message,
+        /^(?:error: )?undefined symbol: compute_totl\n>>> referenced by .*u2\.o:\(\.text\.startup\.main\)\n>>> hint: did you mean compute_total\? It is defined in .*u1\.o/m,
+      );
+      assert.match(error.message, /undefined symbol: other/);
+      assert.equal(error.diagnostics.length, 2);
+    });
+
+    it('duplicate symbols: where both are', () => {
+      const [a, b] = [1, 2].map((n) => shop.compile(`d${n}.c`, `int main(void) { return ${n}; }`));
+      assert.match(
+        failure([{ path: a! }, { path: b! }]).message,
+        /^duplicate symbol: main\n>>> defined in .*d1\.o.*\n>>> defined in .*d2\.o/,
+      );
+    });
+
+    it('not more than a limit of one kind', () => {
+      const calls = Array.from({ length: 30 }, (_, i) => `missing${i}()`).join(' + ');
+      const object = shop.compile('many.c', `int main(void) { return ${calls}; }`, [...PLAIN_FLAGS, '-w']);
+      const { message } = failure([{ path: object }]);
+      assert.equal(message.match(/^(error: )?undefined symbol/gm)!.length, 20);
+      assert.match(message, /10 more of link\/undefined-symbol not shown/);
+    });
+  });
+});
