@@ -143,7 +143,7 @@ function symbolLayout(section: InputSection): Map<string, number> {
   const layout = new Map<string, number>();
   if (!/^\.(t?data|t?bss|rodata|data\.rel[a-z.]*)$/.test(section.name)) return layout;
   for (const symbol of section.file.symbols) {
-    if (symbol.section === section && symbol.type !== STT_SECTION && !/\.\d+$/.test(symbol.name)) {
+    if (symbol.section === section && symbol.type !== STT_SECTION && !/^\$|\.\d+$/.test(symbol.name)) {
       layout.set(symbol.name, symbol.value);
     }
   }

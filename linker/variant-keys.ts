@@ -5,9 +5,11 @@ import {
   SHT_NOTE,
   SHT_PREINIT_ARRAY,
   STB_LOCAL,
+  STT_FILE,
   STT_FUNC,
   STT_GNU_IFUNC,
   STT_OBJECT,
+  STT_SECTION,
   STT_TLS,
 } from './elf.ts';
 import type { ObjectFile } from './object.ts';
@@ -56,13 +58,16 @@ export function kindOf(section: InputSection): SectionKind {
   return 'rodata';
 }
 
-/** For each section of a file the symbols that it defines, without section symbols. */
+/** AArch64 marks what is code and what is data by local symbols of these names (AAELF64, "Mapping symbols"). */
+const MAPPING_SYMBOL = /^\$[xd](\.|$)/;
+
+/** For each section of a file the symbols that it defines, without section and mapping symbols. */
 export function symbolsBySection(file: ObjectFile): Map<InputSection, LinkSymbol[]> {
   const map = new Map<InputSection, LinkSymbol[]>();
   for (const symbol of file.symbols) {
     if (symbol.kind !== 'section' || symbol.section === undefined || symbol.name === '' || symbol.name.startsWith('.L'))
       continue;
-    if (symbol.type === 3 || symbol.type === 4) continue;
+    if (symbol.type === STT_SECTION || symbol.type === STT_FILE || MAPPING_SYMBOL.test(symbol.name)) continue;
     const list = map.get(symbol.section);
     if (list === undefined) map.set(symbol.section, [symbol]);
     else list.push(symbol);
