@@ -60,7 +60,8 @@ export class Realtime {
   /** Lets the host's events in, for `ms` or until something was posted. */
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      if (ms === 0 || this.#posted.length > 0) {
+      // The host's timers are good to a millisecond: what is nearer, a packet under way, is waited for awake.
+      if (ms < 1 || this.#posted.length > 0) {
         setImmediate(resolve);
         return;
       }
