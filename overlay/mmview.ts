@@ -23,17 +23,20 @@ const leavingOf = (process: Process): Set<number> => {
   return set;
 };
 
-const isVisible = (process: Process, id: number): boolean => process.space.views.has(id) && !leavingOf(process).has(id);
+/** Whether a thread may enter the view: it exists and DELETE has not taken it. */
+export const isVisible = (process: Process, id: number): boolean =>
+  process.space.views.has(id) && !leavingOf(process).has(id);
 
-/** Frees a deleted view once no thread is in it. */
+/** Frees a deleted view once no thread is in it and it is not the base (a thread may have made it so from within). */
 function reap(process: Process, id: number): void {
+  if (id === process.space.views.base) return;
   for (const thread of process.threads.values()) if (thread.view === id) return;
   if (!leavingOf(process).delete(id)) return;
   process.space.deleteView(id);
 }
 
-/** Duplicates the caller's view; unshared pages become copy-on-write. The caller stays where it is. */
-function create(thread: Thread): number {
+/** CREATE: duplicates the caller's view; unshared pages become copy-on-write. The caller stays where it is. */
+export function createView(thread: Thread): number {
   const { process, kernel } = thread;
   const id = process.space.createView(thread.view);
   const { views } = process.space;
@@ -48,7 +51,8 @@ function create(thread: Thread): number {
   return id;
 }
 
-function remove(thread: Thread, id: number): number {
+/** DELETE: nobody can enter the view from now on; its memory is freed when the last thread has left it. */
+export function deleteView(thread: Thread, id: number): number {
   const { process, kernel } = thread;
   if (!isVisible(process, id)) return -Errno.EINVAL;
   if (id === process.space.views.base) return -Errno.EPERM;
@@ -58,11 +62,11 @@ function remove(thread: Thread, id: number): number {
   return 0;
 }
 
-/** Moves the calling thread; returns the view it left. */
+/** MIGRATE: moves the calling thread; returns the view it left. */
 export function migrate(thread: Thread, id: number): number {
   const { process, kernel } = thread;
-  if (!isVisible(process, id)) return -Errno.EINVAL;
   const from = thread.view;
+  if (!isVisible(process, id)) return -Errno.EINVAL;
   if (from === id) return from;
   thread.enterView(id);
   thread.charge(kernel.costs.costs.viewSwitch);
@@ -72,26 +76,38 @@ export function migrate(thread: Thread, id: number): number {
   return from;
 }
 
-function setShared(thread: Thread, address: number, length: number, shared: boolean): number {
-  const { space } = thread.process;
+/** UNSHARE and SHARE: whether each view has its own pages in a range. Holes in it are tolerated. */
+export function setShared(thread: Thread, address: number, length: number, shared: boolean): number {
+  const { process } = thread;
+  const { space } = process;
   if (space.views.size > 1) return -Errno.EPERM;
   if (address < 0 || address % PAGE_SIZE !== 0 || length <= 0 || address + pageUp(length) > TASK_SIZE)
     return -Errno.EINVAL;
   if (space.areas.find(address) === undefined) return -Errno.EINVAL;
+  // Pages of a MAP_SHARED mapping belong to the file: no view can have its own ("Memory contained in the interval cannot
+  // be unshared").
   for (const area of space.areas.overlapping(address, address + pageUp(length)))
     if (area.sharedMapping) return -Errno.EACCES;
   space.setViewShared(address, length, shared);
-  thread.enterView(thread.view); // the code window changed
+  for (const other of process.threads.values()) other.enterView(other.view); // the code window changed
   return 0;
 }
 
-function mmview(thread: Thread, op: number, a: number, b: number): number {
+/** SWITCH_BASE: the caller's view leads from now on, and the former base may be deleted. Returns the caller's view. */
+export function switchBase(thread: Thread): number {
   const { process } = thread;
+  const former = process.space.views.base;
+  process.space.views.switchBase(thread.view);
+  if (leavingOf(process).has(former)) reap(process, former);
+  return thread.view;
+}
+
+function mmview(thread: Thread, op: number, a: number, b: number): number {
   switch (op) {
     case MmviewOp.create:
-      return create(thread);
+      return createView(thread);
     case MmviewOp.delete:
-      return remove(thread, a);
+      return deleteView(thread, a);
     case MmviewOp.current:
       return thread.view;
     case MmviewOp.migrate:
@@ -101,15 +117,22 @@ function mmview(thread: Thread, op: number, a: number, b: number): number {
     case MmviewOp.share:
       return setShared(thread, a, b, true);
     case MmviewOp.switchBase:
-      process.space.views.switchBase(thread.view);
-      return thread.view;
+      return switchBase(thread);
     default:
       return -Errno.EINVAL;
   }
 }
 
-/** Gives a kernel the mmview call. */
+/** What every personality needs: a thread's end may be the end of a deleted view. */
+export function watchThreadEnds(kernel: Kernel): void {
+  kernel.threadEnds.push(({ process, view }) => {
+    if (leavingOf(process).has(view)) reap(process, view);
+  });
+}
+
+/** Gives a kernel the mmview call (an extension of `MachineOptions`). */
 export function installMmview(kernel: Kernel): void {
+  watchThreadEnds(kernel);
   kernel.registerSyscall(MMVIEW, 'mmview', {
     handler: mmview,
     note: 'address-space views: CREATE, DELETE, CURRENT, MIGRATE, UNSHARE, SHARE, SWITCH_BASE (not in stock Linux)',

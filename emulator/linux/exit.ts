@@ -65,6 +65,7 @@ export class Exits {
       }
     }
     process.threads.delete(thread.tid);
+    for (const hook of kernel.threadEnds) hook(thread);
     process.finishedCpuTime += kernel.scheduler.cpuTimeOf(thread);
     if (kernel.events.enabled) {
       kernel.events.emit({ type: 'thread:exit', time: kernel.now(), tid: thread.tid, cpu: thread.cpu.id, code });
@@ -78,6 +79,7 @@ export class Exits {
     process.end = end;
     process.files.closeAll(kernel.now());
     process.timers.disarmAll();
+    process.space.destroy();
     if (kernel.events.enabled) {
       kernel.events.emit({
         type: 'process:exit',

@@ -57,6 +57,7 @@ export function loadProgram(kernel: Kernel, elf: Uint8Array, options: ProgramOpt
     name: '[port]',
   });
   const sigpage = new BytesMappable(kernel.physical, '[sigpage]', abi.sigreturnCode);
+  space.own(sigpage);
   space.map({
     address: SIGPAGE_ADDRESS,
     length: PAGE_SIZE,
@@ -96,6 +97,7 @@ function mapSegments(
   bias: number,
 ): void {
   const mappable = new BytesMappable(kernel.physical, exe, elf);
+  space.own(mappable);
   let end = 0;
   for (const segment of image.segments) {
     mapSegment(space, segment, mappable, bias);

@@ -58,6 +58,7 @@ export class AddressSpace {
   #brkStart = 0;
   #brk = 0;
   readonly #memories = new Map<number, UserMemory>();
+  readonly #owned: { release(): void }[] = [];
 
   constructor(physical: PhysicalMemory) {
     this.physical = physical;
@@ -391,8 +392,15 @@ export class AddressSpace {
     else this.views.mapLocal(view, page, flags, frame);
   }
 
+  /** A file that only this space uses: its page cache goes with the space. */
+  own(file: { release(): void }): void {
+    this.#owned.push(file);
+  }
+
+  /** Frees every page, table and owned file. No core may run in the space afterwards. */
   destroy(): void {
     this.views.destroy();
+    for (const file of this.#owned.splice(0)) file.release();
   }
 }
 

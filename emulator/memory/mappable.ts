@@ -43,4 +43,10 @@ export class BytesMappable implements Mappable {
     }
     return frame;
   }
+
+  /** Forgets the page cache. */
+  release(): void {
+    for (const frame of this.#frames.values()) this.#physical.release(frame);
+    this.#frames.clear();
+  }
 }
