@@ -114,7 +114,7 @@ export class Core implements RegisterFile {
     this.#mail[Mail.instructions] = 0;
   }
 
-  /** The core will run in this view of this space; its TLB is flushed. */
+  /** The core will run in this view of this space. */
   enter(space: AddressSpace, view: number): void {
     this.#space = space;
     this.#view = view;
@@ -215,7 +215,7 @@ export class Core implements RegisterFile {
   set limit(cycles: number) {
     this.#mail[Mail.limit] = cycles;
   }
-  /** Pages touched for the first time since the TLB was flushed: what a tagless TLB of any size would miss. */
+  /** Pages touched for the first time in a view since the TLB was flushed: what a tagged TLB of any size would miss. */
   get tlbMisses(): number {
     return this.#mail[Mail.tlbMisses]!;
   }

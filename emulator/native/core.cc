@@ -48,7 +48,7 @@ bool FillTlb(uc_engine*, uint64_t va, uc_mem_type type, uc_tlb_entry* result, vo
       return false;
     }
   }
-  if (core->touched.insert(va).second) {
+  if (core->touched->insert(va).second) {
     core->box.tlbMisses++;
     core->box.cycles += core->box.tlbMissCycles;
   }
@@ -244,7 +244,8 @@ napi_value MailboxBuffer(napi_env env, napi_callback_info info) {
   return buffer;
 }
 
-// setSpace(core, rootFrame, context, windowStart, windowSize): other page tables; the TLBs are flushed, the modelled one too
+// setSpace(core, rootFrame, context, windowStart, windowSize): other page tables. The engine's TLB has no tags and is flushed;
+// the modelled one keeps its entries.
 napi_value SetSpace(napi_env env, napi_callback_info info) {
   napi_value args[5];
   Core* core = CoreOf(env, info, 5, args);
@@ -256,7 +257,7 @@ napi_value SetSpace(napi_env env, napi_callback_info info) {
   core->context = static_cast<uint64_t>(context) << 48;
   core->windowStart = static_cast<uint64_t>(start);
   core->windowSize = static_cast<uint64_t>(size);
-  core->touched.clear();
+  core->touched = &core->touchedOf[core->root];
   uc_ctl_flush_tlb(core->uc);
   return nullptr;
 }
@@ -273,7 +274,8 @@ napi_value SetBlockTable(napi_env env, napi_callback_info info) {
 napi_value FlushTlb(napi_env env, napi_callback_info info) {
   napi_value args[1];
   Core* core = CoreOf(env, info, 1, args);
-  core->touched.clear();
+  core->touchedOf.clear();
+  core->touched = &core->touchedOf[core->root];
   uc_ctl_flush_tlb(core->uc);
   return nullptr;
 }

@@ -63,7 +63,9 @@ struct Core {
   uint64_t windowStart = 0, windowSize = 0;  // code here differs between contexts (overlay window)
   uint64_t context = 0;                      // code context << 48
   Exit exit = Exit::kBudget;
-  std::unordered_set<uint64_t> touched;      // pages filled since the modelled TLB was last flushed
+  // The modelled TLB: pages filled since it was last flushed, tagged by root as PCIDs (x86) and ASIDs (Arm) tag hardware's.
+  std::unordered_map<uint32_t, std::unordered_set<uint64_t>> touchedOf;
+  std::unordered_set<uint64_t>* touched = nullptr;
   napi_ref onPageFault = nullptr, onBlock = nullptr, onPort = nullptr;
 };
 
