@@ -148,8 +148,7 @@ export class Network {
     } else if (socket.local.family !== Family.UNIX && isAny(socket.local.host)) {
       socket.local = { ...this.#loopbackOf(target), port: socket.local.port };
     }
-    socket.state = 'connecting';
-    socket.peer = target;
+    socket.connecting(target);
     const { latency } = this;
     this.#timers.at(now + latency, (at) => {
       const listener = this.#tcpListener(target);

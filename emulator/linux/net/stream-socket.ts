@@ -16,6 +16,8 @@ export class StreamSocket extends Socket implements StreamEnd {
   listener: Listener | undefined;
   /** The other end of a UNIX connection between guests: it learns of close and shutdown at once. */
   unixPeer: StreamSocket | undefined;
+  /** A connection attempt was refused and no connect(2) has told of it yet. */
+  attemptFailed = false;
   /** SO_LINGER with a time of 0. */
   resetOnClose = false;
   readonly #received = new ByteQueue();
@@ -42,6 +44,19 @@ export class StreamSocket extends Socket implements StreamEnd {
     this.peer = peer;
   }
 
+  /** A connection attempt begins. */
+  connecting(peer: SocketAddress): void {
+    this.state = 'connecting';
+    this.peer = peer;
+  }
+
+  /** connect(2) tells of an attempt that failed; then the socket is as new. Returns the error (net/ipv4/af_inet.c). */
+  takeFailure(): number {
+    this.attemptFailed = false;
+    this.#inputEnded = this.#outputEnded = false;
+    return this.takeError() || Errno.ECONNABORTED;
+  }
+
   /** The connection stands. */
   connected(at: number): void {
     this.state = 'connected';
@@ -53,6 +68,8 @@ export class StreamSocket extends Socket implements StreamEnd {
     if (this.state !== 'connecting') return;
     this.state = 'new';
     this.error = errno;
+    this.attemptFailed = true;
+    this.#inputEnded = this.#outputEnded = true; // until connect(2) has told of it (tcp_done)
     this.notify(PollEvent.ERR | PollEvent.HUP | READABLE | WRITABLE, at);
   }
 
@@ -95,6 +112,7 @@ export class StreamSocket extends Socket implements StreamEnd {
     if (this.state !== 'connected') {
       if (this.error !== 0) return -this.takeError();
       if (this.state === 'connecting') return -Errno.EAGAIN;
+      if (this.#inputEnded) return 0;
       return this.family === Family.UNIX ? -Errno.EINVAL : -Errno.ENOTCONN;
     }
     if (into.length === 0) return 0;

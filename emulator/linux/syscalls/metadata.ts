@@ -1,7 +1,7 @@
 import { Errno } from '../errno.ts';
 import { type Inode, Permission, permits, SpecialFile } from '../files/inode.ts';
 import type { OpenFile } from '../files/open-file.ts';
-import { encodeStat, encodeStatfs, encodeStatx, type FileStat, type Timestamp } from '../files/stat.ts';
+import { encodeStat, encodeStatfs, encodeStatx, type FileStat, FileType, type Timestamp } from '../files/stat.ts';
 import { AT_FDCWD } from '../files/vfs.ts';
 import type { SyscallTopic } from '../syscall.ts';
 import type { Thread } from '../thread.ts';
@@ -86,6 +86,8 @@ const chown = (thread: Thread, target: Inode | OpenFile | number | undefined, ui
       return -Errno.EPERM;
     inode.uid = newUid;
     inode.gid = newGid;
+    // A new owner must not get a program that runs as the old one (chown(2)).
+    if (inode.type === FileType.REGULAR) inode.permissions &= inode.permissions & 0o010 ? ~0o6000 : ~0o4000;
     inode.changed();
     return 0;
   });

@@ -164,7 +164,7 @@ function connect(thread: Thread, fd: number, va: number, length: number): number
     case 'listening':
       return socket.family === Family.UNIX ? -Errno.EINVAL : -Errno.EISCONN;
   }
-  if (socket.error !== 0) return -socket.takeError();
+  if (socket.attemptFailed) return -socket.takeFailure();
   if (socket.family === Family.UNIX) return connectUnix(thread, socket, address);
   const inet = inetFor(socket, address);
   if (typeof inet === 'number') return inet;
@@ -189,7 +189,7 @@ function* untilConnected(thread: Thread, socket: StreamSocket): Blocking {
     for (;;) {
       const reason = yield* block({ queues: [socket.queue], deadline, what: 'connect' });
       if (socket.state === 'connected') return 0;
-      if (socket.error !== 0) return -socket.takeError();
+      if (socket.attemptFailed) return -socket.takeFailure();
       if (reason === 'signal') return -Errno.EINTR; // the attempt goes on, and cannot be made again
       if (reason === 'timeout') return -Errno.EINPROGRESS;
     }
