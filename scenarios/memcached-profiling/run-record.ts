@@ -8,8 +8,8 @@ export interface RunInput {
   readonly seed: number;
   readonly load: Load;
   readonly machine: MachineSettings;
-  /** Kept for the timeline plot: this many ns from the start of the measurement. */
-  readonly timeline: number | undefined;
+  /** Keep a timeline of the first part of the measurement. */
+  readonly recording: boolean;
   /** Where a trace for Perfetto goes, of the same time. */
   readonly trace: string | undefined;
 }

@@ -18,6 +18,8 @@ import { variantOfView } from './variants.ts';
 
 const port = 11211;
 const profilePath = '/tmp/profile';
+/** From the start of the measurement: what a recorded run keeps for the timeline and its trace, ns. */
+const recordedTime = 2e6;
 /** Far above what any run needs: a server that hangs ends here. */
 const mostTime = 60e9;
 const keptOutput = 4000;
@@ -64,6 +66,8 @@ export async function run(input: RunInput): Promise<RunRecord> {
     console: { stdout: keep, stderr: keep },
     events: [hash, counting],
     extensions: [installMmview],
+    // A CPU must not be ahead of what a client may still answer to another one's reply.
+    scheduling: { lookahead: 2 * settings.networkLatency },
   });
   const elf = readFileSync(input.executable);
   const watched = watchFunctions(machine, elf);
@@ -77,10 +81,13 @@ export async function run(input: RunInput): Promise<RunRecord> {
   const timeline = new TimelineSink();
   const trace = input.trace === undefined ? undefined : new ChromeTrace({ viewNames: variantOfView });
   let recorded: Timeline | undefined;
-  const record = (from: number, length: number): void => {
-    const detach = [timeline, ...(trace === undefined ? [] : [trace])].map((sink) => machine.events.attach(sink));
-    timers.at(from + length, (to) => {
+  /** Sets the same timer whether it records or not: what is watched must not run differently from what is not. */
+  const record = (from: number): void => {
+    const sinks = input.recording ? [timeline, ...(trace === undefined ? [] : [trace])] : [];
+    const detach = sinks.map((sink) => machine.events.attach(sink));
+    timers.at(from + Math.min(recordedTime, load.window), (to) => {
       for (const stop of detach) stop();
+      if (!input.recording) return;
       const threads = Object.fromEntries([...server.threads.values()].map(({ tid, comm }) => [tid, comm]));
       recorded = { from, to, threads, slices: timeline.slices };
     });
@@ -102,7 +109,7 @@ export async function run(input: RunInput): Promise<RunRecord> {
     events: {
       onWindowStart: (now) => {
         before = readCounters(machine, server, counting);
-        if (input.timeline !== undefined) record(now, Math.min(input.timeline, load.window));
+        record(now);
       },
       onWindowEnd: () => {
         after = readCounters(machine, server, counting);

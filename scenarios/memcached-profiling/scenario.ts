@@ -21,8 +21,6 @@ import { latencyTable, machineTable } from './tables.ts';
 
 const name = 'memcached-profiling';
 const runModule = join(import.meta.dirname, 'run.ts');
-/** Of the measurement, in the timeline and in trace.json. */
-const tracedTime = 2e6;
 
 /** Which run is traced and repeated: the one in which most happens, if it is among those asked for. */
 function showcase(configurations: readonly Configuration[]): Configuration {
@@ -47,7 +45,7 @@ async function runAll(options: ScenarioOptions, executables: Executables, folder
     seed,
     load,
     machine,
-    timeline: traced ? tracedTime : undefined,
+    recording: traced,
     trace: traced ? folder.file('trace.json') : undefined,
   });
   const jobs: Job<RunInput>[] = [
