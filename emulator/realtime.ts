@@ -42,7 +42,7 @@ export class Realtime {
 
   /** Until every process has ended or {@link stop} is called. */
   async run(): Promise<void> {
-    const { timers } = this.#machine.kernel;
+    const { scheduler } = this.#machine.kernel;
     while (!this.#stopped) {
       for (const action of this.#posted.splice(0)) action(Math.max(this.now(), this.#machine.time));
       const turn = performance.now();
@@ -52,7 +52,7 @@ export class Realtime {
         whenIdle: 'return',
       });
       if (reason === 'ended') return;
-      const pause = reason === 'stopped' ? 0 : Math.max(0, timers.nextTime - this.now()) / NS_PER_MS;
+      const pause = reason === 'stopped' ? 0 : Math.max(0, scheduler.nextTime - this.now()) / NS_PER_MS;
       await this.#pause(pause);
     }
   }

@@ -214,6 +214,13 @@ export class Scheduler {
     return this.current !== undefined ? this.timeOf(this.current) : this.#lastTime;
   }
 
+  /** When something happens next: a timer fires or a thread goes on. `Infinity` when nothing ever will by itself. */
+  get nextTime(): number {
+    let next = this.#kernel.timers.nextTime;
+    for (const cpu of this.cpus) if (cpu.current !== undefined && cpu.clock < next) next = cpu.clock;
+    return next;
+  }
+
   /** The latest time that any CPU or timer has reached. */
   get elapsed(): number {
     return this.cpus.reduce((latest, cpu) => Math.max(latest, cpu.clock), this.#lastTime);
