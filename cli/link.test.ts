@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Workshop } from '../linker/workshop.ts';
+
+const main = join(import.meta.dirname, 'main.ts');
+
+const melf = (...args: string[]) => {
+  const run = spawnSync(process.execPath, ['--import', 'tsx', main, ...args], { encoding: 'utf8' });
+  return { status: run.status, out: run.stdout, err: run.stderr };
+};
+
+describe('melf link and melf inspect', () => {
+  let shop: Workshop;
+  let out: string;
+  before(async () => {
+    shop = await Workshop.open();
+    const source = 'int add(int x) { return x + V; }\nint main(void) { return add(1); }\n';
+    shop.compileVariants('unit.c', source, { fast: ['-DV=1'], prof: ['-O0', '-DV=2'] });
+    out = join(shop.folder, 'program');
+  });
+  after(() => shop.close());
+
+  const operands = (): string[] => {
+    const { crt, libc, libgcc } = shop.toolchain;
+    return [crt.crt1, crt.crti, libc, libgcc, crt.crtn];
+  };
+  const folder = (name: string): string => join(shop.folder, name);
+
+  it('link folders of objects as variants, with a map, and show what came out', () => {
+    writeFileSync(folder('list'), `"${folder('prof')}/unit.o"\n`);
+    const variants = ['--variant', `fast:${folder('fast')}`, '--variant', `prof:@${folder('list')}`];
+    const more = ['--gc-sections', '--map', folder('map'), '--variant-flags', 'prof:-O0', '--build-flags', 'a test'];
+    const linked = melf('link', '-o', out, ...variants, ...more, ...operands());
+    assert.deepEqual(linked, { status: 0, out: '', err: '' });
+    assert.equal(spawnSync(out).status, 2);
+    assert.match(readFileSync(folder('map'), 'utf8'), /unit\.o:\(add\) fast \d+, prof \d+/);
+    const shown = JSON.parse(melf('inspect', out, '--json').out);
+    assert.deepEqual(
+      shown.variants.map((v: { name: string; flags: string }) => [v.name, v.flags]),
+      [
+        ['fast', ''],
+        ['prof', '-O0'],
+      ],
+    );
+    assert.equal(shown.buildFlags, 'a test');
+    assert.equal(shown.functions, 2);
+    const table = melf('inspect', out, '--functions');
+    assert.match(table.out, /x86-64, 2 variants, fast at start; 2 multivariant functions/);
+    assert.match(table.out, /│ add +│ unit\.o/);
+    const turned = melf('link', '-o', out, '--default', 'prof', ...variants, ...operands());
+    assert.equal(turned.status, 0);
+    assert.equal(spawnSync(out).status, 3);
+  });
+
+  it('leave the old output alone when the link fails, and leave nothing behind', () => {
+    writeFileSync(out, 'old');
+    const failed = melf('link', '-o', out, '--variant', `fast:${folder('fast')}`);
+    assert.equal(failed.status, 1);
+    assert.match(failed.err, /undefined symbol: _start/);
+    assert.equal(readFileSync(out, 'utf8'), 'old');
+    assert.deepEqual(
+      readdirSync(shop.folder).filter((name) => name.endsWith('.tmp')),
+      [],
+    );
+    assert.ok(!existsSync(`${out}.map`));
+  });
+
+  it('say what is wrong with the command line or the file', () => {
+    const wrong = (expected: RegExp, status: number, ...args: string[]) => {
+      const run = melf(...args);
+      assert.match(run.err, expected);
+      assert.doesNotMatch(run.err, /internal error|at .*\.ts:/);
+      assert.equal(run.status, status);
+    };
+    wrong(/"fast" is not of the form NAME:LIST/, 2, 'link', '--variant', 'fast');
+    wrong(/There is nothing to link/, 2, 'link');
+    wrong(/cannot be read/, 1, 'link', '/nonexistent.o');
+    wrong(/not an ELF file/, 1, 'inspect', main);
+    wrong(/holds no variants/, 1, 'inspect', process.execPath);
+  });
+});
