@@ -46,7 +46,20 @@ export function parseConfiguration(id: string): Configuration {
   });
 }
 
-/** Which connections are profiled: a share of them, rounded, picked by `order`, a random order of the connections. */
-export function profiledConnections({ profiledShare }: Configuration, order: readonly number[]): ReadonlySet<number> {
-  return new Set(order.slice(0, Math.round(profiledShare * order.length)));
+/**
+ * Which connections are profiled: `random` ones, drawn from the seed, or those of the first workers (`workers`), so that as few workers as possible serve
+ * both kinds. memcached gives new connections to its workers in turn.
+ */
+export const placements = ['random', 'workers'] as const;
+export type Placement = (typeof placements)[number];
+
+/** A share of the connections, rounded. `order`: a random order of them. */
+export function profiledConnections(
+  { profiledShare }: Configuration,
+  order: readonly number[],
+  placement: Placement = 'random',
+  workers: number = 1,
+): ReadonlySet<number> {
+  const candidates = placement === 'random' ? order : order.toSorted((a, b) => (a % workers) - (b % workers) || a - b);
+  return new Set(candidates.slice(0, Math.round(profiledShare * order.length)));
 }

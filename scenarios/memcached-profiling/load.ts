@@ -1,3 +1,5 @@
+import type { Placement } from './configurations.ts';
+
 /** What the clients do. Times are ns of virtual time. */
 export interface Load {
   readonly connections: number;
@@ -11,6 +13,8 @@ export interface Load {
   /** Mean time from a reply to the connection's next request. */
   readonly think: number;
   readonly thinkDistribution: 'exponential' | 'fixed';
+  /** Which of the connections are the profiled ones. */
+  readonly placement: Placement;
   /** Requests sent in this time are made and checked, but not measured. */
   readonly warmUp: number;
   /** Requests sent in this time after the warm-up are measured. */
@@ -29,6 +33,7 @@ export const defaultLoad: Load = {
   valueBytes: { least: 32, most: 512 },
   think: 200e3,
   thinkDistribution: 'exponential',
+  placement: 'random',
   warmUp: 5e6,
   window: 50e6,
 };

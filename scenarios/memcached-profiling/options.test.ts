@@ -55,6 +55,12 @@ describe('configurations', () => {
       assert.equal(profiledConnections(parseConfiguration(id), order).size, count);
   });
 
+  it('can keep profiled connections to few workers', () => {
+    const order = [5, 2, 7, 0, 3, 1, 6, 4];
+    const chosen = profiledConnections(parseConfiguration('melf-50'), order, 'workers', 4);
+    assert.deepEqual([...chosen], [0, 4, 1, 5]);
+  });
+
   it('with a larger share profile those of the smaller one, too', () => {
     const order = [3, 1, 0, 2];
     const [few, many] = ['melf-25', 'melf-75'].map((id) => profiledConnections(parseConfiguration(id), order));

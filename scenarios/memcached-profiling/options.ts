@@ -2,7 +2,7 @@ import type { ArgsDef, CommandDef } from 'citty';
 import { integerValue, parseCommandLine, UsageError } from '../../cli/arguments.ts';
 import { runnerFlags, seedsOf } from '../runner/flags.ts';
 import { parseDuration } from '../runner/units.ts';
-import { type Configuration, parseConfiguration, standardConfigurations } from './configurations.ts';
+import { type Configuration, parseConfiguration, placements, standardConfigurations } from './configurations.ts';
 import { defaultLoad, type Load } from './load.ts';
 import type { MachineSettings } from './run-record.ts';
 
@@ -40,6 +40,12 @@ const flags = {
     options: ['exponential', 'fixed'],
     default: defaultLoad.thinkDistribution,
     description: 'How think times are distributed',
+  },
+  placement: {
+    type: 'enum',
+    options: [...placements],
+    default: defaultLoad.placement,
+    description: 'Which connections are profiled: random ones, or those of the first workers',
   },
   'warm-up': { type: 'string', description: 'Time before the measurement (default: 5ms; with --quick 2ms)' },
   window: { type: 'string', description: 'Time of the measurement (default: 50ms; with --quick 20ms)' },
@@ -119,6 +125,7 @@ export async function readOptions(argv: string[]): Promise<ScenarioOptions | und
     valueBytes: valueSizes(args['value-bytes']),
     think: parseDuration('--think', args.think),
     thinkDistribution: args['think-distribution'],
+    placement: args.placement,
     warmUp: duration('warm-up', times.warmUp),
     window: duration('window', times.window),
   };

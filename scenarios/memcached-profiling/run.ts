@@ -105,7 +105,7 @@ export async function run(input: RunInput): Promise<RunRecord> {
     },
     load,
     streams,
-    profiled: profiledConnections(configuration, order),
+    profiled: profiledConnections(configuration, order, load.placement, settings.threads),
     events: {
       onWindowStart: (now) => {
         before = readCounters(machine, server, counting);

@@ -156,7 +156,7 @@ export async function main(argv: string[]): Promise<number> {
     );
     const report = buildReport({
       options,
-      results: summarise(groups),
+      results: summarise(groups, 2 * options.machine.networkLatency),
       checks: check(options, finished, functions),
       failures: finished.failures,
       versions: { ...executables.versions, unicorn: engine.unicorn.version },

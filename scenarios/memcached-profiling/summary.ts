@@ -29,6 +29,10 @@ export interface ConfigurationResult {
   readonly relativeMeanLow: number | null;
   readonly relativeMeanHigh: number | null;
   readonly paperPercent: number | null;
+  /** Mean of the performance connections without the network's two ways, ns: waiting for the worker and being served. */
+  readonly serverMean: number | null;
+  /** Its change against `plain`, paired by seed. */
+  readonly relativeServerMeanPercent: number | null;
   /** Replies a second of virtual time. */
   readonly throughput: number;
   readonly instructionsPerRequest: number;
@@ -71,13 +75,17 @@ function groupResult(runs: readonly RunRecord[], group: Group): GroupResult | nu
   return { ...summary, mean: middle, meanLow: low, meanHigh: high };
 }
 
-/** The change against the baseline over the seeds that both have. */
-export function changeAgainst(runs: readonly RunRecord[], baseline: readonly RunRecord[]): RelativeChange | undefined {
+/** The change of the performance connections' mean, less `constant` ns in both, over the seeds that both have. */
+export function changeAgainst(
+  runs: readonly RunRecord[],
+  baseline: readonly RunRecord[],
+  constant: number = 0,
+): RelativeChange | undefined {
   const pairs = runs.flatMap((run) => {
     const base = baseline.find(({ seed }) => seed === run.seed);
     return base === undefined || run.performance.count === 0
       ? []
-      : [[meanOf(run, 'performance'), meanOf(base, 'performance')] as const];
+      : [[meanOf(run, 'performance') - constant, meanOf(base, 'performance') - constant] as const];
   });
   return relativeChange(
     pairs.map(([value]) => value),
@@ -91,24 +99,27 @@ function addCounts(all: readonly Readonly<Record<string, number>>[]): Record<str
   return sum;
 }
 
-/** Configurations without a finished run are left out. */
-export function summarise(groups: readonly ConfigurationRuns[]): ConfigurationResult[] {
+/** Configurations without a finished run are left out. `networkTime`: what each request spends under way, there and back, ns. */
+export function summarise(groups: readonly ConfigurationRuns[], networkTime: number): ConfigurationResult[] {
   const baseline = groups.find(({ configuration }) => configuration.id === baselineId)?.runs ?? [];
   return groups
     .filter(({ runs }) => runs.length > 0)
     .map(({ configuration, runs }) => {
       const change = changeAgainst(runs, baseline);
+      const performance = groupResult(runs, 'performance');
       const average = (value: (run: RunRecord) => number): number => mean(runs.map(value));
       return {
         id: configuration.id,
         profiledShare: configuration.profiledShare,
         seeds: runs.map(({ seed }) => seed),
-        performance: groupResult(runs, 'performance'),
+        performance,
         profiled: groupResult(runs, 'profiled'),
         relativeMeanPercent: change?.percent ?? null,
         relativeMeanLow: change?.low ?? null,
         relativeMeanHigh: change?.high ?? null,
         paperPercent: paperPercent[configuration.id] ?? null,
+        serverMean: performance === null ? null : performance.mean - networkTime,
+        relativeServerMeanPercent: changeAgainst(runs, baseline, networkTime)?.percent ?? null,
         throughput: average(({ measured, window }) => (measured / (window.to - window.from)) * 1e9),
         instructionsPerRequest: average(({ counters, measured }) => counters.instructions / measured),
         syscallsPerRequest: average(({ counters, measured }) => counters.syscalls / measured),

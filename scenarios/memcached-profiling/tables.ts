@@ -17,6 +17,13 @@ function changeText({ id, relativeMeanPercent, relativeMeanLow, relativeMeanHigh
   return `${middle} [${signedPercent(relativeMeanLow)}, ${signedPercent(relativeMeanHigh)}]`;
 }
 
+function serverText({ id, serverMean, relativeServerMeanPercent }: ConfigurationResult): string {
+  if (serverMean === null) return none;
+  const change =
+    id === 'plain' || relativeServerMeanPercent === null ? '' : ` ${signedPercent(relativeServerMeanPercent, 1)}`;
+  return `${microseconds(serverMean)}${change}`;
+}
+
 const times = (group: GroupResult | null): string[] =>
   group === null ? [none, none, none, none] : [group.mean, group.p50, group.p95, group.p99].map(microseconds);
 
@@ -31,6 +38,7 @@ export function latencyTable(results: readonly ConfigurationResult[]): TextTable
       'p99',
       'mean against plain',
       'paper',
+      'in the server',
       'profiled: mean',
       'p50',
       'p95',
@@ -41,6 +49,7 @@ export function latencyTable(results: readonly ConfigurationResult[]): TextTable
       ...times(result.performance),
       changeText(result),
       result.paperPercent === null ? '' : signedPercent(result.paperPercent),
+      serverText(result),
       ...times(result.profiled),
     ]),
   };
