@@ -134,10 +134,14 @@ function linkerSources(): Uint8Array[] {
     .map((name) => readFileSync(join(linkerFolder, name)));
 }
 
-async function linkForm(form: Form, build: MemcachedBuild): Promise<string> {
+async function compiledLinkOptions(form: Form, build: MemcachedBuild): Promise<LinkOptions> {
   const guest: string[] = [];
   for (const source of forms[form].guest) guest.push(await compileGuest(build.toolchain, source));
-  const options = linkOptions(form, build, guest);
+  return linkOptions(form, build, guest);
+}
+
+async function linkForm(form: Form, build: MemcachedBuild): Promise<string> {
+  const options = await compiledLinkOptions(form, build);
   // The paths of objects name their contents, as all of the cache does; musl and libgcc are in the tool chain's hash.
   const key = hashOf([form, JSON.stringify(options), build.toolchain.hash, ...linkerSources()]);
   const folder = await cache.entry('executables', key, (temporary) =>
@@ -151,14 +155,22 @@ async function linkForm(form: Form, build: MemcachedBuild): Promise<string> {
   return join(folder, 'memcached');
 }
 
-/** Builds and links the forms that are not in the cache yet. */
-export async function ensureExecutables(isa: Isa, wanted: readonly Form[]): Promise<Executables> {
-  const build = await buildMemcached({
+const buildOf = (isa: Isa): Promise<MemcachedBuild> =>
+  buildMemcached({
     isa,
     variants: Object.entries(variantFlags).map(([name, cflags]) => ({ name, cflags })),
     patches: [patch],
     includes: [libmelfFolder],
   });
+
+/** How a form is linked, with everything compiled that it needs: for the bench, which times the link itself. */
+export async function linkOptionsOf(form: Form, isa: Isa): Promise<LinkOptions> {
+  return compiledLinkOptions(form, await buildOf(isa));
+}
+
+/** Builds and links the forms that are not in the cache yet. */
+export async function ensureExecutables(isa: Isa, wanted: readonly Form[]): Promise<Executables> {
+  const build = await buildOf(isa);
   const paths: Partial<Record<Form, string>> = {};
   for (const form of new Set(wanted)) paths[form] = await linkForm(form, build);
   return {

@@ -1,4 +1,5 @@
 import type { TopLevelSpec } from 'vega-lite';
+import { baselineId } from './configurations.ts';
 import type { Timeline } from './run-record.ts';
 import { type ConfigurationResult, type ConfigurationRuns, distributions } from './summary.ts';
 
@@ -61,68 +62,108 @@ export function distributionFigure(groups: readonly ConfigurationRuns[]): TopLev
   } as TopLevelSpec;
 }
 
-/** Mean latencies of both groups of clients against the share of profiled connections, with the forms that have no share as lines. */
-export function shareFigure(results: readonly ConfigurationResult[]): TopLevelSpec {
-  const points = results
+interface SharePoint {
+  readonly clients: string;
+  readonly share: number;
+  readonly change: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+const clientKinds = ['performance clients', 'profiled clients', 'performance clients, paper'];
+
+/** What the MELF configurations cost their clients, and the paper's figures where it gives any. */
+function sharePoints(results: readonly ConfigurationResult[]): SharePoint[] {
+  const plain = results.find(({ id }) => id === baselineId)?.performance?.mean;
+  return results
     .filter(({ id }) => id.startsWith('melf-'))
-    .flatMap(({ profiledShare, performance, profiled }) =>
-      [
-        { clients: 'performance clients', group: performance },
-        { clients: 'profiled clients', group: profiled },
-      ].flatMap(({ clients, group }) =>
-        group === null
-          ? []
-          : [
-              {
-                clients,
-                share: profiledShare * 100,
-                mean: group.mean / 1e3,
-                low: (group.meanLow ?? group.mean) / 1e3,
-                high: (group.meanHigh ?? group.mean) / 1e3,
-              },
-            ],
-      ),
-    );
+    .flatMap((result): SharePoint[] => {
+      const {
+        profiledShare,
+        relativeMeanPercent: change,
+        relativeMeanLow,
+        relativeMeanHigh,
+        profiled,
+        paperPercent,
+      } = result;
+      const share = profiledShare * 100;
+      const points: SharePoint[] = [];
+      if (change !== null)
+        points.push({
+          clients: clientKinds[0]!,
+          share,
+          change,
+          low: relativeMeanLow ?? change,
+          high: relativeMeanHigh ?? change,
+        });
+      if (profiled !== null && plain !== undefined) {
+        const of = (mean: number): number => (mean / plain - 1) * 100;
+        const middle = of(profiled.mean);
+        const [low, high] = [of(profiled.meanLow ?? profiled.mean), of(profiled.meanHigh ?? profiled.mean)];
+        points.push({ clients: clientKinds[1]!, share, change: middle, low, high });
+      }
+      if (paperPercent !== null)
+        points.push({ clients: clientKinds[2]!, share, change: paperPercent, low: paperPercent, high: paperPercent });
+      return points;
+    });
+}
+
+/** Change of mean latencies against the share of profiled connections; the forms that have no share are lines. */
+export function shareFigure(results: readonly ConfigurationResult[]): TopLevelSpec {
+  const points = sharePoints(results);
   const rules = results
-    .filter(({ id, performance }) => !id.startsWith('melf-') && performance !== null)
-    .map(({ id, performance }) => ({ id, mean: performance!.mean / 1e3 }));
+    .filter(
+      ({ id, relativeMeanPercent }) => !id.startsWith('melf-') && id !== baselineId && relativeMeanPercent !== null,
+    )
+    .map(({ id, relativeMeanPercent, paperPercent }) => ({
+      change: relativeMeanPercent!,
+      label: paperPercent === null ? id : `${id} (paper: +${paperPercent} %)`,
+    }));
   const x = {
     field: 'share',
     type: 'quantitative',
     title: 'profiled connections, %',
     scale: { domain: [0, 100] },
   } as const;
-  const y = { type: 'quantitative', title: 'mean latency, µs of virtual time', scale: { zero: true } } as const;
-  const colour = {
+  const y = { type: 'quantitative', title: 'mean latency against plain, %', scale: { zero: true } } as const;
+  const color = {
     field: 'clients',
     type: 'nominal',
     title: null,
-    scale: { domain: ['performance clients', 'profiled clients'], range: ['#2171b5', '#d7301f'] },
+    scale: { domain: clientKinds, range: ['#2171b5', '#d7301f', '#000000'] },
+    legend: { labelLimit: 300 },
   } as const;
+  const measured = { filter: `datum.clients !== '${clientKinds[2]}'` };
   return {
-    title: 'Mean latency against the share of profiled connections',
+    title: 'What profiling some clients costs',
     width: 560,
     height: 340,
+    data: { values: points },
     layer: [
       {
-        data: { values: points },
-        mark: { type: 'line', point: { size: 60 } },
-        encoding: { x, y: { ...y, field: 'mean' }, color: colour },
+        data: { values: rules },
+        mark: { type: 'rule', strokeDash: [6, 4], color: '#777777' },
+        encoding: { y: { ...y, field: 'change' } },
       },
       {
-        data: { values: points },
+        data: { values: rules },
+        mark: { type: 'text', align: 'right', dx: -4, dy: -7, color: '#444444', fontSize: 12 },
+        encoding: { y: { ...y, field: 'change' }, x: { value: 'width' }, text: { field: 'label' } },
+      },
+      {
+        transform: [measured],
         mark: { type: 'rule', strokeWidth: 2 },
-        encoding: { x, y: { ...y, field: 'low' }, y2: { field: 'high' }, color: colour },
+        encoding: { x, y: { ...y, field: 'low' }, y2: { field: 'high' }, color },
       },
       {
-        data: { values: rules },
-        mark: { type: 'rule', strokeDash: [6, 4], color: '#666666' },
-        encoding: { y: { ...y, field: 'mean' } },
+        transform: [measured],
+        mark: { type: 'line', point: { size: 60 } },
+        encoding: { x, y: { ...y, field: 'change' }, color },
       },
       {
-        data: { values: rules },
-        mark: { type: 'text', align: 'left', dx: 4, dy: -6, color: '#444444' },
-        encoding: { y: { ...y, field: 'mean' }, x: { value: 0 }, text: { field: 'id' } },
+        transform: [{ filter: `datum.clients === '${clientKinds[2]}'` }],
+        mark: { type: 'point', shape: 'diamond', size: 110, strokeWidth: 2 },
+        encoding: { x, y: { ...y, field: 'change' }, color },
       },
     ],
   } as TopLevelSpec;

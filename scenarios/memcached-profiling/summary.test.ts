@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { fakeRun } from './fake-runs.ts';
 import { readOptions } from './options.ts';
 import { buildReport } from './report.ts';
-import { reportPage } from './report-page.ts';
+import { drawPlots, reportPage } from './report-page.ts';
 import { groupRuns, summarise } from './summary.ts';
 import { latencyTable, machineTable } from './tables.ts';
 
@@ -87,7 +87,7 @@ describe('summary of the memcached scenario', () => {
       failures: [failure],
       versions: { unicorn: '2.1.4' },
     });
-    const page = await reportPage(report, groups, runs[1]?.timeline);
+    const page = reportPage(report, await drawPlots(report, groups, runs[1]?.timeline));
     assert.equal(page.match(/<svg/g)?.length, 3);
     assert.doesNotMatch(page, /NaN|undefined|<script|<link|went <wrong>/);
     assert.match(page, /a &lt; b/);
