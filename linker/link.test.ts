@@ -246,7 +246,11 @@ describe('linking', () => {
   });
 
   it('other tools read the result', () => {
-    const object = shop.compile('tools.c', THREADS, [...PLAIN_FLAGS, '-g']);
+    for (const debug of ['-gz=none', '-gz=zlib'])
+      checkTools(shop.compile('tools.c', THREADS, [...PLAIN_FLAGS, '-g', debug]));
+  });
+
+  const checkTools = (object: string): void => {
     const path = shop.write('tools', shop.link([{ path: object }], { buildId: true }).bytes);
     const [bin, text] = [path, shop.tool('sh', ['-c', `readelf -aW ${path} 2>&1`])];
     assert.doesNotMatch(text, /^readelf: /m);
@@ -262,7 +266,7 @@ describe('linking', () => {
     ]);
     assert.match(line, /^main\n.*tools\.c:\d+/);
     assert.match(shop.tool('objdump', ['-d', '--no-show-raw-insn', path]), /<main>:/);
-  });
+  };
 
   describe('says what is wrong', () => {
     const failure = (inputs: readonly LinkInput[]): LinkError => {

@@ -1,3 +1,4 @@
+import { inflateSync } from 'node:zlib';
 import {
   EHDR_SIZE,
   EM_AARCH64,
@@ -95,6 +96,9 @@ export class ObjectFile {
     return v === undefined ? this.name : `${this.name} [variant ${v}]`;
   }
 }
+
+const CHDR_SIZE = 24;
+const ELFCOMPRESS_ZLIB = 1;
 
 interface SectionHeader {
   name: number;
@@ -258,15 +262,39 @@ class ObjectReader {
     const name = this.#sectionName(index);
     const flags = h.flags % 0x100000000;
     if (Math.floor(flags / SHF_EXCLUDE) % 2 === 1 && (flags & SHF_ALLOC) === 0) return undefined;
-    if ((flags & SHF_COMPRESSED) !== 0 && (flags & SHF_ALLOC) !== 0) {
-      this.#fail('link/unsupported-compressed', `allocated section ${name} is compressed`);
-    }
     const align = h.align === 0 ? 1 : h.align;
     if ((align & (align - 1)) !== 0 || align > 0x40000000) {
       this.#fail('link/malformed', `section ${name} has alignment ${align}, not a sensible power of two`);
     }
     if (h.size > 0x7fffffff) this.#fail('link/too-large', `section ${name} is larger than 2 GiB`);
-    return new InputSection(file, index, name, h.type, flags, align, h.entsize, h.link, this.#contents(index), h.size);
+    if ((flags & SHF_COMPRESSED) !== 0) return this.#compressed(file, index, name, flags - SHF_COMPRESSED);
+    const data = this.#contents(index);
+    return new InputSection(file, index, name, h.type, flags, align, h.entsize, h.link, data, h.size);
+  }
+
+  /** Debug information may be compressed (gABI, "Section Compression"); relocations count in what it was before. */
+  #compressed(file: ObjectFile, index: number, name: string, flags: number): InputSection {
+    const h = this.#headers[index]!;
+    const packed = this.#contents(index);
+    if ((flags & SHF_ALLOC) !== 0) this.#fail('link/unsupported-compressed', `allocated section ${name} is compressed`);
+    if (packed.length < CHDR_SIZE) this.#fail('link/truncated', `compressed section ${name} has no header`);
+    const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
+    const [type, size, align] = [view.getUint32(0, true), readU64(view, 8), readU64(view, 16)];
+    if (type !== ELFCOMPRESS_ZLIB) {
+      const hint = 'compile with -gz=none or -gz=zlib';
+      this.#fail('link/unsupported-compressed', `${name} is compressed in a way (${type}) that is not supported`, hint);
+    }
+    // deflate cannot expand further than about 1032 times.
+    if (size > packed.length * 1100 + 64 || align > 0x1000) this.#fail('link/malformed', `${name} claims an odd size`);
+    let data: Uint8Array;
+    try {
+      data = inflateSync(packed.subarray(CHDR_SIZE), { maxOutputLength: size + 1 });
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      this.#fail('link/malformed', `${name} cannot be decompressed: ${why}`);
+    }
+    if (data.length !== size) this.#fail('link/malformed', `${name} has ${data.length} bytes, not ${size}`);
+    return new InputSection(file, index, name, h.type, flags, Math.max(align, 1), h.entsize, h.link, data, size);
   }
 
   #readSymbols(file: ObjectFile): void {
