@@ -1,0 +1,44 @@
+// What the bench runs: its own guest programs, compiled once, and the peer.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { cache, hashOf } from '../setup/cache.ts';
+import { findProgram, run } from '../setup/command.ts';
+import { aptExists, aptState, unpackPackages } from '../setup/packages.ts';
+import { step } from '../setup/progress.ts';
+import { ensureToolchain } from '../setup/toolchain.ts';
+
+const folder = join(import.meta.dirname, 'guest');
+
+/** The static x86-64 executable of `guest/<name>.c`, the same file for us and for the peer. */
+export async function guestProgram(name: string): Promise<string> {
+  const toolchain = await ensureToolchain('x86-64');
+  const source = join(folder, `${name}.c`);
+  const key = hashOf(['bench', name, toolchain.hash, readFileSync(source)]);
+  const entry = await cache.entry('bench', key, async (temporary) => {
+    await run([toolchain.wrapper, '-O2', '-static', '-no-pie', '-o', join(temporary, name), source, '-lm']);
+  });
+  return join(entry, name);
+}
+
+export interface Peer {
+  readonly program: string;
+  readonly version: string;
+}
+
+/** qemu's user-mode emulator: from PATH, or a Debian package unpacked in the cache; undefined where neither can be had. */
+export async function qemuUser(): Promise<Peer | undefined> {
+  const program = findProgram('qemu-x86_64') ?? findProgram('qemu-x86_64-static') ?? (await fetchedQemu());
+  if (program === undefined) return undefined;
+  const [version = ''] = (await run([program, '--version'])).split('\n');
+  return { program, version: version.replace(/^qemu-x86_64 version /, '') };
+}
+
+async function fetchedQemu(): Promise<string | undefined> {
+  if (!aptExists()) return undefined;
+  const entry = await cache.entry('bench', 'qemu-user-static', (temporary) =>
+    step('fetched qemu-user-static to compare with', async () => {
+      await unpackPackages([await aptState('own', 'amd64').download('qemu-user-static')], temporary);
+    }),
+  );
+  return join(entry, 'usr/bin/qemu-x86_64-static');
+}
