@@ -8,7 +8,10 @@ import { installMmview } from '../../overlay/mmview.ts';
 
 /** The system call of serve.c, and what it says comes next. */
 const MARK = 1999;
-const Mark = { switch: 0, calls: 1, nothing: 2, end: 3 } as const;
+const Mark = { switch: 0, calls: 1, nothing: 2, done: 3 } as const;
+/** Of one turn. */
+const order = [Mark.switch, Mark.done, Mark.calls, Mark.done, Mark.nothing, Mark.done];
+const clients = 2;
 
 /** Instructions and model cycles. */
 export interface Work {
@@ -39,8 +42,6 @@ const mostTime = 60e9;
 
 interface MarkRecord extends Work {
   readonly what: number;
-  readonly client: number;
-  readonly round: number;
 }
 
 const between = (a: Work, b: Work): Work => ({
@@ -50,23 +51,21 @@ const between = (a: Work, b: Work): Work => ({
 
 function turnsOf(marks: readonly MarkRecord[], calls: number): Turn[] {
   const turns: Turn[] = [];
-  for (let at = 0; at + 3 < marks.length; at += 4) {
-    const [begin, chosen, called, end] = marks.slice(at, at + 4) as [MarkRecord, MarkRecord, MarkRecord, MarkRecord];
-    if (
-      begin.what !== Mark.switch ||
-      chosen.what !== Mark.calls ||
-      called.what !== Mark.nothing ||
-      end.what !== Mark.end
-    )
+  for (let at = 0; at < marks.length; at += order.length) {
+    const own = marks.slice(at, at + order.length);
+    if (own.map(({ what }) => what).join() !== order.join())
       throw new MelfError('lesson.marks', 'the program set its marks in another order than expected');
-    const validated = between(chosen, called);
-    const loop = between(called, end);
+    const [choice, validated, loop] = [0, 2, 4].map((first) => between(own[first]!, own[first + 1]!)) as [
+      Work,
+      Work,
+      Work,
+    ];
     // The loop called a function that only returns: what it takes beyond that is validate_query, less its own return.
     const one = (key: keyof Work): number => (validated[key] - loop[key]) / calls + 1;
     turns.push({
-      client: begin.client,
-      round: begin.round,
-      switch: between(begin, chosen),
+      client: turns.length % clients,
+      round: Math.floor(turns.length / clients),
+      switch: choice,
       call: { instructions: one('instructions'), cycles: one('cycles') },
     });
   }
@@ -80,8 +79,8 @@ export async function measure(elf: Uint8Array, rounds: number, calls: number): P
   const keep = (bytes: Uint8Array): void => {
     output += Buffer.from(bytes).toString('latin1');
   };
-  const mark = ({ core }: Thread, what: number, client: number, round: number): number => {
-    marks.push({ what, client, round, instructions: core.instructions, cycles: core.cycles });
+  const mark = ({ core }: Thread, what: number): number => {
+    marks.push({ what, instructions: core.instructions, cycles: core.cycles });
     return 0;
   };
   const machine = await Machine.create({
