@@ -1,0 +1,48 @@
+// Objects of our own C and assembly sources for guests, compiled once and kept in the cache.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { cache, hashOf } from '../../setup/cache.ts';
+import { run } from '../../setup/command.ts';
+import type { Toolchain } from '../../setup/toolchain.ts';
+
+export interface GuestObject {
+  readonly source: string;
+  /** All of the compiler's flags besides includes. */
+  readonly flags: readonly string[];
+  /** Folders whose headers the source may include; its own is one of them. */
+  readonly includes?: readonly string[];
+}
+
+function headersOf(folders: readonly string[]): (string | Uint8Array)[] {
+  return folders.flatMap((folder) =>
+    readdirSync(folder)
+      .filter((name) => name.endsWith('.h'))
+      .sort()
+      .flatMap((name) => [name, readFileSync(join(folder, name))]),
+  );
+}
+
+/** Path of the object; compiled if it is not in the cache. */
+export async function compileGuestObject(toolchain: Toolchain, object: GuestObject): Promise<string> {
+  const { source, flags, includes = [] } = object;
+  const folders = [dirname(source), ...includes];
+  const key = hashOf([toolchain.hash, ...flags, readFileSync(source), ...headersOf(folders)]);
+  const folder = await cache.entry('guest-objects', key, async (temporary) => {
+    // Debug information and __FILE__ must not depend on where the project lies.
+    const prefix = `-ffile-prefix-map=${dirname(source)}=.`;
+    const includeFlags = folders.map((one) => `-I${one}`);
+    const output = join(temporary, 'guest.o');
+    await run([...toolchain.cc, ...flags, prefix, ...includeFlags, '-c', source, '-o', output]);
+  });
+  return join(folder, 'guest.o');
+}
+
+/** Every source of the linker, for keys of what it links: another linker makes another executable. */
+export function linkerSources(): Uint8Array[] {
+  const folder = join(import.meta.dirname, '../../linker');
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+    .sort()
+    .map((name) => readFileSync(join(folder, name)));
+}
