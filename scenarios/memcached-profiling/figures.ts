@@ -74,37 +74,19 @@ const clientKinds = ['performance clients', 'profiled clients', 'performance cli
 
 /** What the MELF configurations cost their clients, and the paper's figures where it gives any. */
 function sharePoints(results: readonly ConfigurationResult[]): SharePoint[] {
-  const plain = results.find(({ id }) => id === baselineId)?.performance?.mean;
   return results
     .filter(({ id }) => id.startsWith('melf-'))
-    .flatMap((result): SharePoint[] => {
-      const {
-        profiledShare,
-        relativeMeanPercent: change,
-        relativeMeanLow,
-        relativeMeanHigh,
-        profiled,
-        paperPercent,
-      } = result;
-      const share = profiledShare * 100;
-      const points: SharePoint[] = [];
-      if (change !== null)
-        points.push({
-          clients: clientKinds[0]!,
-          share,
-          change,
-          low: relativeMeanLow ?? change,
-          high: relativeMeanHigh ?? change,
-        });
-      if (profiled !== null && plain !== undefined) {
-        const of = (mean: number): number => (mean / plain - 1) * 100;
-        const middle = of(profiled.mean);
-        const [low, high] = [of(profiled.meanLow ?? profiled.mean), of(profiled.meanHigh ?? profiled.mean)];
-        points.push({ clients: clientKinds[1]!, share, change: middle, low, high });
-      }
-      if (paperPercent !== null)
-        points.push({ clients: clientKinds[2]!, share, change: paperPercent, low: paperPercent, high: paperPercent });
-      return points;
+    .flatMap((result) => {
+      const changes = [
+        [result.relativeMeanPercent, result.relativeMeanLow, result.relativeMeanHigh],
+        [result.relativeProfiledPercent, result.relativeProfiledLow, result.relativeProfiledHigh],
+        [result.paperPercent, null, null],
+      ] as const;
+      return changes.flatMap(([change, low, high], kind): SharePoint[] => {
+        if (change === null) return [];
+        const share = result.profiledShare * 100;
+        return [{ clients: clientKinds[kind]!, share, change, low: low ?? change, high: high ?? change }];
+      });
     });
 }
 

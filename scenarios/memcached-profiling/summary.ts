@@ -29,6 +29,10 @@ export interface ConfigurationResult {
   readonly relativeMeanLow: number | null;
   readonly relativeMeanHigh: number | null;
   readonly paperPercent: number | null;
+  /** Change of the profiled connections' mean against the same. */
+  readonly relativeProfiledPercent: number | null;
+  readonly relativeProfiledLow: number | null;
+  readonly relativeProfiledHigh: number | null;
   /** Mean of the performance connections without the network's two ways, ns: waiting for the worker and being served. */
   readonly serverMean: number | null;
   /** Its change against `plain`, paired by seed. */
@@ -75,17 +79,17 @@ function groupResult(runs: readonly RunRecord[], group: Group): GroupResult | nu
   return { ...summary, mean: middle, meanLow: low, meanHigh: high };
 }
 
-/** The change of the performance connections' mean, less `constant` ns in both, over the seeds that both have. */
+/** The change of a mean against that of the baseline's performance connections, less `constant` ns in both, over the seeds that both have. */
 export function changeAgainst(
   runs: readonly RunRecord[],
   baseline: readonly RunRecord[],
-  constant: number = 0,
+  { group = 'performance', constant = 0 }: { group?: Group; constant?: number } = {},
 ): RelativeChange | undefined {
   const pairs = runs.flatMap((run) => {
     const base = baseline.find(({ seed }) => seed === run.seed);
-    return base === undefined || run.performance.count === 0
+    return base === undefined || run[group].count === 0
       ? []
-      : [[meanOf(run, 'performance') - constant, meanOf(base, 'performance') - constant] as const];
+      : [[meanOf(run, group) - constant, meanOf(base, 'performance') - constant] as const];
   });
   return relativeChange(
     pairs.map(([value]) => value),
@@ -106,6 +110,7 @@ export function summarise(groups: readonly ConfigurationRuns[], networkTime: num
     .filter(({ runs }) => runs.length > 0)
     .map(({ configuration, runs }) => {
       const change = changeAgainst(runs, baseline);
+      const profiledChange = changeAgainst(runs, baseline, { group: 'profiled' });
       const performance = groupResult(runs, 'performance');
       const average = (value: (run: RunRecord) => number): number => mean(runs.map(value));
       return {
@@ -118,8 +123,11 @@ export function summarise(groups: readonly ConfigurationRuns[], networkTime: num
         relativeMeanLow: change?.low ?? null,
         relativeMeanHigh: change?.high ?? null,
         paperPercent: paperPercent[configuration.id] ?? null,
+        relativeProfiledPercent: profiledChange?.percent ?? null,
+        relativeProfiledLow: profiledChange?.low ?? null,
+        relativeProfiledHigh: profiledChange?.high ?? null,
         serverMean: performance === null ? null : performance.mean - networkTime,
-        relativeServerMeanPercent: changeAgainst(runs, baseline, networkTime)?.percent ?? null,
+        relativeServerMeanPercent: changeAgainst(runs, baseline, { constant: networkTime })?.percent ?? null,
         throughput: average(({ measured, window }) => (measured / (window.to - window.from)) * 1e9),
         instructionsPerRequest: average(({ counters, measured }) => counters.instructions / measured),
         syscallsPerRequest: average(({ counters, measured }) => counters.syscalls / measured),
