@@ -34,6 +34,7 @@ describe("the scenario's command line", () => {
     [['--value-bytes', '100-50'], /--value-bytes/],
     [['--think', '5'], /--think cannot be 5/],
     [['--cost-model', 'fast'], /--cost-model cannot be fast/],
+    [['--machine', 'uniform'], /no machine called "uniform"/],
     [['--quik'], /no flag --quik/],
   ];
   for (const [argv, message] of wrong)

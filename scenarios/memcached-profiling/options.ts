@@ -1,5 +1,6 @@
 import type { ArgsDef, CommandDef } from 'citty';
 import { integerValue, parseCommandLine, UsageError } from '../../cli/arguments.ts';
+import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
 import { runnerFlags, seedsOf } from '../runner/flags.ts';
 import { parseDuration } from '../runner/units.ts';
 import { type Configuration, parseConfiguration, placements, standardConfigurations } from './configurations.ts';
@@ -137,6 +138,7 @@ export async function readOptions(argv: string[]): Promise<ScenarioOptions | und
     networkLatency: parseDuration('--latency', args.latency),
     threads: integerValue('--threads', args.threads, 1, 64),
   };
+  loadMachine(machine.description, machine.isa); // its errors belong here, not into every run
   const standardLoad = { ...defaultLoad, warmUp: load.warmUp, window: load.window };
   return {
     configurations: ids.map(parseConfiguration),

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { MelfError } from '../../emulator/errors.ts';
 import { ensureEngine } from '../../setup/engine.ts';
 import { note, seconds } from '../../setup/progress.ts';
 import { type Job, type JobFailure, runJobs } from '../runner/jobs.ts';
@@ -134,6 +135,13 @@ function printSummary(report: Report, failures: readonly JobFailure[], out: (tex
   out('\nLatencies are model cycles as time: they compare configurations, they are not those of any hardware.\n');
 }
 
+function noRun([first]: readonly JobFailure[]): MelfError {
+  return new MelfError('scenario.no-run', `Not one run came to its end: ${first?.label}: ${first?.message}`, {
+    facts: first?.facts,
+    hint: first?.hint,
+  });
+}
+
 /** `npm run scenario memcached-profiling`; the exit code is 0 when every check holds. */
 export async function main(argv: string[]): Promise<number> {
   const options = await readOptions(argv);
@@ -149,6 +157,7 @@ export async function main(argv: string[]): Promise<number> {
   const folder = ResultFolder.create(name, `seed-${options.seeds[0]}${options.quick ? '-quick' : ''}`, options.out);
   try {
     const finished = await runAll(options, executables, folder);
+    if (finished.runs.length === 0) throw noRun(finished.failures);
     const functions = functionTables(executables);
     const groups = groupRuns(
       options.configurations.map(({ id }) => id),
