@@ -30,8 +30,9 @@ function echoServer() {
   const clock = {
     post: (action: (at: number) => void) => {
       setImmediate(() => {
+        now += 1000;
+        action(now);
         now += 1e6;
-        action(now - 1000);
         timers.runDue(now);
       });
     },
