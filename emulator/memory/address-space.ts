@@ -1,6 +1,6 @@
 import { Errno } from '../linux/errno.ts';
 import { Access } from '../native/binding.ts';
-import type { Mappable } from './mappable.ts';
+import { type Mappable, SharedMemory } from './mappable.ts';
 import { Pte } from './page-table.ts';
 import { PAGE_SIZE, type PhysicalMemory } from './physical.ts';
 import { UserMemory } from './user-memory.ts';
@@ -97,7 +97,7 @@ export class AddressSpace {
       end: address + length,
       prot: request.prot,
       sharedMapping: request.shared ?? false,
-      file: request.file,
+      file: request.file ?? (request.shared ? this.#sharedMemory(length) : undefined),
       growsDownTo: request.growsDownTo,
       name: request.name ?? request.file?.mappable.name ?? '',
       port: request.port,
@@ -106,15 +106,24 @@ export class AddressSpace {
     return address;
   }
 
+  #sharedMemory(length: number): MapRequest['file'] {
+    const mappable = new SharedMemory(this.physical, length);
+    this.own(mappable);
+    return { mappable, offset: 0 };
+  }
+
   /** munmap, in all views. Returns 0 or a negated errno. */
   unmap(address: number, length: number): number {
     const end = address + pageUp(length);
     if (address % PAGE_SIZE !== 0 || length <= 0 || end > TASK_SIZE) return -Errno.EINVAL;
-    for (const area of this.areas.overlapping(address, end)) {
-      if (area.prot & Prot.exec) this.codeMapGeneration++;
+    const memories = new Set<SharedMemory>();
+    for (const { prot, file } of this.areas.overlapping(address, end)) {
+      if (prot & Prot.exec) this.codeMapGeneration++;
+      if (file?.mappable instanceof SharedMemory) memories.add(file.mappable);
     }
     this.areas.remove(address, end);
     this.views.unmap(address, end);
+    for (const memory of memories) this.#disownUnlessMapped(memory);
     this.tlbGeneration++;
     return 0;
   }
@@ -156,8 +165,12 @@ export class AddressSpace {
     const oldEnd = address + pageUp(oldLength);
     const area = this.areas.find(address);
     if (address % PAGE_SIZE !== 0 || newLength <= 0) return -Errno.EINVAL;
-    if (area === undefined || area.end < oldEnd) return -Errno.EFAULT;
     const length = pageUp(newLength);
+    if (newAddress !== undefined) {
+      const overlap = newAddress < oldEnd && address < newAddress + length;
+      if (newAddress % PAGE_SIZE !== 0 || overlap) return -Errno.EINVAL;
+    }
+    if (area === undefined || area.end < oldEnd) return -Errno.EFAULT;
     if (newAddress === undefined) {
       if (address + length <= oldEnd) {
         if (address + length < oldEnd) this.unmap(address + length, oldEnd - address - length);
@@ -172,8 +185,6 @@ export class AddressSpace {
         return address;
       }
       if (!mayMove) return -Errno.ENOMEM;
-    } else if (newAddress % PAGE_SIZE !== 0 || (newAddress < oldEnd && address < newAddress + length)) {
-      return -Errno.EINVAL;
     }
     if (!area.viewShared) return -Errno.EINVAL; // moving per-view pages would need every view's consent
     const target = this.map({
@@ -395,6 +406,12 @@ export class AddressSpace {
   /** A file that only this space uses: its page cache goes with the space. */
   own(file: { release(): void }): void {
     this.#owned.push(file);
+  }
+
+  #disownUnlessMapped(memory: SharedMemory): void {
+    for (const { file } of this.areas) if (file?.mappable === memory) return;
+    this.#owned.splice(this.#owned.indexOf(memory), 1);
+    memory.release();
   }
 
   /** Frees every page, table and owned file. No core may run in the space afterwards. */

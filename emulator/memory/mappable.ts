@@ -11,6 +11,34 @@ export interface Mappable {
   sharedFrame(index: number): number;
 }
 
+/** Memory of a MAP_SHARED | MAP_ANONYMOUS mapping: a file of zeros without a name that lives as long as a mapping of it. */
+export class SharedMemory implements Mappable {
+  readonly name = '/dev/zero (deleted)'; // as Linux shows it in /proc/self/maps
+  readonly size: number;
+  readonly #physical: PhysicalMemory;
+  readonly #frames = new Map<number, number>();
+
+  constructor(physical: PhysicalMemory, size: number) {
+    this.#physical = physical;
+    this.size = size;
+  }
+
+  readPage(_index: number, into: Uint8Array): void {
+    into.fill(0);
+  }
+
+  sharedFrame(index: number): number {
+    const frame = this.#frames.get(index) ?? this.#physical.allocate();
+    this.#frames.set(index, frame);
+    return frame;
+  }
+
+  release(): void {
+    for (const frame of this.#frames.values()) this.#physical.release(frame);
+    this.#frames.clear();
+  }
+}
+
 /** A file that is just bytes, such as the program being loaded. Its page cache fills as pages are touched. */
 export class BytesMappable implements Mappable {
   readonly name: string;

@@ -1,0 +1,142 @@
+// Random programs of view calls: what fast-check draws is made into commands by asking the reference model what there is.
+
+import fc from 'fast-check';
+import { type Command, type Op, ops, PAGES, ReferenceModel, SLOTS } from './reference-model.ts';
+
+/** As drawn: all numbers are taken modulo what the model has at that point. */
+export interface Draft {
+  readonly op: Op;
+  readonly slot: number;
+  readonly x: number;
+  readonly y: number;
+  readonly z: number;
+}
+
+const weights: Partial<Record<Op, number>> = {
+  map: 3,
+  unmap: 1,
+  protect: 4,
+  write: 8,
+  read: 4,
+  kernelWrite: 3,
+  kernelRead: 2,
+  create: 4,
+  delete: 3,
+  current: 1,
+  migrate: 8,
+  unshare: 3,
+  share: 1,
+  switchBase: 2,
+  move: 1,
+  discard: 1,
+  start: 2,
+  exit: 1,
+  observe: 2,
+};
+
+const draft: fc.Arbitrary<Draft> = fc.oneof(
+  ...Object.entries(weights).map(([op, weight]) => ({
+    weight: weight ?? 1,
+    arbitrary: fc.record({
+      op: fc.constant(op as Op),
+      slot: fc.nat(63),
+      x: fc.nat(63),
+      y: fc.nat(63),
+      z: fc.nat(63),
+    }),
+  })),
+);
+
+/** Programs of up to 60 drafts. `eager` ones look at everything after each step, which also touches everything. */
+export const programs: fc.Arbitrary<{ drafts: Draft[]; eager: boolean }> = fc.record({
+  drafts: fc.array(draft, { minLength: 1, maxLength: 60, size: 'max' }),
+  eager: fc.boolean(),
+});
+
+const MOST_VIEWS = 6;
+const protections = [0, 1, 3, 3] as const;
+const pick = <T>(list: readonly T[], index: number): T => list[index % list.length]!;
+
+/** The commands for a program, with what each must answer. */
+export function concrete({ drafts, eager }: { drafts: readonly Draft[]; eager: boolean }): {
+  commands: Command[];
+  expected: number[][];
+} {
+  const model = new ReferenceModel();
+  const commands: Command[] = [];
+  const expected: number[][] = [];
+  const add = (slot: number, op: Op, a = 0, b = 0, c = 0): void => {
+    const command = { slot, op, a, b, c };
+    commands.push(command);
+    expected.push(model.execute(command));
+  };
+  add(0, 'map', 0, PAGES, 0);
+  for (const { op, slot: drawn, x, y, z } of drafts) {
+    const slot = pick(model.slots, drawn);
+    const page = x % PAGES;
+    const count = 1 + (y % Math.min(4, PAGES - page));
+    // Mostly ids that exist or existed, sometimes one that never did.
+    const id = x % 9 === 8 ? model.lastId + 1 + y : x % 4 === 3 ? y % (model.lastId + 1) : pick(model.visibleViews, y);
+    switch (op) {
+      case 'map':
+        add(slot, op, page, count, z % 3);
+        break;
+      case 'unmap':
+      case 'discard':
+        add(slot, op, page, count);
+        break;
+      case 'protect':
+        add(slot, op, page, count, pick(protections, z));
+        break;
+      case 'write':
+      case 'kernelWrite':
+        add(slot, op, page, 1 + z);
+        break;
+      case 'read':
+      case 'kernelRead':
+        add(slot, op, page);
+        break;
+      case 'create':
+        add(slot, model.views.length < MOST_VIEWS ? op : 'current');
+        break;
+      case 'delete':
+      case 'migrate':
+        add(slot, op, id);
+        break;
+      case 'unshare':
+      case 'share':
+        // A length in bytes, sometimes of part of a page, sometimes 0.
+        add(slot, op, page, z % 16 === 0 ? 0 : count - 1, z % 16 === 0 ? 0 : 1 + ((z * 521) % 4096));
+        break;
+      case 'move':
+        add(slot, op, page, y % PAGES);
+        break;
+      case 'start': {
+        const free = Array.from({ length: SLOTS }, (_, i) => i).filter((i) => !model.slots.includes(i));
+        if (free.length > 0) add(slot, op, pick(free, x));
+        break;
+      }
+      case 'exit':
+        if (slot === 0) break;
+        add(slot, op);
+        add(0, 'join', slot);
+        break;
+      default:
+        add(slot, op);
+    }
+    if (eager) add(pick(model.slots, z), 'observe');
+  }
+  for (const slot of model.slots) add(slot, 'observe');
+  for (const view of model.visibleViews) {
+    add(0, 'migrate', view);
+    add(0, 'observe');
+  }
+  add(0, 'current'); // the interpreter ends with a command of slot 0
+  return { commands, expected };
+}
+
+/** What interpreter.c reads. */
+export function encode(commands: readonly Command[]): Uint8Array {
+  const words = [commands.length, ...commands.flatMap(({ slot, op, a, b, c }) => [slot, ops.indexOf(op), a, b, c])];
+  return new Uint8Array(Int32Array.from(words).buffer);
+}

@@ -1,0 +1,10 @@
+import { ensureEngine } from '../../setup/engine.ts';
+import { checkPrograms } from './view-programs.ts';
+
+describe('random programs of view calls answer as the reference model does, at length', function () {
+  this.timeout(1_800_000);
+  before(() => ensureEngine());
+
+  it('10,000 programs on x86-64', () => checkPrograms('x86-64', 10_000));
+  it('2,000 programs on AArch64', () => checkPrograms('aarch64', 2000));
+});

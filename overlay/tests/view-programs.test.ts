@@ -1,0 +1,10 @@
+import { ensureEngine } from '../../setup/engine.ts';
+import { checkPrograms } from './view-programs.ts';
+
+describe('random programs of view calls answer as the reference model does', function () {
+  this.timeout(120_000);
+  before(() => ensureEngine());
+
+  it('300 programs on x86-64', () => checkPrograms('x86-64', 300));
+  it('50 programs on AArch64', () => checkPrograms('aarch64', 50));
+});
