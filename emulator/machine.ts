@@ -20,6 +20,7 @@ import type { SchedulerOptions } from './scheduler/scheduler.ts';
 import { Coherence } from './timing/coherence.ts';
 import { type CostModel, type CostModelName, loadCostModel } from './timing/cost-model.ts';
 import { Decoder } from './timing/decoder.ts';
+import type { ViewModelName } from './timing/kernel-costs.ts';
 
 /** No thread can ever run again. */
 export class Deadlock extends MelfError {}
@@ -31,6 +32,8 @@ export interface MachineOptions {
   readonly description: MachineDescription;
   /** Default `inorder`. */
   readonly costModel?: CostModelName;
+  /** How views are kept, and what that costs: shared page tables (default), or as the paper's kernel for Linux 5.15. */
+  readonly views?: ViewModelName;
   /** Charge transfers of cache lines that guest code reports through the model port. Default true. */
   readonly coherence?: boolean;
   /** Default 1. */
@@ -125,7 +128,7 @@ export class Machine {
   /** Makes a machine. Loads Capstone at the first call (about 0.1 s). */
   static async create(options: MachineOptions): Promise<Machine> {
     const { isa } = options.description;
-    const costs = await loadCostModel(options.costModel ?? 'inorder', isa);
+    const costs = await loadCostModel(options.costModel ?? 'inorder', isa, options.views);
     return new Machine(options, costs, await Decoder.load(isa));
   }
 

@@ -1,6 +1,7 @@
 import { Errno } from '../emulator/linux/errno.ts';
 import type { Kernel } from '../emulator/linux/kernel.ts';
 import type { Process } from '../emulator/linux/process.ts';
+import { shootdownCycles } from '../emulator/linux/table-work.ts';
 import type { Thread } from '../emulator/linux/thread.ts';
 import { pageUp, TASK_SIZE } from '../emulator/memory/address-space.ts';
 import { PAGE_SIZE } from '../emulator/memory/physical.ts';
@@ -38,8 +39,9 @@ function reap(process: Process, id: number): void {
 /** CREATE: duplicates the caller's view; unshared pages become copy-on-write. The caller stays where it is. */
 export function createView(thread: Thread): number {
   const { process, kernel } = thread;
-  const id = process.space.createView(thread.view);
   const { views } = process.space;
+  const id = process.space.createView(thread.view);
+  if (process.space.window.end > 0) thread.charge(shootdownCycles(thread)); // its pages were made read-only
   thread.charge(
     kernel.costs.costs.viewCreate({
       ownTables: () => views.privateTables(id),
@@ -95,9 +97,10 @@ export function setShared(thread: Thread, address: number, length: number, share
 
 /** SWITCH_BASE: the caller's view leads from now on, and the former base may be deleted. Returns the caller's view. */
 export function switchBase(thread: Thread): number {
-  const { process } = thread;
+  const { process, kernel } = thread;
   const former = process.space.views.base;
-  process.space.views.switchBase(thread.view);
+  const copied = process.space.views.switchBase(thread.view);
+  thread.charge(copied * kernel.costs.costs.pageTableEntry);
   if (leavingOf(process).has(former)) reap(process, former);
   return thread.view;
 }

@@ -2,6 +2,7 @@ import type { PageFaultKind } from '../events/events.ts';
 import { Fault } from '../memory/address-space.ts';
 import type { NativeCallbacks } from '../native/binding.ts';
 import type { CpuKind } from './cpu-kind.ts';
+import { shootdownCycles } from './table-work.ts';
 import type { Thread } from './thread.ts';
 
 /** Offset in the model port of a report "this CPU writes the cache line at VALUE"; any other offset reports a read. */
@@ -33,10 +34,13 @@ export class CoreCallbacks implements NativeCallbacks {
   onPageFault(va: number, access: number): boolean {
     const thread = this.#thread;
     const { kernel, process } = thread;
-    const outcome = process.space.fault(thread.view, va, access);
+    const { space } = process;
+    const generation = space.tlbGeneration;
+    const outcome = space.fault(thread.view, va, access);
     thread.faultOutcome = outcome;
     const kind = kindOf(outcome);
-    thread.core.cycles += kernel.pageFaultCycles[kind];
+    thread.core.cycles += kernel.pageFaultCycles[kind] + (space.faultPasses - 1) * kernel.costs.costs.faultPass;
+    if (space.tlbGeneration !== generation) thread.core.cycles += shootdownCycles(thread);
     if (kernel.events.enabled) {
       const { tid, cpu } = thread;
       kernel.events.emit({ type: 'page-fault', time: thread.now(), tid, cpu: cpu.id, va, access, kind });

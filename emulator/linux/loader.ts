@@ -45,7 +45,7 @@ const protOf = (flags: number): number =>
 export function loadProgram(kernel: Kernel, elf: Uint8Array, options: ProgramOptions): Thread {
   const { abi } = kernel;
   const image = parseElf(options.exe, elf, abi.elfMachine);
-  const space = new AddressSpace(kernel.physical);
+  const space = new AddressSpace(kernel.physical, kernel.costs.costs.views);
   const bias = image.relocatable ? PIE_BASE : 0;
   mapSegments(kernel, space, image, elf, options.exe, bias);
   space.map({

@@ -4,7 +4,7 @@ import { type Mappable, SharedMemory } from './mappable.ts';
 import { Pte } from './page-table.ts';
 import { PAGE_SIZE, type PhysicalMemory } from './physical.ts';
 import { UserMemory } from './user-memory.ts';
-import { type Range, Views } from './views.ts';
+import { type Range, type ViewModel, Views } from './views.ts';
 import { Prot, protIn, type Vma, VmaList } from './vma.ts';
 
 /** User addresses end here on both ISAs (47 bits). */
@@ -57,12 +57,14 @@ export class AddressSpace {
   window: Range = { start: 0, end: 0 };
   #brkStart = 0;
   #brk = 0;
+  /** How often the last fault went through the handler: in the model `mmview-5.15` pages come to other views by way of the base. */
+  faultPasses = 1;
   readonly #memories = new Map<number, UserMemory>();
   readonly #owned: { release(): void }[] = [];
 
-  constructor(physical: PhysicalMemory) {
+  constructor(physical: PhysicalMemory, model: ViewModel = 'subtree') {
     this.physical = physical;
-    this.views = new Views(physical);
+    this.views = new Views(physical, model);
   }
 
   /** Guest memory as the view sees it. */
@@ -298,24 +300,30 @@ export class AddressSpace {
   /** Tries to make `access` at `va` possible in `view`. Not negative: done, go on; negative: deliver a signal. */
   fault(view: number, va: number, access: number): Fault {
     const page = pageDown(va);
+    this.faultPasses = 1;
     const area = this.areas.find(va) ?? this.#growStack(page);
     if (area === undefined) return Fault.unmapped;
     const prot = protIn(area, view);
     if ((entryFlags(prot) & access) === 0) return Fault.denied;
     const entry = this.views.find(view, page);
-    if (entry >= 0 && (this.physical.u32[entry]! & Pte.present) !== 0)
+    const isFollower = area.viewShared && view !== this.views.base && this.views.model === 'mmview-5.15';
+    if (entry >= 0 && (this.physical.u32[entry]! & Pte.present) !== 0) {
+      if (isFollower) this.faultPasses = 3; // here, in the base, here again
       return this.#upgrade(view, area, page, access, entry);
+    }
     if (area.viewShared) {
       // Another view's tables may hold the page already (a private path here that was never filled).
       const base = this.views.find(this.views.base, page);
       if (base >= 0 && view !== this.views.base && (this.physical.u32[base]! & Pte.present) !== 0) {
         const frame = this.physical.u32[base + 1]!;
         this.physical.retain(frame);
-        this.views.mapShared(page, this.physical.u32[base]!, frame);
+        this.views.mapShared(page, this.physical.u32[base]!, frame, view);
         if ((this.physical.u32[base]! & access) !== 0) return Fault.minor;
+        if (isFollower) this.faultPasses = 3;
         return this.#upgrade(view, area, page, access, this.views.find(view, page));
       }
     }
+    if (isFollower) this.faultPasses = 3; // not in the base either: first there, then here
     return this.#firstTouch(view, area, page, prot, access);
   }
 
@@ -399,7 +407,7 @@ export class AddressSpace {
   #install(view: number, area: Vma, page: number, flags: number, frame: number, inRam: boolean): void {
     if (inRam && (flags & Pte.exec) !== 0) this.physical.markExecuted(frame);
     else if (inRam && (flags & Pte.write) !== 0) this.physical.markWritten(frame);
-    if (area.viewShared) this.views.mapShared(page, flags, frame);
+    if (area.viewShared) this.views.mapShared(page, flags, frame, view);
     else this.views.mapLocal(view, page, flags, frame);
   }
 

@@ -18,6 +18,14 @@ export interface Range {
   readonly end: number;
 }
 
+/**
+ * How views keep what they share in step. `subtree`: by sharing page tables. `mmview-5.15`: as the paper's kernel does (README.org and
+ * mm/memory.c of linux-mmview): each view has tables of its own, CREATE copies every entry, and a page that appears or moves later is entered
+ * in the base view and in the one that faulted; the others get it from the base when they fault.
+ */
+export const viewModels = ['subtree', 'mmview-5.15'] as const;
+export type ViewModel = (typeof viewModels)[number];
+
 const overlaps = (ranges: readonly Range[], start: number, end: number): boolean =>
   ranges.some((range) => range.start < end && start < range.end);
 
@@ -28,8 +36,14 @@ const overlaps = (ranges: readonly Range[], start: number, end: number): boolean
  *
  * Invariant: below any two roots, the entries for a shared address are equal. Where tables are private (a path to an unshared
  * range passes through them, or a last-level table holds both kinds), every change is made in each of them.
+ *
+ * In the model `mmview-5.15` all tables are private, and the invariant is that an entry for a shared address in any view leads to the
+ * base view's frame, with no more rights than there.
  */
 export class Views {
+  readonly model: ViewModel;
+  /** Last-level entries that were looked at or changed one by one so far: what changes of ranges cost. */
+  entriesVisited = 0;
   readonly #physical: PhysicalMemory;
   readonly #roots = new Map<number, number>();
   /** Ranges in which each view has its own pages. Changes only while one view exists. */
@@ -37,7 +51,8 @@ export class Views {
   #nextId = 1;
   #base = 0;
 
-  constructor(physical: PhysicalMemory) {
+  constructor(physical: PhysicalMemory, model: ViewModel = 'subtree') {
+    this.model = model;
     this.#physical = physical;
     this.#roots.set(0, physical.allocate());
   }
@@ -90,7 +105,7 @@ export class Views {
       const start = va + index * span;
       const target = entryAt(copy, index);
       const isUnshared = overlaps(this.unshared, start, start + span);
-      if (level > 0 && isUnshared) {
+      if (level > 0 && (isUnshared || this.model === 'mmview-5.15')) {
         setEntry(physical, target, flags, this.#copyTable(child, level - 1, start));
         continue;
       }
@@ -107,10 +122,31 @@ export class Views {
     this.#roots.delete(id);
   }
 
-  /** Any view can lead: shared entries are the same below every root. */
-  switchBase(id: number): void {
-    this.root(id);
+  /**
+   * Another view leads. With shared tables any can: shared entries are the same below every root. Without, it first gets the shared pages
+   * that it has not met yet. Returns how many entries that took.
+   */
+  switchBase(id: number): number {
+    const root = this.root(id);
+    let copied = 0;
+    if (this.model === 'mmview-5.15' && id !== this.#base) {
+      const words = this.#physical.u32;
+      const everything = spanOf(TOP_LEVEL + 1);
+      this.forEach(
+        0,
+        everything,
+        (entry, va) => {
+          if (overlaps(this.unshared, va, va + 1)) return;
+          const own = ensureEntry(this.#physical, root, va);
+          copied++;
+          this.#physical.retain(words[entry + 1]!);
+          this.#replace(own, words[entry]!, words[entry + 1]!);
+        },
+        [this.#base],
+      );
+    }
     this.#base = id;
+    return copied;
   }
 
   /** The last-level entry for `va` in one view, or -1. */
@@ -123,11 +159,19 @@ export class Views {
     this.#replace(ensureEntry(this.#physical, this.root(id), va), flags, frame);
   }
 
-  /** Maps a page of a shared range in every view. Takes over the caller's reference to `frame`. */
-  mapShared(va: number, flags: number, frame: number): void {
+  /**
+   * Maps a page of a shared range in every view; in the model `mmview-5.15` in the base and in `view`, and no other keeps another frame or
+   * more rights. Takes over the caller's reference to `frame`.
+   */
+  mapShared(va: number, flags: number, frame: number, view: number = this.#base): void {
     const physical = this.#physical;
     const base = this.root(this.#base);
     const leaf = ensureEntry(physical, base, va);
+    if (this.model === 'mmview-5.15') {
+      this.#mapLazily(va, flags, frame, view);
+      this.#replace(leaf, flags, frame);
+      return;
+    }
     for (const [id, root] of this.#roots) {
       if (id === this.#base) continue;
       const own = this.#privateLeaf(root, base, va);
@@ -136,6 +180,23 @@ export class Views {
       this.#replace(own, flags, frame);
     }
     this.#replace(leaf, flags, frame);
+  }
+
+  #mapLazily(va: number, flags: number, frame: number, view: number): void {
+    const physical = this.#physical;
+    const words = physical.u32;
+    for (const [id, root] of this.#roots) {
+      if (id === this.#base) continue;
+      if (id === view) {
+        physical.retain(frame);
+        this.#replace(ensureEntry(physical, root, va), flags, frame);
+        continue;
+      }
+      const own = findEntry(physical, root, va);
+      if (own < 0 || (words[own]! & Pte.present) === 0) continue;
+      if (words[own + 1] === frame) words[own] = words[own]! & flags;
+      else this.clear(own);
+    }
   }
 
   /**
@@ -205,8 +266,12 @@ export class Views {
     for (let index = first; index <= last; index++) {
       const entry = entryAt(table, index);
       if ((words[entry]! & Pte.present) === 0) continue;
-      if (level === 0) visit(entry, va + index * span);
-      else this.#visit(words[entry + 1]!, level - 1, va + index * span, start, end, visit, seen);
+      if (level === 0) {
+        this.entriesVisited++;
+        visit(entry, va + index * span);
+      } else {
+        this.#visit(words[entry + 1]!, level - 1, va + index * span, start, end, visit, seen);
+      }
     }
   }
 

@@ -52,8 +52,16 @@ export interface KernelCosts {
   readonly viewSwitch: number;
   /** Creating a view, besides the syscall. */
   viewCreate(work: ViewWork): number;
+  /** How views are kept. */
+  readonly views: ViewModelName;
+  /** One more pass through the fault handler without leaving the kernel: a view that gets its page by way of the base. */
+  readonly faultPass: number;
+  /** Reading and writing one page-table entry when a range is changed (mprotect, munmap). */
+  readonly pageTableEntry: number;
   /** Shooting down one other CPU's TLB entries. */
   readonly tlbShootdown: number;
+  /** On top of that, once for all CPUs that are interrupted together. */
+  readonly tlbShootdownRound: number;
 }
 
 /** Intel optimisation manual, "REP String Enhancement": each 64 bytes of a fast string copy add 4 cycles. */
@@ -119,5 +127,9 @@ export const kernelCosts = (views: ViewModelName): KernelCosts => ({
   localMessage: unixPerSide,
   viewSwitch: loadRoot + viewBookkeeping,
   viewCreate: viewCreate[views],
+  views,
+  faultPass: pageFaultMinor - faultAndReturn,
+  pageTableEntry: 2 * 8 * copyPerByte,
   tlbShootdown: interruptPerReceiver,
+  tlbShootdownRound: interrupt,
 });

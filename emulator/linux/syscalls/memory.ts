@@ -3,6 +3,7 @@ import { PAGE_SIZE } from '../../memory/physical.ts';
 import { Prot } from '../../memory/vma.ts';
 import { Errno } from '../errno.ts';
 import type { SyscallTopic } from '../syscall.ts';
+import { changeTables } from '../table-work.ts';
 import type { Thread } from '../thread.ts';
 
 /** MAP_* of include/uapi/asm-generic/mman-common.h, the same on both ISAs. */
@@ -60,7 +61,8 @@ function madvise(thread: Thread, address: number, length: number, advice: number
   if (address % PAGE_SIZE !== 0 || length < 0) return -Errno.EINVAL;
   if (length === 0) return 0;
   // The other advices change speed only; MADV_REMOVE would punch a hole into a file.
-  if (advice === Advice.dontNeed || advice === Advice.free) return thread.process.space.discard(address, length);
+  if (advice === Advice.dontNeed || advice === Advice.free)
+    return changeTables(thread, () => thread.process.space.discard(address, length));
   return advice === Advice.remove ? -Errno.EINVAL : 0;
 }
 
@@ -74,13 +76,8 @@ function mremap(
 ): number {
   if (flags & ~(Remap.mayMove | Remap.fixed) || (flags & Remap.fixed && !(flags & Remap.mayMove))) return -Errno.EINVAL;
   const mayMove = (flags & Remap.mayMove) !== 0;
-  return thread.process.space.remap(
-    address,
-    oldLength,
-    newLength,
-    mayMove,
-    flags & Remap.fixed ? newAddress : undefined,
-  );
+  const target = flags & Remap.fixed ? newAddress : undefined;
+  return changeTables(thread, () => thread.process.space.remap(address, oldLength, newLength, mayMove, target));
 }
 
 function mincore(thread: Thread, address: number, length: number, vector: number): number {
@@ -112,16 +109,22 @@ export const memorySyscalls: SyscallTopic = {
     handler: mmap,
     note: 'anonymous and file mappings, shared and private, MAP_FIXED(_NOREPLACE); reserved lazily; no huge pages',
   },
-  munmap: { handler: (thread, address, length) => thread.process.space.unmap(address, length), note: 'in all views' },
+  munmap: {
+    handler: (thread, address, length) => changeTables(thread, () => thread.process.space.unmap(address, length)),
+    note: 'in all views',
+  },
   mprotect: {
     handler: (thread, address, length, prot) =>
       prot & ~(PROT_ALL | PROT_IGNORED)
         ? -Errno.EINVAL
-        : thread.process.space.protect(thread.view, address, length, prot & PROT_ALL),
+        : changeTables(thread, () => thread.process.space.protect(thread.view, address, length, prot & PROT_ALL)),
     note: 'shared ranges: all views; unshared ranges: the calling view; a page is never writable and executable at once',
   },
   mremap: { handler: mremap, note: 'grows, shrinks and moves; not for per-view (unshared) ranges' },
-  brk: { handler: (thread, address) => thread.process.space.brk(address), note: 'in all views' },
+  brk: {
+    handler: (thread, address) => changeTables(thread, () => thread.process.space.brk(address)),
+    note: 'in all views',
+  },
   madvise: { handler: madvise, note: 'MADV_DONTNEED and MADV_FREE discard; advice on speed is accepted' },
   msync: { handler: checkMapped, note: 'shared mappings use the file’s own pages: nothing to write back' },
   mincore: { handler: mincore, note: 'pages present in the calling view' },
