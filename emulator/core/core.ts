@@ -149,6 +149,11 @@ export class Core implements RegisterFile {
     return (result === undefined ? this.#native.run(this.handle) : this.#native.run(this.handle, result)) as ExitReason;
   }
 
+  /** Runs to the instruction at `va`, which must lie ahead in the same block: {@link ExitReason} `budget` when it is reached. */
+  runTo(va: number): ExitReason {
+    return this.#native.runTo(this.handle, va) as ExitReason;
+  }
+
   get view(): number {
     return this.#view;
   }

@@ -71,6 +71,23 @@ export class ChromeTrace implements EventSink {
       case 'signal':
         this.#instant(event.tid, event.time, `signal ${event.signo}`, 'signal', { handler: hex(event.handler) });
         break;
+      case 'thread:move':
+        this.#instant(event.tid, event.time, `from ${event.fromKind} to ${event.toKind}`, 'scheduler', {
+          cpu: event.cpu,
+        });
+        break;
+      case 'illegal-instruction':
+        this.#instant(
+          event.tid,
+          event.time,
+          `${event.instruction}: ${event.kind} lacks ${event.feature ?? 'it'}`,
+          'cpu',
+          {
+            pc: hex(event.pc),
+            variant: event.variant ?? this.#viewName(event.view),
+          },
+        );
+        break;
       case 'futex:wait':
       case 'futex:wake':
         this.#instant(event.tid, event.time, event.type, 'futex', { address: hex(event.address) });

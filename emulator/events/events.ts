@@ -41,6 +41,18 @@ export type MachineEvent =
       readonly kind: PageFaultKind;
     } & OfThread)
   | ({ readonly type: 'signal'; readonly signo: number; readonly handler: number } & OfThread)
+  /** The thread came to a CPU of another kind. */
+  | ({ readonly type: 'thread:move'; readonly fromKind: string; readonly toKind: string } & OfThread)
+  /** The CPU lacks the instruction, or nobody has it (`feature` absent). Before SIGILL, or before a policy mends it. */
+  | ({
+      readonly type: 'illegal-instruction';
+      readonly pc: number;
+      readonly instruction: string;
+      readonly feature: string | undefined;
+      readonly kind: string;
+      readonly view: number;
+      readonly variant: string | undefined;
+    } & OfThread)
   | ({ readonly type: 'futex:wait'; readonly address: number } & OfThread)
   | ({ readonly type: 'futex:wake'; readonly address: number; readonly woken: number } & OfThread)
   | {
@@ -98,6 +110,8 @@ export const eventFields: { readonly [Type in MachineEventType]: FieldsOf<Type> 
   'syscall:unimplemented': ['tid', 'cpu', 'name'],
   'page-fault': ['tid', 'cpu', 'va', 'access', 'kind'],
   signal: ['tid', 'cpu', 'signo', 'handler'],
+  'thread:move': ['tid', 'cpu', 'fromKind', 'toKind'],
+  'illegal-instruction': ['tid', 'cpu', 'pc', 'instruction', 'feature', 'kind', 'view', 'variant'],
   'futex:wait': ['tid', 'cpu', 'address'],
   'futex:wake': ['tid', 'cpu', 'address', 'woken'],
   'view:create': ['tid', 'view', 'from'],

@@ -1,6 +1,7 @@
 import { BlockTable } from '../core/core.ts';
 import type { NativeBinding } from '../native/binding.ts';
 import type { CostModel } from '../timing/cost-model.ts';
+import type { FeatureGuard } from './feature-guard.ts';
 import type { Thread } from './thread.ts';
 
 /** How many watched addresses a machine has room for. */
@@ -17,19 +18,22 @@ export class BlockAccounting {
   readonly table: BlockTable;
   readonly #model: CostModel;
   readonly #watch: BlockWatch;
+  readonly #guard: FeatureGuard;
   readonly #answer = new Float64Array(3);
 
-  constructor(native: NativeBinding, model: CostModel, watch: BlockWatch) {
+  constructor(native: NativeBinding, model: CostModel, watch: BlockWatch, guard: FeatureGuard) {
     this.#model = model;
     this.#watch = watch;
+    this.#guard = guard;
     this.table = new BlockTable(native, watch.capacity);
     watch.tables.push(this.table);
   }
 
-  /** First sight of a block: [cycles, instructions, counter or -1]. The array is reused. */
+  /** First sight of a block: [cycles, instructions, counter or -1], with negative cycles if the CPU lacks one of its instructions. The array is reused. */
   charge(thread: Thread, va: number, size: number): Float64Array {
-    const { cycles, instructions } = this.#model.block(thread.memory.read(va, size), va);
-    this.#answer[0] = cycles;
+    const code = thread.memory.read(va, size);
+    const { cycles, instructions } = this.#model.block(code, va);
+    this.#answer[0] = this.#guard.missing(code, va) === undefined ? cycles : -1;
     this.#answer[1] = instructions;
     this.#answer[2] = this.#watch.indexOf(thread.view, va);
     return this.#answer;

@@ -1,5 +1,6 @@
 import type { CorePool } from '../core/core-pool.ts';
 import type { BlockAccounting } from './block-accounting.ts';
+import type { FeatureGuard } from './feature-guard.ts';
 
 /** What CPUs of one kind have in common: the engine's model of them and the costs of blocks on them. */
 export interface CpuKind {
@@ -8,4 +9,5 @@ export interface CpuKind {
   /** Kinds of the same engine model share their cores. */
   readonly pool: CorePool;
   readonly accounting: BlockAccounting;
+  readonly guard: FeatureGuard;
 }

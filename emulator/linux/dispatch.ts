@@ -109,7 +109,9 @@ export class Dispatcher {
     if (result === -ERESTARTSYS) thread.interrupted = true;
     else if (result !== REGISTERS_SET) thread.result = result;
     if (thread.interrupted && !thread.attention) this.#kernel.signals.restart(thread);
-    return thread.state === 'running';
+    if (thread.state !== 'running') return false;
+    for (const policy of this.#kernel.policies) policy.afterSyscall?.(thread);
+    return true;
   }
 
   #unknown(thread: Thread, number: number): number {

@@ -5,7 +5,7 @@ import type { Abi } from '../isa/abi.ts';
 import type { PhysicalMemory } from '../memory/physical.ts';
 import { ExitReason, type NativeBinding } from '../native/binding.ts';
 import type { Cpu } from '../scheduler/cpu.ts';
-import { engineModel, type MachineDescription } from '../scheduler/machine-description.ts';
+import { engineModel, type MachineDescription, modelFeatures } from '../scheduler/machine-description.ts';
 import { Scheduler, type SchedulerOptions } from '../scheduler/scheduler.ts';
 import { TimerQueue } from '../scheduler/timers.ts';
 import type { Coherence } from '../timing/coherence.ts';
@@ -15,8 +15,10 @@ import { BlockAccounting, type BlockCounters, BlockWatch } from './block-account
 import { EPOCH_SECONDS } from './clock.ts';
 import { CoreCallbacks } from './core-callbacks.ts';
 import type { CpuKind } from './cpu-kind.ts';
+import type { CpuPolicy } from './cpu-policy.ts';
 import { Dispatcher } from './dispatch.ts';
 import { Exits } from './exit.ts';
+import { FeatureGuard } from './feature-guard.ts';
 import type { Vfs } from './files/vfs.ts';
 import { FutexTable } from './futex.ts';
 import type { Network } from './net/network.ts';
@@ -80,6 +82,10 @@ export class Kernel {
   /** Futexes in shared mappings, by physical address. */
   readonly sharedFutexes = new FutexTable();
   readonly dispatcher: Dispatcher;
+  /** What policies outside the guest do about CPUs of several kinds, see overlay/. */
+  readonly policies: CpuPolicy[] = [];
+  /** Names the variant that a thread executes at an address, for events; set by overlay/. */
+  variantNamer: ((thread: Thread, va: number) => string | undefined) | undefined;
   /** Called when a thread has left its process, while the process's memory is still there. */
   readonly threadEnds: ((thread: Thread) => void)[] = [];
   readonly signals: SignalDelivery;
@@ -134,8 +140,9 @@ export class Kernel {
       const pool =
         pools.get(cpuModel) ?? new CorePool({ native, physical, isa: abi.isa, cpuModel, bootRoot, accounting });
       pools.set(cpuModel, pool);
-      const blocks = new BlockAccounting(native, options.costs, this.#watch);
-      kinds.set(kind, { name: kind, features, pool, accounting: blocks });
+      const guard = new FeatureGuard(options.decoder, features, modelFeatures(abi.isa, model));
+      const blocks = new BlockAccounting(native, options.costs, this.#watch, guard);
+      kinds.set(kind, { name: kind, features, pool, accounting: blocks, guard });
     }
     return kinds;
   }
@@ -225,8 +232,26 @@ export class Kernel {
   /** The thread is about to run on `cpu`, which may be of another kind than the last: then its registers move to another core. */
   prepareCore(thread: Thread, cpu: Cpu): void {
     const kind = this.kinds.get(cpu.kind)!;
+    if (thread.kind !== kind) this.#changeKind(thread, kind);
+    const known = thread.knownKind;
+    if (known === kind) return;
+    thread.knownKind = kind;
+    if (known !== undefined && this.events.enabled) {
+      const { tid } = thread;
+      this.events.emit({
+        type: 'thread:move',
+        time: cpu.clock,
+        tid,
+        cpu: cpu.id,
+        fromKind: known.name,
+        toKind: kind.name,
+      });
+    }
+    for (const policy of this.policies) policy.onKind?.(thread, kind);
+  }
+
+  #changeKind(thread: Thread, kind: CpuKind): void {
     const old = thread.kind;
-    if (old === kind) return;
     if (old !== undefined && old.pool !== kind.pool) {
       const { context } = this.abi;
       const values = new BigUint64Array(context.length * 2);
@@ -236,6 +261,12 @@ export class Kernel {
       thread.core.writeRegisters(context, values);
     }
     this.#settle(thread, kind);
+  }
+
+  /** Whether the policies let the thread go to a CPU of another kind now. */
+  allowsMove(thread: Thread, cpu: Cpu): boolean {
+    const kind = this.kinds.get(cpu.kind)!;
+    return this.policies.every((policy) => policy.allowsMove?.(thread, kind) ?? true);
   }
 
   /**

@@ -31,6 +31,8 @@ export class Thread implements Waiter {
   /** A CPU of another kind has other cores: it changes when the thread moves there. */
   core: Core;
   kind: CpuKind | undefined;
+  /** The kind of CPU that policies know it to be on. */
+  knownKind: CpuKind | undefined;
   /** The page-table root it runs under, see overlay/. Change it with {@link enterView}. */
   view: number;
   /** Guest memory as its view sees it. */
@@ -43,6 +45,8 @@ export class Thread implements Waiter {
   cpu: Cpu;
   /** Ids of CPUs it may run on. */
   affinity: ReadonlySet<number>;
+  /** Set by a policy: counts instead of the affinity, see `Scheduler.override`. */
+  overriddenAffinity: ReadonlySet<number> | undefined;
   /** Virtual ns before which it cannot run. */
   readyAt = 0;
   /** What it waits for, while blocked. */
@@ -93,6 +97,11 @@ export class Thread implements Waiter {
     this.comm = options.comm;
     this.cpu = options.cpu;
     this.affinity = options.affinity;
+  }
+
+  /** Ids of CPUs on which the scheduler may put it. */
+  get allowedCpus(): ReadonlySet<number> {
+    return this.overriddenAffinity ?? this.affinity;
   }
 
   /** Virtual time in ns, on its CPU. */

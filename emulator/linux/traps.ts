@@ -59,7 +59,7 @@ export class Traps {
       case ExitReason.pageFault:
         return this.#pageFault(thread);
       case ExitReason.illegal:
-        return emulateInstruction(thread) || this.#raise(thread, Signal.SIGILL, SignalCode.ILL_ILLOPN, core.exitPc);
+        return emulateInstruction(thread) || this.#illegalInstruction(thread);
       case ExitReason.interrupt:
         return this.#interrupt(thread);
       default:
@@ -87,6 +87,7 @@ export class Traps {
     const [signo, code] = found;
     if (isa === 'x86-64' && (number === 0 || (number >= 10 && number <= 13))) this.#kernel.renewCore(thread);
     if ((signo === Signal.SIGSEGV || signo === Signal.SIGILL) && emulateInstruction(thread)) return true;
+    if (signo === Signal.SIGILL) return this.#refused(thread, code);
     // A breakpoint on x86-64 is reported behind the instruction and without an address.
     const address =
       isa === 'x86-64' && number === X86_BREAKPOINT ? undefined : code === SignalCode.SI_KERNEL ? 0 : core.pc;
@@ -95,6 +96,46 @@ export class Traps {
 
   #raise(thread: Thread, signo: number, code: number, address: number | undefined): boolean {
     return this.#kernel.signals.force(thread, { signo, code, address });
+  }
+
+  /** The engine or the guard refused a block: the guard before the first instruction of it. */
+  #illegalInstruction(thread: Thread): boolean {
+    const { core, kind } = thread;
+    const pc = core.exitPc;
+    const code = untilPageEnd(thread, pc);
+    const missing = kind?.guard.missing(code, pc);
+    if (missing !== undefined && missing.va > pc) {
+      const reason = core.runTo(missing.va);
+      if (reason !== ExitReason.budget && reason !== ExitReason.illegal) return this.#kernel.handleExit(thread, reason);
+      const { cycles, instructions } = this.#kernel.costs.block(code.subarray(0, core.exitPc - pc), pc);
+      core.cycles += cycles;
+      core.instructions += instructions;
+    }
+    return this.#refused(thread, SignalCode.ILL_ILLOPN);
+  }
+
+  /** The core stands before an instruction that its CPU does not execute. */
+  #refused(thread: Thread, code: number): boolean {
+    const { core, kind, tid, view } = thread;
+    const { events, policies, variantNamer } = this.#kernel;
+    const pc = core.pc;
+    const found = kind?.guard.instructionAt(readSome(thread, pc), pc);
+    const feature = found?.feature;
+    const what = { pc, instruction: found?.text ?? 'unknown', feature };
+    if (events.enabled) {
+      events.emit({
+        type: 'illegal-instruction',
+        time: thread.now(),
+        tid,
+        cpu: thread.cpu.id,
+        ...what,
+        kind: thread.cpu.kind,
+        view,
+        variant: variantNamer?.(thread, pc),
+      });
+    }
+    if (policies.some((policy) => policy.onIllegalInstruction?.(thread, what) ?? false)) return true;
+    return this.#raise(thread, Signal.SIGILL, code, pc);
   }
 
   #pageFault(thread: Thread): boolean {
@@ -142,6 +183,17 @@ export class Traps {
     core.instructions -= instructions;
   }
 }
+
+/** The bytes from `va` to the end of its page: no block is longer, but for an instruction that crosses it. */
+const untilPageEnd = (thread: Thread, va: number): Uint8Array => {
+  const length = 4096 - (va % 4096);
+  try {
+    return thread.memory.read(va, length + LONGEST_INSTRUCTION);
+  } catch (error) {
+    if (error instanceof UserFault) return thread.memory.read(va, length);
+    throw error;
+  }
+};
 
 /** The bytes at `va`, as far as they are readable, up to one instruction. */
 function readSome(thread: Thread, va: number): Uint8Array {

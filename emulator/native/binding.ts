@@ -30,12 +30,17 @@ export interface NativeBinding {
   registers(core: CoreHandle, ids: Int32Array, values: BigUint64Array, write: boolean): void;
   /** Runs until an exit; `result`, if given, first goes into the syscall result register (rax, x0). Returns an {@link ExitReason}. */
   run(core: CoreHandle, result?: number): number;
+  /**
+   * Runs to the instruction at `va` and stops before it (`budget`), or at an earlier exit. Blocks are not charged or refused on the way. Slow: it
+   * drops the core's translations.
+   */
+  runTo(core: CoreHandle, va: number): number;
 }
 
 export interface NativeCallbacks {
   /** No entry allows this access. Answer true after mapping the page, false to refuse: the engine then stops with an exact PC. */
   onPageFault(va: number, access: number): boolean;
-  /** First sight of a block: [cycles, instructions, counter index or -1]. */
+  /** First sight of a block: [cycles, instructions, counter index or -1]; negative cycles refuse it: `run` returns `illegal` before it. */
   onBlock(va: number, size: number): Float64Array;
   /** The guest wrote `value` at `offset` of the model port. */
   onPort(offset: number, value: number): void;

@@ -84,6 +84,7 @@ const BlockCost& BlockFromTable(Core* core, uint64_t key, uint64_t va, uint32_t 
 
 void OnBlock(uc_engine* uc, uint64_t va, uint32_t size, void* data) {
   auto* core = static_cast<Core*>(data);
+  if (core->unguarded) return;
   Mailbox& box = core->box;
   if (box.cycles >= box.limit) {  // the block has not run: the engine leaves at the check behind this hook
     core->exit = Exit::kBudget;
@@ -93,6 +94,11 @@ void OnBlock(uc_engine* uc, uint64_t va, uint32_t size, void* data) {
   const uint64_t key = va - core->windowStart < core->windowSize ? va | core->context : va;
   BlockCost& slot = core->table->front[(va ^ (va >> 15) ^ (key >> 44)) & (BlockTable::kSlots - 1)];
   const BlockCost& block = slot.key == key && slot.size == size ? slot : BlockFromTable(core, key, va, size, slot);
+  if (block.cycles < 0) {  // as above
+    core->exit = Exit::kIllegal;
+    uc_emu_stop(uc);
+    return;
+  }
   box.cycles += block.cycles;
   box.instructions += block.instructions;
   box.blocks++;
@@ -308,18 +314,8 @@ napi_value Registers(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// run(core) -> exit reason; run(core, result) first puts a syscall's result into its register
-napi_value Run(napi_env env, napi_callback_info info) {
-  size_t argc = 2;
-  napi_value args[2];
-  napi_get_cb_info(env, info, &argc, args, nullptr, nullptr);
-  Core* core = nullptr;
-  napi_get_value_external(env, args[0], reinterpret_cast<void**>(&core));
-  if (argc > 1) {
-    int64_t result = 0;
-    napi_get_value_int64(env, args[1], &result);
-    uc_reg_write(core->uc, core->aarch64 ? static_cast<int>(UC_ARM64_REG_X0) : static_cast<int>(UC_X86_REG_RAX), &result);
-  }
+// Runs until the next exit and tells why.
+napi_value Start(napi_env env, Core* core) {
   core->exit = Exit::kBudget;
   const uc_err error = uc_emu_start(core->uc, Pc(core), 0, 0, 0);
   core->box.exitPc = static_cast<double>(Pc(core));
@@ -332,6 +328,38 @@ napi_value Run(napi_env env, napi_callback_info info) {
     core->box.error = error;
   }
   return Number(env, static_cast<int>(core->exit));
+}
+
+// run(core) -> exit reason; run(core, result) first puts a syscall's result into its register
+napi_value Run(napi_env env, napi_callback_info info) {
+  size_t argc = 2;
+  napi_value args[2];
+  napi_get_cb_info(env, info, &argc, args, nullptr, nullptr);
+  Core* core = nullptr;
+  napi_get_value_external(env, args[0], reinterpret_cast<void**>(&core));
+  if (argc > 1) {
+    int64_t result = 0;
+    napi_get_value_int64(env, args[1], &result);
+    uc_reg_write(core->uc, core->aarch64 ? static_cast<int>(UC_ARM64_REG_X0) : static_cast<int>(UC_X86_REG_RAX), &result);
+  }
+  return Start(env, core);
+}
+
+// runTo(core, va) -> exit reason; kBudget when it arrived. Blocks that stop there must not be kept, nor those that do not.
+napi_value RunTo(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  Core* core = CoreOf(env, info, 2, args);
+  double va = 0;
+  napi_get_value_double(env, args[1], &va);
+  uint64_t exits[1] = {static_cast<uint64_t>(va)};
+  uc_ctl_set_exits(core->uc, exits, 1);
+  uc_ctl_flush_tb(core->uc);
+  core->unguarded = true;
+  const napi_value reason = Start(env, core);
+  core->unguarded = false;
+  uc_ctl_set_exits(core->uc, exits, 0);
+  uc_ctl_flush_tb(core->uc);
+  return reason;
 }
 
 void Export(napi_env env, napi_value exports, const char* name, napi_callback function) {
@@ -351,6 +379,7 @@ void DefineCore(napi_env env, napi_value exports) {
   Export(env, exports, "flushCode", FlushCode);
   Export(env, exports, "registers", Registers);
   Export(env, exports, "run", Run);
+  Export(env, exports, "runTo", RunTo);
 }
 
 }  // namespace melf

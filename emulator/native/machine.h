@@ -40,7 +40,7 @@ struct BlockCost {
   uint64_t key;    // virtual address | code context << 48
   uint32_t size;   // bytes
   int32_t counter; // index into BlockTable::counters, or -1
-  double cycles, instructions;
+  double cycles, instructions;  // cycles < 0: the CPU lacks an instruction of the block
 };
 
 // Costs of the blocks seen so far, for one kind of CPU: a direct-mapped front, a map behind it, TypeScript behind that.
@@ -63,6 +63,7 @@ struct Core {
   uint64_t windowStart = 0, windowSize = 0;  // code here differs between contexts (overlay window)
   uint64_t context = 0;                      // code context << 48
   Exit exit = Exit::kBudget;
+  bool unguarded = false;  // runTo: blocks are neither refused nor charged
   // The modelled TLB: pages filled since it was last flushed, tagged by root as PCIDs (x86) and ASIDs (Arm) tag hardware's.
   std::unordered_map<uint32_t, std::unordered_set<uint64_t>> touchedOf;
   std::unordered_set<uint64_t>* touched = nullptr;

@@ -28,11 +28,11 @@ describe('machine description', () => {
     assert.match(failure(() => loadMachine('uniform-65')).message, /count/);
   });
 
-  it('ready ones have kinds that differ in features and clock', () => {
+  it('ready ones have kinds that differ in features alone', () => {
     for (const name of ['big-little-x86', 'big-little-arm']) {
       const { isa, cpus } = loadMachine(name);
       const [big, little] = cpus;
-      assert.ok(big && little && big.hz > little.hz);
+      assert.ok(big && little && big.hz === little.hz);
       assert.ok(little.features.every((feature) => big.features.includes(feature)));
       assert.ok(big.features.length > little.features.length);
       assert.notEqual(engineModel(isa, big.model), engineModel(isa, little.model));

@@ -54,6 +54,9 @@ export function engineModel(isa: Isa, model: string): number {
   return found.number;
 }
 
+/** What the model has, whether or not a description lists it. */
+export const modelFeatures = (isa: Isa, model: string): readonly string[] => cpuModels[isa][model]?.features ?? [];
+
 /** How many CPUs the machine has. */
 export const cpuCount = (description: MachineDescription): number =>
   description.cpus.reduce((sum, { count }) => sum + count, 0);

@@ -80,26 +80,39 @@ export class Scheduler {
     this.#reconsider = true;
   }
 
-  /** A CPU that the thread may start on: the idle one with the lowest clock, else the one with the shortest queue. */
+  /** A CPU that a new thread may start on: the idle one with the lowest clock, else the one with the shortest queue. */
   place(affinity: ReadonlySet<number>): Cpu {
-    let best: Cpu | undefined;
-    for (const cpu of this.cpus) {
-      if (affinity.has(cpu.id) && (best === undefined || isBetter(cpu, best))) best = cpu;
-    }
+    const best = this.#bestOf((cpu) => affinity.has(cpu.id));
     if (best === undefined) throw new RangeError('no CPU in the affinity set');
     return best;
+  }
+
+  #bestOf(allowed: (cpu: Cpu) => boolean): Cpu | undefined {
+    let best: Cpu | undefined;
+    for (const cpu of this.cpus) if (allowed(cpu) && (best === undefined || isBetter(cpu, best))) best = cpu;
+    return best;
+  }
+
+  /** Whether the thread may run on the CPU: by its affinity, and for a CPU of another kind by the policies. */
+  #allows(thread: Thread, cpu: Cpu): boolean {
+    if (!thread.allowedCpus.has(cpu.id)) return false;
+    return thread.kind?.name === cpu.kind || this.#kernel.allowsMove(thread, cpu);
   }
 
   /** Makes the thread runnable no earlier than virtual time `at`. */
   enqueue(thread: Thread, at: number): void {
     thread.state = 'runnable';
     thread.readyAt = at;
-    const { affinity } = thread;
-    const cpu = affinity.has(thread.cpu.id) && thread.cpu.idle ? thread.cpu : this.place(affinity);
+    const stays = thread.allowedCpus.has(thread.cpu.id);
+    // An affinity that leaves no CPU which the policies want is obeyed all the same.
+    const cpu =
+      stays && thread.cpu.idle
+        ? thread.cpu
+        : (this.#bestOf((one) => this.#allows(thread, one)) ?? this.place(thread.allowedCpus));
     if (cpu.idle) {
       this.#assign(cpu, thread);
     } else {
-      const home = affinity.has(thread.cpu.id) ? thread.cpu : cpu;
+      const home = stays ? thread.cpu : cpu;
       home.queue.push(thread);
       if (home.queue.size === 1 && home.current !== undefined) {
         home.timesliceEnd = Math.max(home.clock, at) + this.timeslice;
@@ -119,8 +132,21 @@ export class Scheduler {
   /** Restricts the thread to some CPUs; it moves if it is on another. The set must name at least one. */
   setAffinity(thread: Thread, affinity: ReadonlySet<number>): void {
     thread.affinity = affinity;
+    this.#leaveForbiddenCpu(thread);
+  }
+
+  /**
+   * Lets the thread run on these CPUs whatever its affinity says, until called with `undefined` (as Linux does for tasks that only some CPUs can
+   * execute: force_compatible_cpus_allowed_ptr in kernel/sched/core.c).
+   */
+  override(thread: Thread, cpus: ReadonlySet<number> | undefined): void {
+    thread.overriddenAffinity = cpus;
+    this.#leaveForbiddenCpu(thread);
+  }
+
+  #leaveForbiddenCpu(thread: Thread): void {
     const { cpu } = thread;
-    if (thread.state === 'blocked' || thread.state === 'exited' || affinity.has(cpu.id)) return;
+    if (thread.state === 'blocked' || thread.state === 'exited' || thread.allowedCpus.has(cpu.id)) return;
     if (thread === this.current) {
       this.#reconsider = true; // it moves when its slice ends
     } else if (cpu.current === thread) {
@@ -152,7 +178,7 @@ export class Scheduler {
       const others = this.cpus.filter((other) => other !== cpu && other.queue.size > 0);
       others.sort((a, b) => b.queue.size - a.queue.size || a.id - b.id);
       for (const other of others) {
-        next = other.queue.take((thread) => thread.affinity.has(cpu.id));
+        next = other.queue.take((thread) => this.#allows(thread, cpu));
         if (next !== undefined) break;
       }
     }
@@ -227,7 +253,7 @@ export class Scheduler {
   }
 
   #runSlice(cpu: Cpu, thread: Thread, end: number, most: number): void {
-    if (cpu.last !== thread) this.#kernel.prepareCore(thread, cpu);
+    this.#kernel.prepareCore(thread, cpu);
     const { core } = thread;
     this.current = thread;
     this.#sliceStart = core.cycles;
@@ -278,7 +304,7 @@ export class Scheduler {
     const stillHere = (thread.state as Thread['state']) === 'running';
     if (stillHere) {
       thread.state = 'runnable';
-      if (!thread.affinity.has(cpu.id)) {
+      if (!thread.allowedCpus.has(cpu.id)) {
         this.#release(cpu, thread);
         this.#refill(cpu);
         this.enqueue(thread, cpu.clock);

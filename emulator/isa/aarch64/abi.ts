@@ -27,6 +27,9 @@ const HWCAP: Readonly<Record<string, number>> = {
   asimddp: 20,
   dotprod: 20,
   sha512: 21,
+  ilrcpc: 26,
+  flagm: 27,
+  paca: 30,
 };
 
 /** AAPCS64 as Linux uses it (arch/arm64). */
@@ -43,7 +46,7 @@ export const aarch64Abi: Abi = {
   sigreturnCode: Uint8Array.of(0x68, 0x11, 0x80, 0xd2, 0x01, 0x00, 0x00, 0xd4), // mov x8, #139; svc #0
   hwcaps(features) {
     let bits = 3;
-    for (const feature of features) bits |= 1 << (HWCAP[feature] ?? 0);
+    for (const feature of features) bits |= 1 << (HWCAP[feature] ?? 0); // bit 31 is none of ours
     return [bits, 0];
   },
   cloneArguments: (a3, a4) => [a3, a4],

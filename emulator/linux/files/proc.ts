@@ -263,9 +263,10 @@ function cpuinfo({ kernel }: Thread): string {
   return kernel.scheduler.cpus
     .map((cpu) => {
       const mhz = (cpu.hz / 1e6).toFixed(3);
+      const features = kernel.kinds.get(cpu.kind)?.features.join(' ') ?? '';
       return kernel.isa === 'x86-64'
-        ? `processor\t: ${cpu.id}\nvendor_id\t: MELF\nmodel name\t: melf-sandbox ${cpu.kind}\ncpu MHz\t\t: ${mhz}\ncpu cores\t: ${kernel.scheduler.cpus.length}\n\n`
-        : `processor\t: ${cpu.id}\nBogoMIPS\t: ${mhz}\nCPU architecture: 8\n\n`;
+        ? `processor\t: ${cpu.id}\nvendor_id\t: MELF\nmodel name\t: melf-sandbox ${cpu.kind}\ncpu MHz\t\t: ${mhz}\ncpu cores\t: ${kernel.scheduler.cpus.length}\nflags\t\t: ${features}\n\n`
+        : `processor\t: ${cpu.id}\nmodel name\t: melf-sandbox ${cpu.kind}\nBogoMIPS\t: ${mhz}\nFeatures\t: ${features}\nCPU architecture: 8\n\n`;
     })
     .join('');
 }
