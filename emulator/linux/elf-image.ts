@@ -165,6 +165,7 @@ export class SymbolTable {
 }
 
 function readFunctions(bytes: Uint8Array, bias: number): ElfSymbol[] {
+  if (elfMachine(bytes) === undefined) return [];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const inside = (at: number, length: number): boolean => at >= 0 && at + length <= bytes.length;
   const u64 = (at: number): number => Number(view.getBigUint64(at, true));

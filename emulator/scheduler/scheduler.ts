@@ -17,11 +17,11 @@ export interface SchedulerOptions {
 }
 
 /**
- * Half of Linux's default granularity under CFS for a few CPUs (sched_min_granularity 0.75 ms times 1 + log2 of their number,
- * kernel/sched/fair.c) would be coarse beside requests of some microseconds; threads that share a CPU are rare in our runs.
+ * Of the order of Linux's sched_min_granularity (0.75 ms, kernel/sched/fair.c); the difference hardly shows, since threads that share a
+ * CPU while computing are rare in our runs.
  */
 const TIMESLICE = 1_000_000;
-/** Not above twice the loopback's one-way latency, so that what one CPU sends is not far in another one's past. */
+/** A run over a network sets it to what the network's latency allows: then nothing that a CPU sends arrives in another one's past. */
 const LOOKAHEAD = 50_000;
 /** A thread that runs alone still gives way now and then, so that limits and the host are looked at. */
 const LONGEST_SLICE = 10_000_000;
