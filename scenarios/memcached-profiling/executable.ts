@@ -81,17 +81,17 @@ export interface Executables {
 
 async function compileGuest(toolchain: Toolchain, { source, flags = [] }: GuestSource): Promise<string> {
   const headers = readdirSync(libmelfFolder).filter((name) => name.endsWith('.h'));
-  const all = ['-std=c99', ...baseFlags, ...interfaceFlags, `-ffile-prefix-map=${dirname(source)}=.`, ...flags];
-  const key = hashOf([
-    toolchain.hash,
-    ...all.slice(0, -1 - flags.length),
-    ...flags,
-    readFileSync(source),
-    ...headers.map((name) => readFileSync(join(libmelfFolder, name))),
-  ]);
-  const folder = await cache.entry('guest-objects', key, async (temporary) => {
-    await run([...toolchain.cc, ...all, `-I${libmelfFolder}`, '-c', source, '-o', join(temporary, 'guest.o')]);
-  });
+  const options = ['-std=c99', ...baseFlags, ...interfaceFlags, ...flags];
+  const contents = [source, ...headers.map((name) => join(libmelfFolder, name))].map((path) => readFileSync(path));
+  const folder = await cache.entry(
+    'guest-objects',
+    hashOf([toolchain.hash, ...options, ...contents]),
+    async (temporary) => {
+      // What is compiled must not depend on where the project lies.
+      const places = [`-ffile-prefix-map=${dirname(source)}=.`, `-I${libmelfFolder}`];
+      await run([...toolchain.cc, ...options, ...places, '-c', source, '-o', join(temporary, 'guest.o')]);
+    },
+  );
   return join(folder, 'guest.o');
 }
 

@@ -37,3 +37,13 @@ export const defaultLoad: Load = {
   warmUp: 5e6,
   window: 50e6,
 };
+
+/** Of an item besides its value: memcached's header, the key, the line end. */
+const itemOverhead = 100;
+/** memcached's own default. */
+const leastMebibytes = 64;
+
+/** The memory, in MiB, that memcached needs to keep every key: twice the items, since it rounds sizes up to those of its slab classes. */
+export function storeMebibytes({ keys, valueBytes }: Load): number {
+  return Math.max(leastMebibytes, Math.ceil((2 * keys * (valueBytes.most + itemOverhead)) / 2 ** 20));
+}

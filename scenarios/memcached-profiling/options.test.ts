@@ -32,6 +32,7 @@ describe("the scenario's command line", () => {
     [['--get-share', '2'], /--get-share cannot be 2/],
     [['--value-bytes', '8'], /--value-bytes cannot be 8/],
     [['--value-bytes', '100-50'], /--value-bytes/],
+    [['--keys', '100000', '--value-bytes', '50000'], /The store would need 9556 MiB/],
     [['--think', '5'], /--think cannot be 5/],
     [['--cost-model', 'fast'], /--cost-model cannot be fast/],
     [['--machine', 'uniform'], /no machine called "uniform"/],

@@ -4,7 +4,7 @@ import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
 import { runnerFlags, seedsOf } from '../runner/flags.ts';
 import { parseDuration } from '../runner/units.ts';
 import { type Configuration, parseConfiguration, placements, standardConfigurations } from './configurations.ts';
-import { defaultLoad, type Load } from './load.ts';
+import { defaultLoad, type Load, storeMebibytes } from './load.ts';
 import type { MachineSettings } from './run-record.ts';
 
 const defaultMachine: MachineSettings = {
@@ -95,6 +95,8 @@ function numberValue(flag: string, text: string, least: number, most: number): n
 }
 
 const largestValue = 100_000;
+/** MiB of guest memory for the store. */
+const largestStore = 1024;
 
 function valueSizes(text: string): Load['valueBytes'] {
   const match = /^(\d+)(?:-(\d+))?$/.exec(text);
@@ -138,6 +140,11 @@ export async function readOptions(argv: string[]): Promise<ScenarioOptions | und
     networkLatency: parseDuration('--latency', args.latency),
     threads: integerValue('--threads', args.threads, 1, 64),
   };
+  if (storeMebibytes(load) > largestStore) {
+    throw new UsageError('cli.value', `The store would need ${storeMebibytes(load)} MiB`, {
+      hint: `Lower --keys or --value-bytes: it may have ${largestStore} MiB.`,
+    });
+  }
   loadMachine(machine.description, machine.isa); // its errors belong here, not into every run
   const standardLoad = { ...defaultLoad, warmUp: load.warmUp, window: load.window };
   return {

@@ -12,6 +12,7 @@ import { installMmview } from '../../overlay/mmview.ts';
 import { randomStreams } from '../runner/random.ts';
 import { MemcachedClients } from './client.ts';
 import { parseConfiguration, profiledConnections } from './configurations.ts';
+import { storeMebibytes } from './load.ts';
 import { CountingSink, readCounters, TimelineSink, windowCounters } from './observers.ts';
 import type { RunInput, RunRecord, Timeline, WatchedFunction } from './run-record.ts';
 import { variantOfView } from './variants.ts';
@@ -23,8 +24,8 @@ const recordedTime = 2e6;
 /** Far above what any run needs: a server that hangs ends here. */
 const mostTime = 60e9;
 const keptOutput = 4000;
-/** RAM is committed when touched; memcached's own limit is 64 MiB. */
-const ramBytes = 512 * 2 ** 20;
+/** Besides the store. The host commits what is touched. */
+const ramMebibytes = 448;
 
 /** The functions that both variants have; their entries are counted in the view of `prof`. */
 function watchFunctions(
@@ -50,6 +51,7 @@ export async function run(input: RunInput): Promise<RunRecord> {
   const started = performance.now();
   const { load, machine: settings, seed } = input;
   const configuration = parseConfiguration(input.configuration);
+  const store = storeMebibytes(load);
   let output = '';
   const keep = (bytes: Uint8Array): void => {
     output = (output + Buffer.from(bytes).toString('latin1')).slice(-keptOutput);
@@ -61,7 +63,7 @@ export async function run(input: RunInput): Promise<RunRecord> {
     costModel: settings.costModel,
     coherence: settings.coherence,
     seed,
-    ramBytes,
+    ramBytes: (ramMebibytes + store) * 2 ** 20,
     latency: settings.networkLatency,
     console: { stdout: keep, stderr: keep },
     events: [hash, counting],
@@ -72,7 +74,10 @@ export async function run(input: RunInput): Promise<RunRecord> {
   const elf = readFileSync(input.executable);
   const watched = watchFunctions(machine, elf);
   const server = machine.spawn(elf, {
-    argv: ['memcached', '-u', 'root', '-l', '127.0.0.1', '-p', `${port}`, '-U', '0', '-t', `${settings.threads}`, '-A'],
+    argv: [
+      ...['memcached', '-u', 'root', '-l', '127.0.0.1', '-p', `${port}`, '-U', '0', '-A'],
+      ...['-t', `${settings.threads}`, '-m', `${store}`],
+    ],
     env: [`MELF_PROFILE_OUT=${profilePath}`],
     exe: '/memcached',
   });
