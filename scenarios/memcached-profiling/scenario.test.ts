@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readMelf } from '../../linker/melf-reader.ts';
 import { projectRoot } from '../../setup/project.ts';
 import { ensureExecutables } from './executable.ts';
 import { defaultLoad } from './load.ts';
@@ -63,6 +64,11 @@ describe('the memcached scenario', function () {
     assert.equal(plain?.switches, 0);
     assert.ok(half!.switches > 50);
     assert.ok(half!.profiled!.count > 100 && half!.performance!.count > 100);
+    const { melf } = readMelf(readFileSync(join(out, 'memcached')));
+    assert.deepEqual(
+      melf?.variants.map(({ name }) => name),
+      ['fast', 'prof'],
+    );
     assert.match(readFileSync(join(out, 'profile-melf-50.txt'), 'utf8'), /process_command_ascii/);
     const trace = JSON.parse(readFileSync(join(out, 'trace.json'), 'utf8')) as { traceEvents: unknown[] };
     assert.ok(trace.traceEvents.length > 100);

@@ -1,6 +1,6 @@
 // The paper's first experiment on the real memcached: what do clients that are profiled cost those that are not?
 
-import { readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MelfError } from '../../emulator/errors.ts';
 import { ensureEngine } from '../../setup/engine.ts';
@@ -173,6 +173,7 @@ export async function main(argv: string[]): Promise<number> {
     const text = `${JSON.stringify(report, undefined, 2)}\n`;
     folder.write('report.json', text);
     writeProfiles(folder, finished.runs, functions);
+    if (executables.paths.melf !== undefined) copyFileSync(executables.paths.melf, folder.file('memcached'));
     const timeline = finished.runs.find((run) => run.timeline !== undefined)?.timeline;
     const plots = await drawPlots(report, groups, timeline);
     for (const [plot, svg] of Object.entries(plots)) if (svg !== undefined) folder.write(`${plot}.svg`, svg);
