@@ -110,6 +110,8 @@ export class Scheduler {
         ? thread.cpu
         : (this.#bestOf((one) => this.#allows(thread, one)) ?? this.place(thread.allowedCpus));
     if (cpu.idle) {
+      const { wakeupLatency } = this.#kernel.costs.costs;
+      thread.readyAt = at + wakeupLatency * cpu.nsPerCycle; // an idle CPU has to be woken first
       this.#assign(cpu, thread);
     } else {
       const home = stays ? thread.cpu : cpu;
@@ -269,6 +271,7 @@ export class Scheduler {
       }
       cpu.last = thread;
     }
+    if (thread.knownKind !== thread.kind) this.#kernel.announceKind(thread, cpu);
     core.tscBase = (cpu.clock * cpu.hz) / 1e9 - this.#sliceStart;
     try {
       this.#execute(thread);
