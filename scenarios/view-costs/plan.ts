@@ -1,0 +1,49 @@
+// Which settings are run.
+
+import { viewModelNames } from '../../emulator/timing/kernel-costs.ts';
+import type { Setting } from './run.ts';
+
+/** [MiB mapped, MiB of them touched]; the last one shows that what is mapped but never touched costs nothing. */
+const sizes: readonly (readonly [number, number])[] = [
+  [1, 1],
+  [4, 4],
+  [16, 16],
+  [64, 64],
+  [256, 256],
+  [1024, 1024],
+  [4096, 1024],
+];
+const quickSizes: readonly (readonly [number, number])[] = [
+  [1, 1],
+  [16, 16],
+  [128, 128],
+  [4096, 128],
+];
+const viewCounts = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+const quickViewCounts = [1, 4, 16, 64];
+
+/** Mapped while the number of views is varied, and while other CPUs are busy. */
+export const standardMib = 16;
+const standard = { mappedMib: standardMib, touchedMib: standardMib, views: 1, others: 0, spread: false };
+
+export interface Plan {
+  readonly bySize: readonly Setting[];
+  readonly byViews: readonly Setting[];
+  /** With threads on the other CPUs: none, all in the base view, each in its own. */
+  readonly byOthers: readonly Setting[];
+}
+
+export function planFor(quick: boolean): Plan {
+  const each = (make: (model: Setting['model']) => Setting[]): Setting[] => viewModelNames.flatMap(make);
+  return {
+    bySize: each((model) =>
+      (quick ? quickSizes : sizes).map(([mappedMib, touchedMib]) => ({ ...standard, model, mappedMib, touchedMib })),
+    ),
+    byViews: each((model) => (quick ? quickViewCounts : viewCounts).map((views) => ({ ...standard, model, views }))),
+    byOthers: each((model) => [
+      { ...standard, model, views: 4 },
+      { ...standard, model, views: 4, others: 3 },
+      { ...standard, model, views: 4, others: 3, spread: true },
+    ]),
+  };
+}

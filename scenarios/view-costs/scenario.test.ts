@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { viewModelNames } from '../../emulator/timing/kernel-costs.ts';
+import { ensureEngine } from '../../setup/engine.ts';
+import { publishedCreate } from './published.ts';
+import { checksOf, costsPage, type Results, sizeTable } from './report.ts';
+import { type RunRecord, run, type Setting } from './run.ts';
+import { ensureProgram } from './scenario.ts';
+
+describe('scenario view-costs', function () {
+  this.timeout(120_000);
+  let executable: string;
+  let results: Results;
+  const standard = { mappedMib: 2, touchedMib: 2, views: 1, others: 0, spread: false };
+
+  before(async () => {
+    await ensureEngine();
+    executable = await ensureProgram();
+    const runs = async (settings: readonly Omit<Setting, 'model'>[]): Promise<RunRecord[]> => {
+      const records: RunRecord[] = [];
+      for (const model of viewModelNames)
+        for (const setting of settings) records.push(await run({ ...setting, model, executable }));
+      return records;
+    };
+    results = {
+      bySize: await runs([standard, { ...standard, mappedMib: 16, touchedMib: 16 }, { ...standard, mappedMib: 2048 }]),
+      byViews: await runs([standard, { ...standard, views: 8 }]),
+      byOthers: await runs([standard, { ...standard, others: 3 }, { ...standard, others: 3, views: 3, spread: true }]),
+    };
+  });
+
+  it('finds the shapes: constant with shared tables, linear in the paper’s kernel', () => {
+    assert.deepEqual(
+      checksOf(results).filter(({ ok }) => !ok),
+      [],
+    );
+  });
+
+  it('counts page tables as they are: one for each 2 MiB, and those on the way', () => {
+    const [small, large, reserved] = results.bySize.filter(({ model }) => model === 'mmview-5.15');
+    assert.equal(large!.bytesPerView - small!.bytesPerView, 7 * 4096);
+    assert.equal(reserved!.bytesPerView, small!.bytesPerView, 'what is mapped but not touched has no tables');
+  });
+
+  it('gives the same figures again', async () => {
+    const [first] = results.byViews;
+    assert.deepEqual(await run({ ...standard, model: 'subtree', executable }), first);
+  });
+
+  it('scales the published line by entries', () => {
+    assert.ok(Math.abs(publishedCreate(1) - 8300) < 200, '8 us for a MiB');
+    assert.equal(publishedCreate(64), 64 * publishedCreate(1));
+  });
+
+  it('has a page with every table', async () => {
+    const page = await costsPage(results, checksOf(results));
+    for (const text of [sizeTable(results).rows[0]![1]!, 'Fruth', '<svg', 'MIGRATE'])
+      assert.ok(page.includes(text), text);
+  });
+});
