@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineCommand } from 'citty';
 import { formatDiagnostic, InputError, LinkError } from '../linker/errors.ts';
@@ -6,6 +6,7 @@ import { link } from '../linker/link.ts';
 import { formatMap } from '../linker/map.ts';
 import type { Isa } from '../linker/object.ts';
 import type { LinkInput, LinkOptions } from '../linker/options.ts';
+import { writeWhole } from '../linker/output-file.ts';
 import { parseCommandLine, UsageError } from './arguments.ts';
 
 const command = defineCommand({
@@ -167,23 +168,4 @@ function readCount(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) throw new UsageError('cli.value', `"${text}" is not a positive number`);
   return value;
-}
-
-/** Writes beside the target and renames: whoever looks finds the old file or the new one. */
-function writeWhole(path: string, bytes: Uint8Array, mode: number): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    writeFileSync(temporary, bytes);
-    chmodSync(temporary, mode);
-    renameSync(temporary, path);
-  } catch (cause) {
-    rmSync(temporary, { force: true });
-    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
-    throw new InputError(
-      'link/unwritable',
-      path,
-      `cannot be written (${reason})`,
-      'check the folder and its permissions',
-    );
-  }
 }

@@ -5,9 +5,10 @@ import { isArchive, readArchive } from './archive.ts';
 import { STB_WEAK } from './elf.ts';
 import type { Diagnostics } from './errors.ts';
 import { InputError, LinkError } from './errors.ts';
+import { decodeFat, FAT_SECTION, type FatVariant, sectionNamed } from './fat-object.ts';
 import type { Isa, ObjectFile, ObjectIdentity } from './object.ts';
 import { COMMON, readObject } from './object.ts';
-import type { LinkInput, LinkOptions } from './options.ts';
+import type { LinkInput, LinkOptions, VariantSpec } from './options.ts';
 
 /** The variants of a link, by index. The default variant is always index 0, as published MELF managers expect. */
 export interface VariantList {
@@ -33,7 +34,7 @@ interface ArchiveInput {
 }
 
 /** Checks the variant list: names are unique and the default is one of them. */
-export function readVariantList(options: LinkOptions): VariantList {
+export function readVariantList(options: Pick<LinkOptions, 'variants' | 'defaultVariant'>): VariantList {
   const specs = options.variants ?? [];
   const names = specs.map((v) => v.name);
   const twice = names.find((n, i) => names.indexOf(n) !== i);
@@ -61,8 +62,23 @@ export function readVariantList(options: LinkOptions): VariantList {
  * their place on the command line. A member taken for one variant is taken for all that have it.
  */
 export function loadInputs(options: LinkOptions, diagnostics: Diagnostics): LoadedInputs {
-  const variants = readVariantList(options);
-  return new Loader(options, variants, diagnostics).load();
+  const files = options.inputs.map((input) => input.bytes ?? readInputFile(input.path));
+  const named = (options.variants ?? []).length > 0;
+  const variants = readVariantList(named ? options : { ...options, variants: variantsOfFatObjects(options, files) });
+  return new Loader(options, files, variants, diagnostics).load();
+}
+
+/** The variants of the first fat object, for a link that names none. */
+function variantsOfFatObjects(options: LinkOptions, files: readonly Uint8Array[]): readonly VariantSpec[] {
+  for (const [i, { path }] of options.inputs.entries()) {
+    const file = files[i]!;
+    const candidates = isArchive(file) ? [...readArchive(file, path).members.values()].map((m) => m.bytes) : [file];
+    for (const bytes of candidates) {
+      const fat = sectionNamed(bytes, FAT_SECTION);
+      if (fat !== undefined && fat.length > 0) return decodeFat(fat, path)[0]!;
+    }
+  }
+  return [];
 }
 
 /** The name that an undefined reference really asks for (`--wrap`). */
@@ -75,6 +91,8 @@ export function wrappedName(name: string, wrap: ReadonlySet<string>): string {
 
 class Loader {
   readonly #options: LinkOptions;
+  /** Contents of the inputs, by index. */
+  readonly #files: readonly Uint8Array[];
   readonly #variants: VariantList;
   readonly #diagnostics: Diagnostics;
   readonly #objects: ObjectFile[] = [];
@@ -84,11 +102,13 @@ class Loader {
   readonly #defined = new Map<string, number>();
   readonly #wanted: { name: string; variant: number }[] = [];
   readonly #asked = new Set<string>();
+  #fatIndex: Map<string, { archive: ArchiveInput; member: ArchiveMember }> | undefined;
   #isa: Isa | undefined;
   #isaFrom = '';
 
-  constructor(options: LinkOptions, variants: VariantList, diagnostics: Diagnostics) {
+  constructor(options: LinkOptions, files: readonly Uint8Array[], variants: VariantList, diagnostics: Diagnostics) {
     this.#options = options;
+    this.#files = files;
     this.#variants = variants;
     this.#diagnostics = diagnostics;
     this.#wrap = new Set(options.wrap ?? []);
@@ -108,7 +128,7 @@ class Loader {
       if (/^[A-Za-z_.$]/.test(value)) this.#want(value.split('+')[0]!.trim(), COMMON);
     }
     const units = deriveUnits(this.#options.inputs);
-    for (const [i, input] of this.#options.inputs.entries()) this.#addInput(input, units[i]!);
+    for (const [i, input] of this.#options.inputs.entries()) this.#addInput(input, this.#files[i]!, units[i]!);
     for (const archive of this.#archives) {
       if (archive.whole) for (const member of archive.archive.members.values()) this.#addMember(archive, member);
     }
@@ -121,7 +141,7 @@ class Loader {
     return { isa: this.#isa, variants: this.#variants, objects: this.#objects };
   }
 
-  #addInput(input: LinkInput, unit: string): void {
+  #addInput(input: LinkInput, bytes: Uint8Array, unit: string): void {
     const variant = input.variant === undefined ? COMMON : this.#variants.names.indexOf(input.variant);
     if (input.variant !== undefined && variant < 0) {
       throw new LinkError(
@@ -129,7 +149,6 @@ class Loader {
         `${input.path} belongs to variant ${input.variant}, which is not declared`,
       );
     }
-    const bytes = input.bytes ?? readInputFile(input.path);
     if (isArchive(bytes)) {
       const archive = readArchive(bytes, input.path);
       this.#archives.push({ archive, variant, unit, whole: input.wholeArchive ?? false, loaded: new Set() });
@@ -138,7 +157,38 @@ class Loader {
     this.#addObject(bytes, { path: input.path, variant, variantName: input.variant, unit });
   }
 
+  /** An object of melf-cc holds one of each variant; every other one is what it is. */
   #addObject(bytes: Uint8Array, identity: ObjectIdentity): void {
+    const fat = identity.variant === COMMON ? sectionNamed(bytes, FAT_SECTION) : undefined;
+    if (fat === undefined || fat.length === 0) {
+      this.#addOne(bytes, identity);
+      return;
+    }
+    const where = identity.member === undefined ? identity.path : `${identity.path}(${identity.member})`;
+    const lists = decodeFat(fat, where);
+    if (lists.length > 1) {
+      throw new InputError(
+        'link/combined',
+        where,
+        `${lists.length} objects of melf-cc were combined without it, so their other variants are not combined`,
+        'combine them with melf-cc -r',
+      );
+    }
+    for (const [variant, name] of this.#variants.names.entries()) {
+      const own: FatVariant | undefined = lists[0]!.find((v) => v.name === name);
+      if (own === undefined) {
+        throw new InputError(
+          'link/fat-variants',
+          where,
+          `it was compiled without the variant ${name}`,
+          `it has ${lists[0]!.map((v) => v.name).join(', ')}; compile everything with one melf.toml`,
+        );
+      }
+      this.#addOne(own.object ?? bytes, { ...identity, variant, variantName: name });
+    }
+  }
+
+  #addOne(bytes: Uint8Array, identity: ObjectIdentity): void {
     const file = readObject(bytes, identity);
     if (this.#isa === undefined) {
       this.#isa = file.isa;
@@ -194,7 +244,32 @@ class Loader {
     const preferred = variant === COMMON ? this.#variants.defaultIndex : variant;
     const found = byScope((v) => v === preferred) ?? byScope((v) => v === COMMON);
     if (found !== undefined || definedElsewhere) return found;
-    return byScope((v) => v === this.#variants.defaultIndex) ?? byScope(() => true);
+    return byScope((v) => v === this.#variants.defaultIndex) ?? byScope(() => true) ?? this.#searchFat(name);
+  }
+
+  /** Archive indices know the default variant's symbols only: a function of another variant alone is found here. */
+  #searchFat(name: string): { archive: ArchiveInput; member: ArchiveMember } | undefined {
+    if (this.#variants.names.length === 0) return undefined;
+    this.#fatIndex ??= this.#indexFatMembers();
+    return this.#fatIndex.get(name);
+  }
+
+  #indexFatMembers(): Map<string, { archive: ArchiveInput; member: ArchiveMember }> {
+    const index = new Map<string, { archive: ArchiveInput; member: ArchiveMember }>();
+    for (const archive of this.#archives) {
+      const { path } = archive.archive;
+      for (const member of archive.archive.members.values()) {
+        const fat = sectionNamed(member.bytes, FAT_SECTION);
+        for (const { object } of fat === undefined ? [] : decodeFat(fat, path).flat()) {
+          if (object === undefined) continue;
+          const file = readObject(object, { path, member: member.name, variant: COMMON, unit: '' });
+          for (const symbol of file.symbols.slice(file.firstGlobal)) {
+            if (symbol.isDefined && !index.has(symbol.name)) index.set(symbol.name, { archive, member });
+          }
+        }
+      }
+    }
+    return index;
   }
 
   #addMember(from: ArchiveInput, member: ArchiveMember): void {

@@ -41,9 +41,15 @@ export interface LinkOptions {
   readonly gcSections?: boolean;
   /** Functions that stay common code, as patterns (`*` and `?`): the default variant's bodies are used. */
   readonly common?: readonly string[];
+  /** Functions that are multivariant, as patterns; absent: all that are not common. */
+  readonly multivariant?: readonly string[];
+  /** Of several definitions of one name the first counts (`-z muldefs`). */
+  readonly multipleDefinitions?: boolean;
   /** Functions that get pages of their own in the overlay window, as patterns. */
   readonly pageAlign?: readonly string[];
   readonly imageBase?: number;
+  /** A static executable that runs at any address (static-PIE). */
+  readonly pie?: boolean;
   readonly relro?: boolean;
   readonly buildId?: boolean;
   readonly executableStack?: boolean;

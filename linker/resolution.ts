@@ -87,8 +87,9 @@ export function resolveSymbols(inputs: LoadedInputs, options: LinkOptions, diagn
   const { variants, objects } = inputs;
   const table = new SymbolTable(variants.names.length, variants.defaultIndex);
   chooseComdats(objects, variants.defaultIndex);
-  for (const file of objects) addDefinitions(file, table, diagnostics);
-  reportCommonClashes(table, diagnostics);
+  const allowed = options.multipleDefinitions === true;
+  for (const file of objects) addDefinitions(file, table, allowed ? undefined : diagnostics);
+  if (!allowed) reportCommonClashes(table, diagnostics);
   addDefsyms(options, table);
   return table;
 }
@@ -112,7 +113,7 @@ function isDiscarded(symbol: LinkSymbol): boolean {
   return symbol.kind === 'section' && (symbol.section === undefined || symbol.section.fate === 'discard');
 }
 
-function addDefinitions(file: ObjectFile, table: SymbolTable, diagnostics: Diagnostics): void {
+function addDefinitions(file: ObjectFile, table: SymbolTable, diagnostics: Diagnostics | undefined): void {
   for (let i = file.firstGlobal; i < file.symbols.length; i++) {
     const symbol = file.symbols[i]!;
     if (!symbol.isDefined) continue;
@@ -125,8 +126,9 @@ function addDefinitions(file: ObjectFile, table: SymbolTable, diagnostics: Diagn
     const scope = file.variant + 1;
     const before = definitions[scope];
     if (before === undefined) definitions[scope] = symbol;
-    else if (rank(before) === 2 && rank(symbol) === 2) reportDuplicate(before, symbol, diagnostics);
-    else if (rank(before) === 1 && rank(symbol) === 1) mergeCommon(before, symbol);
+    else if (rank(before) === 2 && rank(symbol) === 2) {
+      if (diagnostics !== undefined) reportDuplicate(before, symbol, diagnostics);
+    } else if (rank(before) === 1 && rank(symbol) === 1) mergeCommon(before, symbol);
     else definitions[scope] = stronger(before, symbol);
   }
 }

@@ -189,9 +189,11 @@ function findAliases(
 
 /** Takes functions out of the multivariant part (`--common`). */
 function keepCommon(text: readonly VariantGroup[], options: LinkOptions, defaultIndex: number): void {
-  const patterns = options.common ?? [];
-  if (patterns.length === 0) return;
-  const matches = globMatcher(patterns);
+  const { common: patterns = [], multivariant } = options;
+  if (patterns.length === 0 && multivariant === undefined) return;
+  const kept = globMatcher(patterns);
+  const chosen = multivariant === undefined ? () => true : globMatcher(multivariant);
+  const matches = (name: string): boolean => kept(name) || !chosen(name);
   const common: InputSection[] = [];
   for (const group of text) {
     if (CLONE.test(group.name) || !matches(baseFunction(group.name))) continue;

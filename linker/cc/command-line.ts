@@ -1,0 +1,121 @@
+// What a command line of gcc or clang asks for (GCC manual, "Overall Options"). Only the flags that decide about inputs and outputs are
+// understood; all others are handed on as they are, in their order.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { extname } from 'node:path';
+import { splitWords } from './words.ts';
+
+/** What the compiler is to make. */
+export type Goal = 'executable' | 'object' | 'relocatable' | 'shared' | 'other';
+
+export type Argument =
+  | { readonly kind: 'flag'; readonly words: readonly string[] }
+  /** `language` as `-x` names it; undefined: something for the linker. */
+  | { readonly kind: 'input'; readonly path: string; readonly language: string | undefined };
+
+export interface CommandLine {
+  readonly goal: Goal;
+  /** All but `-o`, `-c`, in order. */
+  readonly arguments: readonly Argument[];
+  readonly output: string | undefined;
+}
+
+const LANGUAGES: Readonly<Record<string, string>> = {
+  '.c': 'c',
+  '.i': 'cpp-output',
+  '.cc': 'c++',
+  '.cp': 'c++',
+  '.cxx': 'c++',
+  '.cpp': 'c++',
+  '.CPP': 'c++',
+  '.c++': 'c++',
+  '.C': 'c++',
+  '.ii': 'c++-cpp-output',
+  '.s': 'assembler',
+  '.S': 'assembler-with-cpp',
+  '.sx': 'assembler-with-cpp',
+  '.h': 'c-header',
+  '.hh': 'c++-header',
+  '.hpp': 'c++-header',
+  '.hxx': 'c++-header',
+  '.H': 'c++-header',
+  '.m': 'objective-c',
+  '.mm': 'objective-c++',
+  '.f': 'f77',
+  '.f90': 'f95',
+  '.F': 'f77-cpp-input',
+  '.F90': 'f95-cpp-input',
+  '.d': 'd',
+  '.go': 'go',
+  '.adb': 'ada',
+};
+
+/** Flags whose value is the next word. */
+const WITH_VALUE = new Set(
+  (
+    '-o -x -I -D -U -L -l -T -u -z -e -A -B -G -F -include -imacros -isystem -iquote -idirafter -iprefix -iwithprefix -iwithprefixbefore ' +
+    '-isysroot -imultilib -imultiarch -MF -MT -MQ -Xlinker -Xassembler -Xpreprocessor -Xclang -mllvm --param -param -aux-info -arch ' +
+    '-target --target --sysroot -dumpbase -dumpbase-ext -dumpdir -wrapper -framework -Ttext -Tdata -Tbss -Ttext-segment -h -R ' +
+    '-rpath -plugin --include --define-macro --undefine-macro --include-directory --library-directory --output --language ' +
+    '-gcc-toolchain -Wa-arg -fplugin-arg -working-directory'
+  ).split(' '),
+);
+
+/** Flags after which no object is made. */
+const OTHER_GOAL =
+  /^(-E|-S|-M|-MM|-fsyntax-only|--help.*|--version|--target-help|-dump(machine|version|specs|fullversion)|-print-.*|--print-.*|-###|-no-canonical-prefixes-query|-emit-llvm|-emit-ast|--preprocess|--assemble|-qversion|-V)$/;
+
+/** Replaces `@file` by the words in the file; one that is not there stays a word, as with gcc. */
+export function expandResponseFiles(words: readonly string[], depth = 0): string[] {
+  return words.flatMap((word) => {
+    if (!word.startsWith('@') || depth > 32 || !existsSync(word.slice(1))) return [word];
+    return expandResponseFiles(splitWords(readFileSync(word.slice(1), 'utf8')), depth + 1);
+  });
+}
+
+/** Whether sources of a language are compiled once for each variant. Assembly is what it is. */
+export function isVariantLanguage(language: string): boolean {
+  return !language.startsWith('assembler') && !language.endsWith('header');
+}
+
+/** Reads a command line; response files must be expanded. */
+export function readCommandLine(words: readonly string[]): CommandLine {
+  const list: Argument[] = [];
+  let output: string | undefined;
+  let forced: string | undefined;
+  let goal: Goal = 'executable';
+  const rank: Readonly<Record<Goal, number>> = { executable: 0, relocatable: 1, shared: 1, object: 2, other: 3 };
+  const want = (next: Goal): void => {
+    if (rank[next] > rank[goal]) goal = next;
+  };
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    if (!word.startsWith('-') || word === '-') {
+      const language = forced ?? LANGUAGES[extname(word)];
+      list.push({ kind: 'input', path: word, language: word === '-' ? (forced ?? 'c') : language });
+      continue;
+    }
+    if (word.startsWith('-o') && word !== '-object' && !/^-o(bjc|penmp)/.test(word)) {
+      output = word === '-o' ? words[++i] : word.slice(2);
+      continue;
+    }
+    if (word === '--output') {
+      output = words[++i];
+      continue;
+    }
+    if (word === '-c' || word === '--compile') {
+      want('object');
+      continue;
+    }
+    if (OTHER_GOAL.test(word)) want('other');
+    if (word === '-shared' || word === '--shared') want('shared');
+    if (word === '-r') want('relocatable');
+    const flag = WITH_VALUE.has(word) && i + 1 < words.length ? [word, words[++i]!] : [word];
+    if (flag[0] === '-x' || (word.startsWith('-x') && word.length > 2)) {
+      const named = flag[1] ?? word.slice(2);
+      forced = named === 'none' ? undefined : named;
+    }
+    list.push({ kind: 'flag', words: flag });
+  }
+  return { goal, arguments: list, output };
+}

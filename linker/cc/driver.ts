@@ -1,0 +1,125 @@
+// melf-cc and melf-c++: the wrapped compiler, called once for each variant, and our linker in the place of its own.
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, extname, join } from 'node:path';
+import { MelfError } from '../../emulator/errors.ts';
+import { type Argument, type CommandLine, expandResponseFiles, readCommandLine } from './command-line.ts';
+import { compileSource, compileWords, fixedFlags } from './compile.ts';
+import { type Configuration, ConfigurationError, findConfiguration, readConfiguration } from './configuration.ts';
+import { runTool } from './process.ts';
+import { splitWords } from './words.ts';
+
+type Input = Argument & { kind: 'input' };
+
+/** Runs as a compiler would; gives the exit code. */
+export async function main(language: 'c' | 'c++', argv: readonly string[]): Promise<number> {
+  try {
+    return await compileAndLink(language, argv);
+  } catch (error) {
+    if (!(error instanceof MelfError)) throw error;
+    const hint = error.hint === undefined ? '' : `melf-cc: hint: ${error.hint}\n`;
+    process.stderr.write(`melf-cc: error: ${error.message}\n${hint}`);
+    return 1;
+  }
+}
+
+function compilerOf(language: 'c' | 'c++', configuration: Configuration | undefined): readonly string[] {
+  if (configuration !== undefined) return language === 'c' ? configuration.c : configuration.cxx;
+  const named = language === 'c' ? process.env.MELF_CC : process.env.MELF_CXX;
+  return named ? splitWords(named) : [language === 'c' ? 'gcc' : 'g++'];
+}
+
+async function compileAndLink(language: 'c' | 'c++', argv: readonly string[]): Promise<number> {
+  const words = expandResponseFiles(argv);
+  const line = readCommandLine(words);
+  const inputs = line.arguments.filter((one): one is Input => one.kind === 'input');
+  const file = findConfiguration(process.cwd(), process.env);
+  const configuration = file === undefined ? undefined : readConfiguration(file, process.env);
+  const compiler = compilerOf(language, configuration);
+  // Questions about the compiler itself need no variants.
+  if (inputs.length === 0) return runTool([...compiler, ...argv]).code;
+  if (configuration === undefined) {
+    throw new ConfigurationError('cc.no-configuration', `there is no melf.toml in ${process.cwd()} or above`, {
+      hint: 'write one with a table [[variant]] (name, flags) for each variant, or name one in MELF_CONFIG',
+    });
+  }
+  if (words.some((word) => /^-flto(=|$)/.test(word)) && !words.includes('-fno-lto')) {
+    throw new ConfigurationError(
+      'cc.lto',
+      '-flto cannot be used: each variant must be machine code before they are linked',
+      {
+        hint: 'configure the project without link-time optimisation',
+      },
+    );
+  }
+  const first = [...fixedFlags(compiler), ...configuration.compileFlags, ...configuration.variants[0]!.flags];
+  const isSource = (one: Input): boolean => one.language !== undefined;
+  if (line.goal === 'other' || inputs.some((one) => one.language?.endsWith('header'))) {
+    return runTool([...compiler, ...argv, ...(inputs.some(isSource) ? first : [])]).code;
+  }
+  // A shared library has the default variant only: views belong to the executable.
+  if (line.goal === 'shared') return runTool([...compiler, ...argv, ...(inputs.some(isSource) ? first : [])]).code;
+  const scratch = mkdtempSync(join(tmpdir(), 'melf-cc-'));
+  try {
+    return await build(line, inputs, compiler, configuration, scratch);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+async function build(
+  line: CommandLine,
+  inputs: readonly Input[],
+  compiler: readonly string[],
+  configuration: Configuration,
+  scratch: string,
+): Promise<number> {
+  const input = inputs.some((one) => one.path === '-') ? readFileSync(0) : undefined;
+  const sources = inputs.filter((one) => one.language !== undefined);
+  const toObjects = line.goal === 'object';
+  if (toObjects && line.output !== undefined && sources.length > 1) {
+    // The compiler has its own words for this.
+    return runTool([
+      ...compiler,
+      ...compileWords(line.arguments, undefined, []),
+      ...sources.map((s) => s.path),
+      '-c',
+      '-o',
+      line.output,
+    ]).code;
+  }
+  if (toObjects && sources.length === 0) return runTool([...compiler, ...rebuilt(line), '-c']).code;
+  const objects = new Map<Input, string>();
+  for (const [i, source] of sources.entries()) {
+    const stem = basename(source.path, extname(source.path));
+    const output = toObjects ? (line.output ?? `${stem}.o`) : join(scratch, `${i}-${stem}.o`);
+    const own = mkdtempSync(join(scratch, 'variants-'));
+    const job = {
+      compiler,
+      configuration,
+      arguments: line.arguments,
+      source,
+      output,
+      input: source.path === '-' ? input : undefined,
+    };
+    const code = compileSource({ ...job, scratch: own });
+    if (code !== 0) return code;
+    objects.set(source, output);
+  }
+  if (toObjects) return 0;
+  // Which language the sources had must not be said of their objects.
+  const rest = line.arguments.filter((one) => one.kind === 'input' || !/^-x/.test(one.words[0]!));
+  const list = rest.map((one): Argument => {
+    const object = one.kind === 'input' ? objects.get(one) : undefined;
+    return object === undefined ? one : { kind: 'input', path: object, language: undefined };
+  });
+  const { linkExecutable, linkRelocatable } = await import('./link-step.ts');
+  const job = { compiler, configuration, arguments: list, output: line.output ?? 'a.out', scratch };
+  return line.goal === 'relocatable' ? linkRelocatable(job) : linkExecutable(job);
+}
+
+const rebuilt = (line: CommandLine): string[] => [
+  ...line.arguments.flatMap((one) => (one.kind === 'input' ? [one.path] : one.words)),
+  ...(line.output === undefined ? [] : ['-o', line.output]),
+];

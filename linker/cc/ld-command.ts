@@ -1,0 +1,356 @@
+// The command line of GNU ld, as far as it speaks of static executables: what gcc and clang hand to their linker (ld(1)).
+
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { isArchive } from '../archive.ts';
+import { InputError, LinkError } from '../errors.ts';
+import { isElf } from '../object.ts';
+import type { LinkInput, LinkOptions } from '../options.ts';
+import { readLibraryScript } from './library-script.ts';
+
+/** A link as a command line of ld asks for it. */
+export interface LdCommand {
+  readonly options: LinkOptions;
+  readonly output: string;
+  readonly map: string | undefined;
+  /** Flags that have no effect here, each with the reason. */
+  readonly ignored: readonly string[];
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+const STATIC = 'the executable is static';
+const SPEED = 'it only concerns speed or size of the linker itself';
+const ORDER = 'archives answer whatever their order';
+
+/** Flags without a value and without an effect. */
+const IGNORED: Readonly<Record<string, string>> = {
+  '-static': STATIC,
+  '-Bstatic': STATIC,
+  '-Bdynamic': STATIC,
+  '-dn': STATIC,
+  '-non_shared': STATIC,
+  '-call_shared': STATIC,
+  '-dy': STATIC,
+  '--no-dynamic-linker': STATIC,
+  '--export-dynamic': STATIC,
+  '-export-dynamic': STATIC,
+  '-E': STATIC,
+  '--no-export-dynamic': STATIC,
+  '--as-needed': STATIC,
+  '--no-as-needed': STATIC,
+  '--copy-dt-needed-entries': STATIC,
+  '--no-copy-dt-needed-entries': STATIC,
+  '--add-needed': STATIC,
+  '--no-add-needed': STATIC,
+  '--enable-new-dtags': STATIC,
+  '--disable-new-dtags': STATIC,
+  '--no-allow-shlib-undefined': STATIC,
+  '--allow-shlib-undefined': STATIC,
+  '-Bsymbolic': STATIC,
+  '-Bsymbolic-functions': STATIC,
+  '--no-pie': STATIC,
+  '-no-pie': STATIC,
+  '--start-group': ORDER,
+  '--end-group': ORDER,
+  '-(': ORDER,
+  '-)': ORDER,
+  '--eh-frame-hdr': 'the table is always made',
+  '--no-undefined': 'undefined symbols are always errors',
+  '--no-add-lang': SPEED,
+  '--no-keep-memory': SPEED,
+  '--reduce-memory-overheads': SPEED,
+  '--threads': SPEED,
+  '--no-threads': SPEED,
+  '--relax': 'relaxation is always done',
+  '--no-relax': 'relaxation is always done',
+  '-nostdlib': 'folders are those of the command line',
+  '--warn-common': 'there is no such warning',
+  '--no-warn-rwx-segments': 'there are no such segments',
+  '--warn-unresolved-symbols': 'undefined symbols are errors',
+  '--fatal-warnings': 'there are no warnings',
+  '--no-fatal-warnings': 'there are no warnings',
+  '--no-warn-mismatch': 'objects of another kind are errors',
+  '--no-warnings': 'there are no warnings',
+  '-g': 'ld ignores it, too',
+  '-X': 'local labels are never kept',
+  '--discard-locals': 'local labels are never kept',
+  '-d': 'common symbols always get their place',
+  '-dc': 'common symbols always get their place',
+  '-dp': 'common symbols always get their place',
+  '-n': 'segments are page aligned, so that views can share them',
+  '--no-print-gc-sections': 'nothing is printed',
+  '--no-gc-sections': 'this is the default',
+  '--no-define-common': 'common symbols always get their place',
+  '--push-state': STATIC,
+  '--pop-state': STATIC,
+};
+/** Flags with a value (after `=` or as the next word) and without an effect. */
+const IGNORED_VALUES: Readonly<Record<string, string>> = {
+  '-plugin': 'objects of link-time optimisation are refused',
+  '-plugin-opt': 'objects of link-time optimisation are refused',
+  '--hash-style': STATIC,
+  '-dynamic-linker': STATIC,
+  '--dynamic-linker': STATIC,
+  '-I': STATIC,
+  '-rpath': STATIC,
+  '--rpath': STATIC,
+  '-rpath-link': STATIC,
+  '--rpath-link': STATIC,
+  '-R': STATIC,
+  '--version-script': STATIC,
+  '--dynamic-list': STATIC,
+  '-f': STATIC,
+  '-F': STATIC,
+  '-h': STATIC,
+  '-soname': STATIC,
+  '--soname': STATIC,
+  '--exclude-libs': STATIC,
+  '--sort-section': 'sections keep their order',
+  '--sort-common': 'sections keep their order',
+  '--compress-debug-sections': 'debug information is written as it is',
+  '--thread-count': SPEED,
+  '--unresolved-symbols': 'undefined symbols are errors',
+};
+/** Values of `-z` that change nothing here. */
+const IGNORED_Z =
+  /^(now|lazy|relro|defs|text|notext|textoff|combreloc|nocombreloc|noexecstack|noseparate-code|separate-code|origin|nodelete|nodlopen|initfirst|interpose|noextern-protected-data|norelro|max-page-size=.*|common-page-size=.*|start-stop-gc|nostart-stop-gc|(no)?pack-relative-relocs|nognustack|ibt|shstk|ibtplt|force-bti|pac-plt|undefs|dynamic-undefined-weak|nodynamic-undefined-weak|stack-size=.*|start-stop-visibility=.*|keep-text-section-prefix|nokeep-text-section-prefix)$/;
+
+/** Reads the words after the linker's own name. @throws LinkError for what cannot be honoured. */
+export function readLdCommand(words: readonly string[]): LdCommand {
+  return new Reader(words).read();
+}
+
+class Reader {
+  readonly #words: readonly string[];
+  readonly #inputs: LinkInput[] = [];
+  readonly #options: Mutable<LinkOptions> = { inputs: this.#inputs };
+  readonly #undefined: string[] = [];
+  readonly #wrap: string[] = [];
+  readonly #defsyms: Record<string, string> = {};
+  readonly #ignored: string[] = [];
+  readonly #pending: { name: string; whole: boolean; at: number }[] = [];
+  readonly #folders: string[] = [];
+  #whole = false;
+  readonly #states: boolean[] = [];
+  #output = 'a.out';
+  #map: string | undefined;
+  #at = 0;
+
+  constructor(words: readonly string[]) {
+    this.#words = words;
+  }
+
+  read(): LdCommand {
+    for (; this.#at < this.#words.length; this.#at++) {
+      const word = this.#words[this.#at]!;
+      if (word.startsWith('-') && word !== '-') this.#flag(word);
+      else this.#pending.push({ name: word, whole: this.#whole, at: this.#at });
+    }
+    // ld searches the folders of the whole command line for each library.
+    for (const { name, whole } of this.#pending) {
+      if (name.startsWith('-l')) this.#library(name.slice(2), whole);
+      else this.#file(name, whole, 0);
+    }
+    const options: LinkOptions = {
+      ...this.#options,
+      undefinedSymbols: this.#undefined,
+      wrap: this.#wrap,
+      defsyms: this.#defsyms,
+    };
+    return { options, output: this.#output, map: this.#map, ignored: this.#ignored };
+  }
+
+  #value(flag: string, word: string): string {
+    if (word.startsWith(`${flag}=`)) return word.slice(flag.length + 1);
+    if (word.length > flag.length) return word.slice(flag.length);
+    const value = this.#words[++this.#at];
+    if (value === undefined) throw new LinkError('cc.ld-value', `the linker flag ${flag} needs a value`);
+    return value;
+  }
+
+  #flag(given: string): void {
+    // ld takes long names with one dash, too, but for those that begin with o.
+    const word = /^-[^-o].+/.test(given) && `-${given.split('=')[0]}` in LONG ? `-${given}` : given;
+    const name = word.split('=')[0]!;
+    const options = this.#options;
+    if (name in IGNORED) {
+      if (name === '--push-state') this.#states.push(this.#whole);
+      if (name === '--pop-state') this.#whole = this.#states.pop() ?? false;
+      this.#ignored.push(`${given}: ${IGNORED[name]}`);
+    } else if (name in IGNORED_VALUES) {
+      this.#ignored.push(`${given}: ${IGNORED_VALUES[name]}`);
+      this.#value(name, word);
+    } else if (name in LONG) this.#long(name, word);
+    else if (/^-l./.test(word) || word === '-l')
+      this.#pending.push({ name: `-l${this.#value('-l', word)}`, whole: this.#whole, at: this.#at });
+    else if (/^-L/.test(word)) this.#folders.push(this.#value('-L', word));
+    else if (/^-u/.test(word)) this.#undefined.push(this.#value('-u', word));
+    else if (/^-e/.test(word)) options.entry = this.#value('-e', word);
+    else if (/^-z/.test(word)) this.#keyword(this.#value('-z', word));
+    else if (/^-y/.test(word)) this.#ignored.push(`-y ${this.#value('-y', word)}: use -Map`);
+    else if (/^-O/.test(word)) this.#ignored.push(`${word}: ${SPEED}`);
+    else if (/^-m/.test(word)) this.#emulation(this.#value('-m', word));
+    else if (/^-o/.test(word)) this.#output = this.#value('-o', word);
+    else if (word === '-s') options.stripAll = true;
+    else if (word === '-S') options.stripDebug = true;
+    else if (/^-T/.test(word)) {
+      throw new LinkError('cc.ld-script', `a linker script (${given}) cannot be used`, {
+        hint: 'the layout of a MELF is given: its window lies in page tables of its own',
+      });
+    } else {
+      throw new LinkError('cc.ld-option', `the linker flag ${given} is not known to this linker`, {
+        hint: 'leave it out of LDFLAGS, or link this program with the wrapped compiler',
+      });
+    }
+  }
+
+  #long(name: string, word: string): void {
+    const options = this.#options;
+    const value = (): string => this.#value(name, word);
+    switch (name) {
+      case '--whole-archive':
+        this.#whole = true;
+        break;
+      case '--no-whole-archive':
+        this.#whole = false;
+        break;
+      case '--gc-sections':
+        options.gcSections = true;
+        break;
+      case '--build-id':
+        // Of the kinds of id there is one here; a given one or none can be had, too.
+        options.buildId = word !== '--build-id=none';
+        break;
+      case '--strip-all':
+        options.stripAll = true;
+        break;
+      case '--strip-debug':
+        options.stripDebug = true;
+        break;
+      case '--Map':
+        this.#map = value();
+        break;
+      case '--entry':
+        options.entry = value();
+        break;
+      case '--undefined':
+      case '--require-defined':
+        this.#undefined.push(value());
+        break;
+      case '--wrap':
+        this.#wrap.push(value());
+        break;
+      case '--library':
+        this.#pending.push({ name: `-l${value()}`, whole: this.#whole, at: this.#at });
+        break;
+      case '--library-path':
+        this.#folders.push(value());
+        break;
+      case '--output':
+        this.#output = value();
+        break;
+      case '--allow-multiple-definition':
+        options.multipleDefinitions = true;
+        break;
+      case '--image-base':
+      case '--Ttext-segment':
+        options.imageBase = Number(value());
+        break;
+      case '--defsym': {
+        const text = value();
+        const at = text.indexOf('=');
+        if (at < 1) throw new LinkError('cc.ld-value', `--defsym ${text} is not of the form NAME=VALUE`);
+        this.#defsyms[text.slice(0, at)] = text.slice(at + 1);
+        break;
+      }
+      case '--error-limit':
+        options.errorLimit = Number(value()) || Number.MAX_SAFE_INTEGER;
+        break;
+      case '--pie':
+      case '--pic-executable':
+        options.pie = true;
+        break;
+      case '--shared':
+      case '--Bshareable':
+        throw new LinkError('cc.ld-shared', 'a shared library cannot be made by this linker', {
+          hint: 'views belong to the executable; give -shared to melf-cc, which hands it to the wrapped compiler',
+        });
+      case '--relocatable':
+        throw new LinkError('cc.ld-relocatable', 'a relocatable output is made by melf-cc -r, not by this linker');
+    }
+  }
+
+  #keyword(keyword: string): void {
+    if (keyword === 'muldefs') this.#options.multipleDefinitions = true;
+    else if (keyword === 'execstack') this.#options.executableStack = true;
+    else if (IGNORED_Z.test(keyword)) {
+      if (keyword === 'norelro') this.#options.relro = false;
+      else this.#ignored.push(`-z ${keyword}: a static executable of this linker is as it is`);
+    } else throw new LinkError('cc.ld-option', `the linker flag -z ${keyword} is not known to this linker`);
+  }
+
+  #emulation(name: string): void {
+    if (name === 'elf_x86_64') this.#options.isa = 'x86-64';
+    else if (/^aarch64(elf|linux)$/.test(name)) this.#options.isa = 'aarch64';
+    else
+      throw new LinkError('cc.ld-emulation', `programs of the kind ${name} cannot be linked`, {
+        hint: 'x86-64 and AArch64 can',
+      });
+  }
+
+  #library(name: string, whole: boolean): void {
+    const file = name.startsWith(':') ? name.slice(1) : `lib${name}.a`;
+    const found = this.#folders.map((folder) => join(folder, file)).find((path) => existsSync(path));
+    if (found !== undefined) {
+      this.#file(found, whole, 0);
+      return;
+    }
+    const shared = this.#folders.map((folder) => join(folder, `lib${name}.so`)).find((path) => existsSync(path));
+    throw new LinkError('link/no-library', `cannot find -l${name}: there is no ${file}`, {
+      hint:
+        shared === undefined
+          ? `looked in: ${this.#folders.join(', ')}`
+          : `there is only ${shared}, and a MELF is static`,
+    });
+  }
+
+  /** An object or archive, or a text that names such (libm.a of glibc is one). */
+  #file(path: string, whole: boolean, depth: number): void {
+    let bytes: Uint8Array;
+    try {
+      bytes = readFileSync(path);
+    } catch (cause) {
+      const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
+      throw new InputError('link/unreadable', path, `cannot be read (${reason})`);
+    }
+    if (
+      isElf(bytes) ||
+      isArchive(bytes) ||
+      depth > 8 ||
+      /[^\t\n\r\x20-\x7e]/.test(Buffer.from(bytes.subarray(0, 256)).toString('latin1'))
+    ) {
+      this.#inputs.push({ path, bytes, wholeArchive: whole });
+      return;
+    }
+    for (const named of readLibraryScript(Buffer.from(bytes).toString('utf8'), path)) {
+      if (named.startsWith('-l')) this.#library(named.slice(2), whole);
+      else {
+        const candidates = [named, join(dirname(path), named), ...this.#folders.map((folder) => join(folder, named))];
+        const found = candidates.find((one) => existsSync(one));
+        if (found === undefined) throw new InputError('link/unreadable', path, `it names ${named}, which is not there`);
+        if (!/\.so(\.|$)/.test(found)) this.#file(found, whole, depth + 1);
+      }
+    }
+  }
+}
+
+/** Long flags that have an effect (or are refused for a reason of their own). */
+const LONG: Readonly<Record<string, true>> = Object.fromEntries(
+  (
+    'whole-archive no-whole-archive gc-sections build-id strip-all strip-debug Map entry undefined require-defined wrap library library-path ' +
+    'output allow-multiple-definition image-base Ttext-segment defsym error-limit pie pic-executable shared Bshareable relocatable'
+  )
+    .split(' ')
+    .map((name) => [`--${name}`, true as const]),
+);

@@ -1,0 +1,141 @@
+// The last step of melf-cc: the wrapped compiler says what it would hand to its linker, and ours does that.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { MelfError } from '../../emulator/errors.ts';
+import { formatDiagnostic } from '../errors.ts';
+import { addExcludedSection, decodeFat, encodeFat, FAT_SECTION, type FatVariant, sectionNamed } from '../fat-object.ts';
+import { link } from '../link.ts';
+import { formatMap } from '../map.ts';
+import { writeWhole } from '../output-file.ts';
+import type { Argument } from './command-line.ts';
+import type { Configuration } from './configuration.ts';
+import { readLdCommand } from './ld-command.ts';
+import { libmelfObject } from './libmelf.ts';
+import { runTool } from './process.ts';
+import { splitWords } from './words.ts';
+
+export interface LinkJob {
+  readonly compiler: readonly string[];
+  readonly configuration: Configuration;
+  /** Objects in the place of sources. */
+  readonly arguments: readonly Argument[];
+  readonly output: string;
+  readonly scratch: string;
+}
+
+const wordsOf = (list: readonly Argument[]): string[] =>
+  list.flatMap((one) => (one.kind === 'input' ? [one.path] : one.words));
+
+/** Position independent only when the command line says so: a compiler that does it by default is told otherwise. */
+function linkMode(words: readonly string[]): string[] {
+  const last = words.findLast((word) => /^-(static-pie|pie|no-pie|nopie)$/.test(word));
+  return last === '-static-pie' || last === '-pie' ? ['-static-pie'] : ['-static', '-no-pie'];
+}
+
+/** Links an executable; gives the exit code. */
+export function linkExecutable(job: LinkJob): number {
+  const { compiler, configuration } = job;
+  const given = [...wordsOf(job.arguments), ...configuration.linkFlags];
+  const words = given.filter(
+    (word) => !/^-(static-pie|pie|no-pie|nopie|static|rdynamic|flto.*|fuse-ld=.*)$/.test(word),
+  );
+  const asked = runTool([...compiler, ...words, ...linkMode(given), '-o', job.output, '-###'], {
+    quiet: true,
+    env: { ...process.env, LC_ALL: 'C' },
+  });
+  const command = linkerCommand(asked.stderr);
+  if (asked.code !== 0 || command === undefined) {
+    process.stderr.write(
+      asked.stderr
+        .split('\n')
+        .filter((line) => /error|warning/.test(line))
+        .join('\n')
+        .concat('\n'),
+    );
+    if (asked.code !== 0) return asked.code;
+    throw new MelfError('cc.no-link', `${compiler.join(' ')} -### shows no linker command`, {
+      hint: 'melf-cc understands gcc and clang and wrappers of them',
+    });
+  }
+  if (command.some((word) => /^(--help|--version|-[vV])$/.test(word))) return runTool([...compiler, ...given]).code;
+  const ld = readLdCommand(command);
+  const inputs = [...ld.options.inputs];
+  if (configuration.libmelf) {
+    // Before the archives, after the start-up files, as the program's own objects are.
+    const at = inputs.findIndex((input) => /\/crtbegin[ST]?\.o$/.test(input.path));
+    inputs.splice(at + 1, 0, { path: libmelfObject(compiler), unit: 'libmelf' });
+  }
+  const result = link({
+    ...ld.options,
+    inputs,
+    variants: configuration.variants.map(({ name, flags }) => ({ name, flags: flags.join(' ') })),
+    common: configuration.commonFunctions,
+    multivariant: configuration.multivariantFunctions,
+    pageAlign: configuration.pageAlign,
+    buildFlags: basename(configuration.file),
+  });
+  for (const warning of result.warnings) process.stderr.write(`${formatDiagnostic(warning)}\n`);
+  writeWhole(ld.output, result.bytes, 0o755);
+  if (ld.map === '-') process.stdout.write(formatMap(result));
+  else if (ld.map !== undefined) writeWhole(ld.map, Buffer.from(formatMap(result)), 0o644);
+  if (process.env.MELF_VERBOSE === '1') for (const one of ld.ignored) process.stderr.write(`melf-cc: ignored ${one}\n`);
+  return 0;
+}
+
+/** The words after the linker's name in what `-###` prints. */
+function linkerCommand(text: string): string[] | undefined {
+  for (const line of text.split('\n').reverse()) {
+    if (!/^ ?["/\w]/.test(line) || line.startsWith('COLLECT')) continue;
+    const [program, ...rest] = splitWords(line);
+    if (program !== undefined && /^(collect2|(.*-)?ld([.-].*)?|lld|wild|mold)$/.test(basename(program))) return rest;
+  }
+  return undefined;
+}
+
+/** `-r`: the objects of each variant are combined for themselves, into one fat object. */
+export function linkRelocatable(job: LinkJob): number {
+  const { compiler, configuration, output } = job;
+  const names = configuration.variants.map(({ name }) => name);
+  const combine = (list: readonly Argument[], target: string): number =>
+    runTool([...compiler, ...wordsOf(list), '-o', target]).code;
+  const bodies = new Map<Argument, FatVariant[]>();
+  for (const one of job.arguments) {
+    if (one.kind !== 'input') continue;
+    const fat = sectionNamed(readFileSync(one.path), FAT_SECTION);
+    if (fat !== undefined) bodies.set(one, decodeFat(fat, one.path)[0]!);
+  }
+  const variants: FatVariant[] = [];
+  let base: Uint8Array = new Uint8Array(0);
+  for (const [v, name] of names.entries()) {
+    const list = job.arguments.map((one, i): Argument => {
+      const fat = bodies.get(one);
+      if (fat === undefined || one.kind !== 'input') return one;
+      const object = fat.find((b) => b.name === name)?.object ?? withoutFat(readFileSync(one.path));
+      const path = join(job.scratch, `${v}-${i}.o`);
+      writeFileSync(path, object);
+      return { ...one, path };
+    });
+    const target = v === 0 ? output : join(job.scratch, `combined-${v}.o`);
+    const code = combine(list, target);
+    if (code !== 0) return code;
+    if (v === 0) base = readFileSync(target);
+    variants.push({
+      name,
+      flags: configuration.variants[v]!.flags.join(' '),
+      object: v === 0 ? undefined : readFileSync(target),
+    });
+  }
+  if (bodies.size > 0) writeFileSync(output, addExcludedSection(base, FAT_SECTION, encodeFat(variants), output));
+  return 0;
+}
+
+/** The default variant's object alone: the section gets another name, under which no other tool knows it. */
+function withoutFat(bytes: Buffer): Buffer {
+  const fat = sectionNamed(bytes, FAT_SECTION);
+  if (fat === undefined) return bytes;
+  const copy = Buffer.from(bytes);
+  const at = copy.lastIndexOf(`${FAT_SECTION}\0`);
+  copy.write('.melf.dropped', at, 'latin1');
+  return copy;
+}
