@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomStreams } from '../runner/random.ts';
-import { type ClientHandlers, type ClientResult, type ClientWorld, MemcachedClients } from './client.ts';
+import { type ClientResult, MemcachedClients } from './client.ts';
 import { defaultLoad, type Load } from './load.ts';
+import type { ClientHandlers, ClientWorld } from './load-connection.ts';
 
 /** A world with a small memcached in it that answers each message after a fixed time. */
 class FakeWorld implements ClientWorld {

@@ -2,27 +2,16 @@ import { MelfError } from '../../emulator/errors.ts';
 import { Latencies } from '../runner/latency.ts';
 import { type RandomStream, Zipf } from '../runner/random.ts';
 import type { Load } from './load.ts';
-import { getRequest, type Reply, ReplyReader, setRequest } from './protocol.ts';
+import {
+  type ClientConnection,
+  type ClientWorld,
+  type Crowd,
+  keyName,
+  LoadConnection,
+  type Request,
+} from './load-connection.ts';
+import { type Reply, ReplyReader, setRequest } from './protocol.ts';
 import { StoreModel } from './store-model.ts';
-
-/** A connection of a simulated client, as the guest's network gives it. */
-export interface ClientConnection {
-  send(bytes: Uint8Array, at: number): void;
-  close(at: number): void;
-}
-
-export interface ClientHandlers {
-  onConnected(at: number): void;
-  onData(bytes: Uint8Array, at: number): void;
-  onClose(at: number): void;
-  onRefused(at: number): void;
-}
-
-/** What the clients need of the world they live in; all times are ns of virtual time. */
-export interface ClientWorld {
-  at(time: number, callback: (now: number) => void): void;
-  connect(at: number, handlers: ClientHandlers): ClientConnection;
-}
 
 /** The moments of a run. */
 export interface ClientEvents {
@@ -48,15 +37,6 @@ export interface ClientResult {
   readonly windowEnd: number;
 }
 
-interface Request {
-  readonly kind: 'get' | 'set';
-  readonly key: number;
-  readonly version: number;
-  readonly sent: number;
-}
-
-const keyName = (key: number): string => `key:${key}`;
-
 /** The server needs some time until it listens. */
 const connectRetry = 1e6;
 const connectLimit = 2e9;
@@ -66,94 +46,11 @@ const keptMessages = 10;
 /** Between the last reply and the shutdown, so that the server's threads are all waiting. */
 const quietTime = 2e6;
 
-/** One of the clients that the measurement is about: sends a request, waits for its reply, thinks, sends the next. */
-class LoadConnection {
-  readonly #clients: MemcachedClients;
-  readonly #random: RandomStream;
-  readonly #reader = new ReplyReader();
-  readonly profiled: boolean;
-  connection: ClientConnection | undefined;
-  pending: Request | undefined;
-  #awaitsProfileReply = false;
-
-  constructor(clients: MemcachedClients, random: RandomStream, profiled: boolean) {
-    this.#clients = clients;
-    this.#random = random;
-    this.profiled = profiled;
-  }
-
-  handlers(): ClientHandlers {
-    return {
-      onConnected: (at) => this.#connected(at),
-      onData: (bytes, at) => {
-        for (const reply of this.#clients.read(this.#reader, bytes)) this.#receive(reply, at);
-      },
-      onClose: (at) => this.#clients.connectionLost(at),
-      onRefused: (at) => this.#clients.connectionLost(at),
-    };
-  }
-
-  #connected(at: number): void {
-    if (!this.profiled) {
-      this.#clients.ready(at);
-      return;
-    }
-    this.#awaitsProfileReply = true;
-    this.#clients.count();
-    this.connection!.send(Buffer.from('profile on\r\n'), at);
-  }
-
-  #receive(reply: Reply, at: number): void {
-    if (this.#awaitsProfileReply) {
-      this.#awaitsProfileReply = false;
-      if (reply.line !== 'OK') this.#clients.complain(`profile on: ${reply.line}`);
-      this.#clients.ready(at);
-      return;
-    }
-    const request = this.pending;
-    this.pending = undefined;
-    if (request === undefined) {
-      this.#clients.complain(`a reply to nothing: ${reply.line}`);
-      return;
-    }
-    this.#clients.finish(this, request, reply, at);
-    this.thinkAndSend(at);
-  }
-
-  /** Think times and requests come from this connection's own stream: they are the same in every configuration of a seed. */
-  thinkAndSend(at: number): void {
-    const { think, thinkDistribution } = this.#clients.load;
-    const pause = thinkDistribution === 'fixed' ? think : this.#random.exponential(think);
-    this.#clients.world.at(at + pause, (now) => this.#send(now));
-  }
-
-  #send(now: number): void {
-    if (this.#clients.stopped(now)) {
-      this.#clients.drained(now);
-      return;
-    }
-    const { load, zipf, model } = this.#clients;
-    const key = zipf.draw(this.#random);
-    const isGet = this.#random.fraction() < load.getShare;
-    const length = this.#random.integer(load.valueBytes.least, load.valueBytes.most);
-    this.#clients.count();
-    if (this.profiled) this.#clients.profiledCommands++;
-    if (isGet) {
-      this.pending = { kind: 'get', key, version: 0, sent: now };
-      this.connection!.send(getRequest(keyName(key)), now);
-    } else {
-      const { version, bytes } = model.beginWrite(key, length, now);
-      this.pending = { kind: 'set', key, version, sent: now };
-      this.connection!.send(setRequest(keyName(key), bytes), now);
-    }
-  }
-}
-
 /**
  * The clients of one run: store every key, connect, ask for profiling where told, warm up, measure, let every request end, stop the server.
  * Every reply is checked against a model of the store.
  */
-export class MemcachedClients {
+export class MemcachedClients implements Crowd {
   readonly load: Load;
   readonly world: ClientWorld;
   readonly zipf: Zipf;
@@ -163,7 +60,7 @@ export class MemcachedClients {
   readonly #control: RandomStream;
   readonly #performance = new Latencies();
   readonly #profiled = new Latencies();
-  profiledCommands = 0;
+  #profiledCommands = 0;
   #requests = 0;
   #ready = 0;
   #drained = 0;
@@ -311,8 +208,9 @@ export class MemcachedClients {
     );
   }
 
-  count(): void {
+  count(profiled: boolean = false): void {
     this.#requests++;
+    if (profiled) this.#profiledCommands++;
   }
 
   /** Replies in these bytes; bytes that are none of the protocol's are noted and dropped. */
@@ -348,7 +246,7 @@ export class MemcachedClients {
       profiled: this.#profiled,
       measured: this.#performance.count + this.#profiled.count,
       requests: this.#requests,
-      profiledCommands: this.profiledCommands,
+      profiledCommands: this.#profiledCommands,
       wrong: this.#wrong,
       wrongCount: this.#wrongCount,
       windowStart: this.#windowStart,

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readMelf } from '../../linker/melf-reader.ts';
+import { ensureEngine } from '../../setup/engine.ts';
 import { projectRoot } from '../../setup/project.ts';
 import { ensureExecutables } from './executable.ts';
 import { defaultLoad } from './load.ts';
@@ -39,7 +40,8 @@ describe('the memcached scenario', function () {
   // The first time it builds memcached.
   this.timeout(600_000);
   let folder: string;
-  before(() => {
+  before(async () => {
+    await ensureEngine();
     folder = mkdtempSync(join(tmpdir(), 'melf-scenario-'));
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
