@@ -68,6 +68,11 @@ export class OverlayManager {
     return view;
   }
 
+  /** Whether code at `va` differs between variants. */
+  inWindow(va: number): boolean {
+    return va >= this.#start && va < this.#end;
+  }
+
   /** Possible frames of multivariant functions on the thread's stack: a switch would change the code they return to. */
   suspects(thread: Thread): SuspectReturn[] {
     return scanStack(thread, this.#start, this.#end);

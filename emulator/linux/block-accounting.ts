@@ -16,6 +16,8 @@ export interface BlockCounters {
 /** What each block costs on one kind of CPU, and which blocks are counted. */
 export class BlockAccounting {
   readonly table: BlockTable;
+  /** Shown every block that a CPU of this kind is about to execute for the first time, by checks. */
+  observer: ((code: Uint8Array, va: number) => void) | undefined;
   readonly #model: CostModel;
   readonly #watch: BlockWatch;
   readonly #guard: FeatureGuard;
@@ -32,6 +34,7 @@ export class BlockAccounting {
   /** First sight of a block: [cycles, instructions, counter or -1], with negative cycles if the CPU lacks one of its instructions. The array is reused. */
   charge(thread: Thread, va: number, size: number): Float64Array {
     const code = thread.memory.read(va, size);
+    this.observer?.(code, va);
     const { cycles, instructions } = this.#model.block(code, va);
     this.#answer[0] = this.#guard.missing(code, va) === undefined ? cycles : -1;
     this.#answer[1] = instructions;

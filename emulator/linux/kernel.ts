@@ -233,6 +233,11 @@ export class Kernel {
   prepareCore(thread: Thread, cpu: Cpu): void {
     const kind = this.kinds.get(cpu.kind)!;
     if (thread.kind !== kind) this.#changeKind(thread, kind);
+  }
+
+  /** Tells events and policies when the thread, which is about to run, came to a CPU of another kind. */
+  announceKind(thread: Thread, cpu: Cpu): void {
+    const kind = this.kinds.get(cpu.kind)!;
     const known = thread.knownKind;
     if (known === kind) return;
     thread.knownKind = kind;
@@ -240,7 +245,7 @@ export class Kernel {
       const { tid } = thread;
       this.events.emit({
         type: 'thread:move',
-        time: cpu.clock,
+        time: thread.now(),
         tid,
         cpu: cpu.id,
         fromKind: known.name,
