@@ -35,15 +35,20 @@ export const makeBootRoot = (isa: Isa, physical: PhysicalMemory): number =>
 /** Block costs, shared by the cores of one CPU kind in one process. */
 export class BlockTable {
   readonly handle: BlockTableHandle;
-  /** Entries into watched blocks. */
-  readonly counters: Float64Array;
   readonly #native: NativeBinding;
+  readonly #counters: Float64Array;
   #codeMapGeneration = 0;
 
   constructor(native: NativeBinding, counters: number) {
     this.#native = native;
     this.handle = native.createBlockTable(counters);
-    this.counters = counters > 0 ? new Float64Array(native.blockCounters(this.handle)) : new Float64Array(0);
+    this.#counters = counters > 0 ? new Float64Array(native.blockCounters(this.handle)) : new Float64Array(0);
+  }
+
+  /** Entries into watched blocks so far. */
+  get counters(): Float64Array {
+    this.#native.foldCounters(this.handle);
+    return this.#counters;
   }
 
   /** Forgets every block: other code may be at an address now, or a block's counter changed. */

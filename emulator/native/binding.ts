@@ -11,6 +11,8 @@ export interface NativeBinding {
   releaseFrames(memory: MemoryHandle, first: number, count: number): void;
   createBlockTable(counters: number): BlockTableHandle;
   blockCounters(table: BlockTableHandle): ArrayBuffer;
+  /** Brings the counters up to date: translated code counts apart. */
+  foldCounters(table: BlockTableHandle): void;
   clearBlockTable(table: BlockTableHandle): void;
   /** `cpuModel` is Unicorn's number, -1 for its default. `portPa` is the physical page of the model port. */
   createCore(
@@ -40,7 +42,7 @@ export interface NativeBinding {
 export interface NativeCallbacks {
   /** No entry allows this access. Answer true after mapping the page, false to refuse: the engine then stops with an exact PC. */
   onPageFault(va: number, access: number): boolean;
-  /** First sight of a block: [cycles, instructions, counter index or -1]; negative cycles refuse it: `run` returns `illegal` before it. */
+  /** First sight of a block: [cycles, instructions, counter index or -1], whole numbers; negative cycles refuse it: `run` returns `illegal` before it. */
   onBlock(va: number, size: number): Float64Array;
   /** The guest wrote `value` at `offset` of the model port. */
   onPort(offset: number, value: number): void;

@@ -1,19 +1,58 @@
 // One core = one Unicorn engine with its own page-table root. Every core of a machine runs on one host thread.
 #include "machine.h"
 
+#include <algorithm>
+#include <cmath>
+
 namespace melf {
+
+void BringOut(Core* core) {
+  if (!core->inlineAccounting) return;
+  Hot& hot = core->hot;
+  Mailbox& box = core->box;
+  // The instructions are below 2^24, so that rounding down leaves the cycles, also where those are negative.
+  const int64_t left = hot.budget >> 24;
+  box.cycles += static_cast<double>(hot.granted - left);
+  box.instructions += static_cast<double>(hot.budget & (kOneCycle - 1));
+  box.blocks += static_cast<double>(hot.blocks);
+  hot.granted = left;
+  hot.budget = left * kOneCycle;
+  hot.blocks = 0;
+  if (hot.last) {
+    box.lastBlockVa = static_cast<double>(hot.last->va);
+    box.lastBlockSize = hot.last->size;
+  }
+}
+
+void BringIn(Core* core) {
+  if (!core->inlineAccounting) return;
+  const double left = std::ceil(core->box.limit - core->box.cycles);
+  const double most = kOneCycle / 2;
+  core->hot.granted = core->exit == Exit::kError ? 0 : static_cast<int64_t>(std::clamp(left, -most, most));
+  core->hot.budget = core->hot.granted * kOneCycle;
+}
+
 namespace {
+
+constexpr uint32_t kFillsBeforeGrowth = 2048;
+
+void FlushEngineTlb(Core* core) {
+  core->fillsSinceFlush = 0;
+  uc_ctl_flush_tlb(core->uc);
+}
 
 napi_value Call(Core* core, napi_ref function, size_t argc, const napi_value* argv) {
   napi_value target, self, result = nullptr;
+  BringOut(core);
   napi_get_reference_value(core->env, function, &target);
   napi_get_undefined(core->env, &self);
   // A JavaScript exception stays pending and is thrown by run() when the engine has stopped.
   if (napi_call_function(core->env, self, target, argc, argv, &result) != napi_ok) {
     core->exit = Exit::kError;
     uc_emu_stop(core->uc);
-    return nullptr;
+    result = nullptr;
   }
+  BringIn(core);
   return result;
 }
 
@@ -30,6 +69,11 @@ uint32_t NeededFlag(uc_mem_type type) {
 bool FillTlb(uc_engine*, uint64_t va, uc_mem_type type, uc_tlb_entry* result, void* data) {
   auto* core = static_cast<Core*>(data);
   core->box.tlbFills++;
+  // The engine's TLB has 256 entries and grows only when it is flushed: a large working set would miss for ever. The modelled TLB
+  // (`touched`) does not notice.
+  if (++core->fillsSinceFlush == kFillsBeforeGrowth) {
+    FlushEngineTlb(core);
+  }
   const uint32_t needed = NeededFlag(type);
   uint64_t entry = walk(*core->memory, core->root, va);
   if (!(entry & needed)) {
@@ -50,7 +94,8 @@ bool FillTlb(uc_engine*, uint64_t va, uc_mem_type type, uc_tlb_entry* result, vo
   }
   if (core->touched->insert(va).second) {
     core->box.tlbMisses++;
-    core->box.cycles += core->box.tlbMissCycles;
+    if (core->inlineAccounting) core->hot.budget -= static_cast<int64_t>(core->box.tlbMissCycles) * kOneCycle;
+    else core->box.cycles += core->box.tlbMissCycles;
   }
   result->paddr = (entry >> 32) << kPageShift;
   // A page that is writable and executable never becomes a clean RAM page in the engine's TLB: map it as one or the other.
@@ -82,6 +127,10 @@ const BlockCost& BlockFromTable(Core* core, uint64_t key, uint64_t va, uint32_t 
   return slot;
 }
 
+uint64_t KeyOf(const Core* core, uint64_t va) {
+  return va - core->windowStart < core->windowSize ? va | core->context : va;
+}
+
 void OnBlock(uc_engine* uc, uint64_t va, uint32_t size, void* data) {
   auto* core = static_cast<Core*>(data);
   if (core->unguarded) return;
@@ -91,7 +140,7 @@ void OnBlock(uc_engine* uc, uint64_t va, uint32_t size, void* data) {
     uc_emu_stop(uc);
     return;
   }
-  const uint64_t key = va - core->windowStart < core->windowSize ? va | core->context : va;
+  const uint64_t key = KeyOf(core, va);
   BlockCost& slot = core->table->front[(va ^ (va >> 15) ^ (key >> 44)) & (BlockTable::kSlots - 1)];
   const BlockCost& block = slot.key == key && slot.size == size ? slot : BlockFromTable(core, key, va, size, slot);
   if (block.cycles < 0) {  // as above
@@ -116,6 +165,7 @@ void OnX86Syscall(uc_engine* uc, void* data) {
 // rdtsc, rdtscp: virtual time instead of the host's. Returning 1 skips the engine's own.
 int OnTimeStamp(uc_engine* uc, void* data) {
   auto* core = static_cast<Core*>(data);
+  BringOut(core);
   const auto ticks = static_cast<uint64_t>(core->box.cycles + core->box.tscBase);
   const uint64_t low = ticks & 0xffffffff, high = ticks >> 32;
   uc_reg_write(uc, UC_X86_REG_RAX, &low);
@@ -177,6 +227,12 @@ void ReadSyscall(Core* core) {
   core->box.sp = static_cast<double>(values[7]);
 }
 
+void DropTranslations(Core* core) {
+  uc_ctl_flush_tb(core->uc);
+  core->cells.clear();
+  core->hot.last = nullptr;
+}
+
 uint64_t Pc(Core* core) {
   uint64_t pc = 0;
   uc_reg_read(core->uc, core->aarch64 ? static_cast<int>(UC_ARM64_REG_PC) : static_cast<int>(UC_X86_REG_RIP), &pc);
@@ -217,6 +273,8 @@ napi_value CreateCore(napi_env env, napi_callback_info info) {
   napi_get_value_int32(env, args[2], &model);
   napi_get_value_double(env, args[3], &portPa);
   napi_get_value_bool(env, args[4], &accounting);
+  core->accounting = accounting;
+  core->inlineAccounting = accounting && InlineAccountingWorks(core->aarch64);
   core->onPageFault = Reference(env, args[5], "onPageFault");
   core->onBlock = Reference(env, args[5], "onBlock");
   core->onPort = Reference(env, args[5], "onPort");
@@ -235,7 +293,7 @@ napi_value CreateCore(napi_env env, napi_callback_info info) {
       Check(env, uc_mmio_map(uc, static_cast<uint64_t>(portPa), kPageSize, OnPortRead, core, OnPortWrite, core), "map port") &&
       Check(env, Hook(core, UC_HOOK_TLB_FILL, FillTlb), "TLB hook") &&
       Check(env, Hook(core, UC_HOOK_INTR, OnInterrupt), "interrupt hook") &&
-      (!accounting || Check(env, Hook(core, UC_HOOK_BLOCK, OnBlock), "block hook")) &&
+      (!accounting || core->inlineAccounting || Check(env, Hook(core, UC_HOOK_BLOCK, OnBlock), "block hook")) &&
       (core->aarch64 || (Check(env, Hook(core, UC_HOOK_INSN, OnX86Syscall, 1, 0, UC_X86_INS_SYSCALL), "syscall hook") &&
                          Check(env, Hook(core, UC_HOOK_INSN, OnTimeStamp, 1, 0, UC_X86_INS_RDTSC), "rdtsc hook") &&
                          Check(env, Hook(core, UC_HOOK_INSN, OnTimeStamp, 1, 0, UC_X86_INS_RDTSCP), "rdtscp hook")));
@@ -264,7 +322,7 @@ napi_value SetSpace(napi_env env, napi_callback_info info) {
   core->windowStart = static_cast<uint64_t>(start);
   core->windowSize = static_cast<uint64_t>(size);
   core->touched = &core->touchedOf[core->root];
-  uc_ctl_flush_tlb(core->uc);
+  FlushEngineTlb(core);
   return nullptr;
 }
 
@@ -282,7 +340,7 @@ napi_value FlushTlb(napi_env env, napi_callback_info info) {
   Core* core = CoreOf(env, info, 1, args);
   core->touchedOf.clear();
   core->touched = &core->touchedOf[core->root];
-  uc_ctl_flush_tlb(core->uc);
+  FlushEngineTlb(core);
   return nullptr;
 }
 
@@ -290,7 +348,7 @@ napi_value FlushTlb(napi_env env, napi_callback_info info) {
 napi_value FlushCode(napi_env env, napi_callback_info info) {
   napi_value args[1];
   Core* core = CoreOf(env, info, 1, args);
-  uc_ctl_flush_tb(core->uc);
+  DropTranslations(core);
   return nullptr;
 }
 
@@ -317,13 +375,26 @@ napi_value Registers(napi_env env, napi_callback_info info) {
 // Runs until the next exit and tells why.
 napi_value Start(napi_env env, Core* core) {
   core->exit = Exit::kBudget;
+  if (core->inlineAccounting && (core->cellsTable != core->table || core->cellsGeneration != core->table->generation)) {
+    DropTranslations(core);
+    core->cellsTable = core->table;
+    core->cellsGeneration = core->table->generation;
+  }
+  runningCore = core;
+  BringIn(core);
   const uc_err error = uc_emu_start(core->uc, Pc(core), 0, 0, 0);
+  BringOut(core);
+  runningCore = nullptr;
+  if (core->refused) {  // the block goes, so that it is met, and refused, again
+    core->refused = false;
+    DropTranslations(core);
+  }
   core->box.exitPc = static_cast<double>(Pc(core));
   if (core->exit == Exit::kSyscall) {
     ReadSyscall(core);
   } else if (error == UC_ERR_INSN_INVALID) {
     core->exit = Exit::kIllegal;
-  } else if (error != UC_ERR_OK && core->exit == Exit::kBudget) {
+  } else if (error != UC_ERR_OK && (core->exit == Exit::kBudget || (core->exit == Exit::kPageFault && error != UC_ERR_EXCEPTION))) {
     core->exit = Exit::kError;
     core->box.error = error;
   }
@@ -353,12 +424,12 @@ napi_value RunTo(napi_env env, napi_callback_info info) {
   napi_get_value_double(env, args[1], &va);
   uint64_t exits[1] = {static_cast<uint64_t>(va)};
   uc_ctl_set_exits(core->uc, exits, 1);
-  uc_ctl_flush_tb(core->uc);
+  DropTranslations(core);
   core->unguarded = true;
   const napi_value reason = Start(env, core);
   core->unguarded = false;
   uc_ctl_set_exits(core->uc, exits, 0);
-  uc_ctl_flush_tb(core->uc);
+  DropTranslations(core);
   return reason;
 }
 
@@ -369,6 +440,15 @@ void Export(napi_env env, napi_value exports, const char* name, napi_callback fu
 }
 
 }  // namespace
+
+bool FillCell(Core* core, Cell& cell, uint64_t va, uint32_t size) {
+  BlockCost unused{};
+  const BlockCost& cost = BlockFromTable(core, KeyOf(core, va), va, size, unused);
+  if (cost.cycles < 0) return false;
+  const auto cycles = static_cast<int64_t>(cost.cycles), instructions = static_cast<int64_t>(cost.instructions);
+  cell = Cell{instructions - cycles * kOneCycle, cost.counter >= 0 ? &core->table->hits[cost.counter] : &core->hot.blocks, va, size};
+  return true;
+}
 
 void DefineCore(napi_env env, napi_value exports) {
   Export(env, exports, "createCore", CreateCore);

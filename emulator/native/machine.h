@@ -5,6 +5,7 @@
 #include <unicorn/unicorn.h>
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -49,7 +50,26 @@ struct BlockTable {
   std::vector<BlockCost> front;
   std::unordered_map<uint64_t, BlockCost> all;
   std::vector<double> counters;
+  std::vector<int64_t> hits;  // the same, as translated code counts them
+  uint64_t generation = 0;    // grows when costs become invalid
   void clear();
+};
+
+// What translated code reads and writes at each block's start (inline-accounting.cc). `budget` = cycles left * 2^24 + instructions
+// executed. No instruction costs less than a cycle, so fewer than 2^24 cycles at a time keep the instructions in their field.
+constexpr int64_t kOneCycle = int64_t{1} << 24;
+struct Hot {
+  int64_t budget = 0, blocks = 0;
+  const struct Cell* last = nullptr;
+  int64_t granted = 0;  // cycles in `budget` when it was last brought in line with the mailbox
+};
+
+// Cost of one translated block.
+struct Cell {
+  int64_t charge;  // instructions - cycles * 2^24
+  int64_t* counter;
+  uint64_t va;
+  uint32_t size;
 };
 
 struct Core {
@@ -59,6 +79,12 @@ struct Core {
   uc_engine* uc = nullptr;
   Mailbox box{};
   bool aarch64 = false;
+  bool accounting = true, inlineAccounting = false;
+  Hot hot;
+  std::deque<Cell> cells;                    // of the translated blocks; translated code holds their addresses
+  bool refused = false;                      // the block translated last must not run
+  BlockTable* cellsTable = nullptr;          // whose costs the cells have
+  uint64_t cellsGeneration = 0;
   uint32_t root = 0;                         // frame number of this core's top page table
   uint64_t windowStart = 0, windowSize = 0;  // code here differs between contexts (overlay window)
   uint64_t context = 0;                      // code context << 48
@@ -67,11 +93,23 @@ struct Core {
   // The modelled TLB: pages filled since it was last flushed, tagged by root as PCIDs (x86) and ASIDs (Arm) tag hardware's.
   std::unordered_map<uint32_t, std::unordered_set<uint64_t>> touchedOf;
   std::unordered_set<uint64_t>* touched = nullptr;
+  uint32_t fillsSinceFlush = 0;             // of the engine's TLB since it was flushed, see FillTlb
   napi_ref onPageFault = nullptr, onBlock = nullptr, onPort = nullptr;
 };
 
 // walk.cc: the entry that maps `va` below `root`, or 0.
 uint64_t walk(const Memory& memory, uint32_t root, uint64_t va);
+
+// inline-accounting.cc: whether translated code can count by itself, and the core that runs in this thread.
+bool InlineAccountingWorks(bool aarch64);
+extern thread_local Core* runningCore;
+
+// core.cc: translated code counts in `hot`; JavaScript sees, and may change, the mailbox.
+void BringOut(Core* core);
+void BringIn(Core* core);
+
+// core.cc: what the block at `va` costs, in the running core's view. False: the CPU lacks an instruction of it.
+bool FillCell(Core* core, Cell& cell, uint64_t va, uint32_t size);
 
 void DefineMemory(napi_env env, napi_value exports);
 void DefineCore(napi_env env, napi_value exports);

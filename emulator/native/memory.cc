@@ -74,6 +74,7 @@ napi_value CreateBlockTable(napi_env env, napi_callback_info info) {
   napi_get_value_uint32(env, arg, &counters);
   auto* table = new BlockTable;
   table->counters.assign(counters, 0);
+  table->hits.assign(counters, 0);
   table->clear();
   napi_create_external(env, table, [](napi_env, void* data, void*) { delete static_cast<BlockTable*>(data); }, nullptr, &handle);
   return handle;
@@ -87,6 +88,19 @@ napi_value BlockCounters(napi_env env, napi_callback_info info) {
   BlockTable* table = TableOf(env, arg);
   napi_create_external_arraybuffer(env, table->counters.data(), table->counters.size() * sizeof(double), nullptr, nullptr, &buffer);
   return buffer;
+}
+
+// foldCounters(handle): adds what translated code has counted since the last time to the counters
+napi_value FoldCounters(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value arg;
+  napi_get_cb_info(env, info, &argc, &arg, nullptr, nullptr);
+  BlockTable* table = TableOf(env, arg);
+  for (size_t i = 0; i < table->hits.size(); i++) {
+    table->counters[i] += static_cast<double>(table->hits[i]);
+    table->hits[i] = 0;
+  }
+  return nullptr;
 }
 
 // clearBlockTable(handle): code at some address changed
@@ -109,6 +123,7 @@ void Export(napi_env env, napi_value exports, const char* name, napi_callback fu
 void BlockTable::clear() {
   front.assign(kSlots, BlockCost{~uint64_t{0}, 0, -1, 0, 0});
   all.clear();
+  generation++;
 }
 
 void DefineMemory(napi_env env, napi_value exports) {
@@ -117,6 +132,7 @@ void DefineMemory(napi_env env, napi_value exports) {
   Export(env, exports, "releaseFrames", ReleaseFrames);
   Export(env, exports, "createBlockTable", CreateBlockTable);
   Export(env, exports, "blockCounters", BlockCounters);
+  Export(env, exports, "foldCounters", FoldCounters);
   Export(env, exports, "clearBlockTable", ClearBlockTable);
 }
 
