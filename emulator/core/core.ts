@@ -51,6 +51,11 @@ export class BlockTable {
     return this.#counters;
   }
 
+  /** Blocks that begin at these addresses may be given counters. */
+  watch(addresses: readonly number[]): void {
+    this.#native.watchAddresses(this.handle, Float64Array.from(addresses));
+  }
+
   /** Forgets every block: other code may be at an address now, or a block's counter changed. */
   clear(): void {
     this.#native.clearBlockTable(this.handle);
@@ -214,9 +219,6 @@ export class Core implements RegisterFile {
   }
   set instructions(value: number) {
     this.#mail[Mail.instructions] = value;
-  }
-  get blocks(): number {
-    return this.#mail[Mail.blocks]!;
   }
   /** The core stops before the first block that begins at or after this many cycles. */
   get limit(): number {

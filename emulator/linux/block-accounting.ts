@@ -28,7 +28,7 @@ export class BlockAccounting {
     this.#watch = watch;
     this.#guard = guard;
     this.table = new BlockTable(native, watch.capacity);
-    watch.tables.push(this.table);
+    watch.follow(this.table);
   }
 
   /** First sight of a block: [cycles, instructions, counter or -1], with negative cycles if the CPU lacks one of its instructions. The array is reused. */
@@ -45,13 +45,19 @@ export class BlockAccounting {
 
 /** Watched block addresses per view, with the same counter index in the tables of all CPU kinds. */
 export class BlockWatch {
-  readonly tables: BlockTable[] = [];
+  readonly #tables: BlockTable[] = [];
   readonly capacity: number;
   readonly #indices = new Map<number, Map<number, number>>();
   #used = 0;
 
   constructor(capacity: number = MOST_COUNTERS) {
     this.capacity = capacity;
+  }
+
+  /** Counts in this table, too. */
+  follow(table: BlockTable): void {
+    this.#tables.push(table);
+    for (const addresses of this.#indices.values()) table.watch([...addresses.keys()]);
   }
 
   indexOf(view: number, va: number): number {
@@ -72,8 +78,8 @@ export class BlockWatch {
       own.set(va, index);
       return index;
     });
-    for (const table of this.tables) table.clear();
-    const { tables } = this;
+    const tables = this.#tables;
+    for (const table of tables) table.watch(addresses);
     return {
       read: () => Float64Array.from(indices, (index) => tables.reduce((sum, table) => sum + table.counters[index]!, 0)),
     };

@@ -11,6 +11,8 @@ export interface NativeBinding {
   releaseFrames(memory: MemoryHandle, first: number, count: number): void;
   createBlockTable(counters: number): BlockTableHandle;
   blockCounters(table: BlockTableHandle): ArrayBuffer;
+  /** Blocks that begin at these addresses may be given counters; the table forgets all blocks. */
+  watchAddresses(table: BlockTableHandle, addresses: Float64Array): void;
   /** Brings the counters up to date: translated code counts apart. */
   foldCounters(table: BlockTableHandle): void;
   clearBlockTable(table: BlockTableHandle): void;
@@ -65,25 +67,24 @@ export type Access = (typeof Access)[keyof typeof Access];
 export const Mail = {
   cycles: 0,
   instructions: 1,
-  blocks: 2,
-  limit: 3,
-  tlbFills: 4,
-  tlbMisses: 5,
-  tlbMissCycles: 6,
-  exitPc: 7,
-  faultVa: 8,
-  faultAccess: 9,
-  interrupt: 10,
-  error: 11,
-  sysno: 12,
-  arg0: 13,
-  arg1: 14,
-  arg2: 15,
-  arg3: 16,
-  arg4: 17,
-  arg5: 18,
-  sp: 19,
-  lastBlockVa: 20,
-  lastBlockSize: 21,
-  tscBase: 22,
+  limit: 2,
+  tlbFills: 3,
+  tlbMisses: 4,
+  tlbMissCycles: 5,
+  exitPc: 6,
+  faultVa: 7,
+  faultAccess: 8,
+  interrupt: 9,
+  error: 10,
+  sysno: 11,
+  arg0: 12,
+  arg1: 13,
+  arg2: 14,
+  arg3: 15,
+  arg4: 16,
+  arg5: 17,
+  sp: 18,
+  lastBlockVa: 19,
+  lastBlockSize: 20,
+  tscBase: 21,
 } as const;

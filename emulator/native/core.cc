@@ -14,10 +14,8 @@ void BringOut(Core* core) {
   const int64_t left = hot.budget >> 24;
   box.cycles += static_cast<double>(hot.granted - left);
   box.instructions += static_cast<double>(hot.budget & (kOneCycle - 1));
-  box.blocks += static_cast<double>(hot.blocks);
   hot.granted = left;
   hot.budget = left * kOneCycle;
-  hot.blocks = 0;
   if (hot.last) {
     box.lastBlockVa = static_cast<double>(hot.last->va);
     box.lastBlockSize = hot.last->size;
@@ -150,7 +148,6 @@ void OnBlock(uc_engine* uc, uint64_t va, uint32_t size, void* data) {
   }
   box.cycles += block.cycles;
   box.instructions += block.instructions;
-  box.blocks++;
   box.lastBlockVa = static_cast<double>(va);
   box.lastBlockSize = size;
   if (block.counter >= 0) core->table->counters[block.counter]++;
@@ -446,7 +443,7 @@ bool FillCell(Core* core, Cell& cell, uint64_t va, uint32_t size) {
   const BlockCost& cost = BlockFromTable(core, KeyOf(core, va), va, size, unused);
   if (cost.cycles < 0) return false;
   const auto cycles = static_cast<int64_t>(cost.cycles), instructions = static_cast<int64_t>(cost.instructions);
-  cell = Cell{instructions - cycles * kOneCycle, cost.counter >= 0 ? &core->table->hits[cost.counter] : &core->hot.blocks, va, size};
+  cell = Cell{instructions - cycles * kOneCycle, cost.counter >= 0 ? &core->table->hits[cost.counter] : &core->uncounted, va, size};
   return true;
 }
 

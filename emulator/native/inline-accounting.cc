@@ -1,7 +1,7 @@
 // Block accounting inside the translated code. Unicorn's translator calls its own functions through its PLT, so functions of the same names in
 // the object that loads the library come first (as in exit-check.cc). Three of them let us replace the call that it emits at each
 // block's start (a check whether to stop) by a few operations of its intermediate language, with no call at all:
-//   if (budget < kOneCycle) goto stop; budget += cell.charge; ++*cell.counter; last = &cell;
+//   if (budget < kOneCycle) goto stop; budget += cell.charge; last = &cell; if watched: ++*cell.counter;
 // `budget` holds the cycles left above the instructions executed, so that one addition changes both (machine.h).
 // `stop` is put before the block's "exit requested" exit, from where the engine goes back to the block's first instruction.
 // The cell is filled when the block has been translated. Everything here belongs to Unicorn 2.1.4 and is only used with it;
@@ -97,6 +97,7 @@ Tcg LoadTcg(const char* suffix) {
 // State of the one translation under way in this thread; a fetch fault may leave it by longjmp.
 thread_local Cell* cell = nullptr;
 thread_local void* stopLabel = nullptr;
+thread_local bool counted = false;
 
 Temp* TempOf(Context* context, Variable* variable) {
   return static_cast<char*>(context) + reinterpret_cast<uintptr_t>(variable);
@@ -122,13 +123,16 @@ void EmitAccounting(const Tcg& tcg, Context* context, Core* core) {
   tcg.op3(context, kLd64, arg(cost), arg(here), offsetof(Cell, charge));
   tcg.op3(context, kAdd64, arg(value), arg(value), arg(cost));
   tcg.op3(context, kSt64, arg(value), arg(hot), offsetof(Hot, budget));
-  Temp* one = TempOf(context, tcg.const64(context, 1));
-  tcg.op3(context, kLd64, arg(cost), arg(here), offsetof(Cell, counter));
-  tcg.op3(context, kLd64, arg(value), arg(cost), 0);
-  tcg.op3(context, kAdd64, arg(value), arg(value), arg(one));
-  tcg.op3(context, kSt64, arg(value), arg(cost), 0);
   tcg.op3(context, kSt64, arg(here), arg(hot), offsetof(Hot, last));
-  for (Temp* temp : {value, cost, hot, here, one}) tcg.freeTemp(context, temp);
+  if (counted) {
+    Temp* one = TempOf(context, tcg.const64(context, 1));
+    tcg.op3(context, kLd64, arg(cost), arg(here), offsetof(Cell, counter));
+    tcg.op3(context, kLd64, arg(value), arg(cost), 0);
+    tcg.op3(context, kAdd64, arg(value), arg(value), arg(one));
+    tcg.op3(context, kSt64, arg(value), arg(cost), 0);
+    tcg.freeTemp(context, one);
+  }
+  for (Temp* temp : {value, cost, hot, here}) tcg.freeTemp(context, temp);
 }
 
 void OnCallN(const Tcg& tcg, void* check, Context* context, void* function, Temp* result, int count, Temp** arguments) {
@@ -159,6 +163,7 @@ void OnTranslate(const Tcg& tcg, void* cpu, TranslationBlock* block, int maxInst
   if (core == nullptr || !core->inlineAccounting || core->unguarded) return tcg.translate(cpu, block, maxInstructions);
   core->cells.push_back(Cell{});
   cell = &core->cells.back();
+  counted = core->table->watched.count(block->pc) != 0;
   tcg.translate(cpu, block, maxInstructions);
   if (!FillCell(core, *cell, block->pc, block->size)) {
     // It is about to be entered for the first time: with nothing left to spend it stops at its first instruction.

@@ -23,7 +23,7 @@ enum class Exit : int { kBudget = 0, kSyscall = 1, kPageFault = 2, kIllegal = 3,
 
 // Shared with TypeScript as a Float64Array (doubles are exact up to 2^53): names and order as in binding.ts.
 struct Mailbox {
-  double cycles, instructions, blocks, limit;
+  double cycles, instructions, limit;
   double tlbFills, tlbMisses, tlbMissCycles;
   double exitPc, faultVa, faultAccess, interrupt, error;
   double sysno, arg[6], sp;
@@ -51,6 +51,7 @@ struct BlockTable {
   std::unordered_map<uint64_t, BlockCost> all;
   std::vector<double> counters;
   std::vector<int64_t> hits;  // the same, as translated code counts them
+  std::unordered_set<uint64_t> watched;  // addresses at which a counted block may begin
   uint64_t generation = 0;    // grows when costs become invalid
   void clear();
 };
@@ -59,7 +60,7 @@ struct BlockTable {
 // executed. No instruction costs less than a cycle, so fewer than 2^24 cycles at a time keep the instructions in their field.
 constexpr int64_t kOneCycle = int64_t{1} << 24;
 struct Hot {
-  int64_t budget = 0, blocks = 0;
+  int64_t budget = 0;
   const struct Cell* last = nullptr;
   int64_t granted = 0;  // cycles in `budget` when it was last brought in line with the mailbox
 };
@@ -67,7 +68,7 @@ struct Hot {
 // Cost of one translated block.
 struct Cell {
   int64_t charge;  // instructions - cycles * 2^24
-  int64_t* counter;
+  int64_t* counter;  // read only where a counted block may begin
   uint64_t va;
   uint32_t size;
 };
@@ -81,6 +82,7 @@ struct Core {
   bool aarch64 = false;
   bool accounting = true, inlineAccounting = false;
   Hot hot;
+  int64_t uncounted = 0;                     // where blocks at watched addresses count that have no counter in this view
   std::deque<Cell> cells;                    // of the translated blocks; translated code holds their addresses
   bool refused = false;                      // the block translated last must not run
   BlockTable* cellsTable = nullptr;          // whose costs the cells have

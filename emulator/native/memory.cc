@@ -90,6 +90,20 @@ napi_value BlockCounters(napi_env env, napi_callback_info info) {
   return buffer;
 }
 
+// watchAddresses(handle, Float64Array): blocks that begin there may have counters
+napi_value WatchAddresses(napi_env env, napi_callback_info info) {
+  size_t argc = 2, count = 0;
+  napi_value args[2];
+  void* addresses = nullptr;
+  napi_get_cb_info(env, info, &argc, args, nullptr, nullptr);
+  BlockTable* table = TableOf(env, args[0]);
+  napi_get_typedarray_info(env, args[1], nullptr, &count, &addresses, nullptr, nullptr);
+  const auto* va = static_cast<const double*>(addresses);
+  for (size_t i = 0; i < count; i++) table->watched.insert(static_cast<uint64_t>(va[i]));
+  table->clear();
+  return nullptr;
+}
+
 // foldCounters(handle): adds what translated code has counted since the last time to the counters
 napi_value FoldCounters(napi_env env, napi_callback_info info) {
   size_t argc = 1;
@@ -132,6 +146,7 @@ void DefineMemory(napi_env env, napi_value exports) {
   Export(env, exports, "releaseFrames", ReleaseFrames);
   Export(env, exports, "createBlockTable", CreateBlockTable);
   Export(env, exports, "blockCounters", BlockCounters);
+  Export(env, exports, "watchAddresses", WatchAddresses);
   Export(env, exports, "foldCounters", FoldCounters);
   Export(env, exports, "clearBlockTable", ClearBlockTable);
 }
