@@ -41,17 +41,14 @@ function readResults(bytes: Uint8Array | undefined): DoneJob[] {
 
 /** Watches every block that each kind of CPU comes to for instructions that it lacks. */
 function watchAbsent(machine: Machine): AbsentInstruction[] {
-  const found = new Map<string, AbsentInstruction>();
+  const found = new Set<string>();
   const list: AbsentInstruction[] = [];
   for (const kind of machine.kernel.kinds.values()) {
     kind.accounting.observer = (code, va) => {
-      for (const { va: pc, text, feature } of kind.guard.absent(code, va)) {
-        const key = `${kind.name} ${pc} ${text}`;
-        if (found.has(key)) continue;
-        const absent = { kind: kind.name, pc, instruction: text, feature: feature! };
-        found.set(key, absent);
-        list.push(absent);
-      }
+      const [first] = kind.guard.absent(code, va); // what stands behind it in the block is reached only if it was executed
+      if (first === undefined || found.has(`${kind.name} ${first.va}`)) return;
+      found.add(`${kind.name} ${first.va}`);
+      list.push({ kind: kind.name, pc: first.va, instruction: first.text, feature: first.feature! });
     };
   }
   return list;

@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { MachineDescription } from '../../emulator/scheduler/machine-description.ts';
+import { projectRoot } from '../../setup/project.ts';
+import type { JobFailure } from '../runner/jobs.ts';
+import type { Check } from './checks.ts';
+import { machineFor, machineNames, type Rounds } from './load.ts';
+import type { ScenarioOptions } from './options.ts';
+import { type JobTimes, paperTimes } from './prediction.ts';
+import { type Measured, measuredTimes, type PoolResult } from './summary.ts';
+import { variantFlags } from './variants.ts';
+
+/** What belongs to one ISA. */
+export interface IsaReport {
+  readonly isa: string;
+  readonly kernel: string;
+  readonly rounds: Rounds;
+  /** F and M jobs on plain and extended CPUs in `melf-blind`, ms of model time. */
+  readonly table: JobTimes;
+  readonly variants: Readonly<Record<string, readonly string[]>>;
+  readonly machine: MachineDescription;
+}
+
+/** report.json. Times are ms of model time. */
+export interface Report {
+  readonly scenario: string;
+  readonly isas: readonly IsaReport[];
+  readonly results: readonly PoolResult[];
+  readonly checks: readonly Check[];
+  readonly failures: readonly Omit<JobFailure, 'stack'>[];
+  /** The first seed. */
+  readonly seed: number;
+  readonly seeds: readonly number[];
+  /** Over the traces of all runs: equal for equal seeds, options and versions. */
+  readonly traceHash: string;
+  readonly costModel: string;
+  readonly load: { readonly jobs: number; readonly jobTimeNs: number };
+  readonly versions: Readonly<Record<string, string>>;
+  /** What the slides of the paper give, ms. */
+  readonly paper: { readonly source: string; readonly table: JobTimes };
+}
+
+const paperSource =
+  'D. Töllner, C. Dietrich, I. Ostapyshyn, F. Rommel, D. Lohmann: MELF: Multivariant Executables for a Heterogeneous World, USENIX ATC 2023, slides';
+
+function projectVersion(): string {
+  const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string };
+  return version;
+}
+
+export function buildReport(parts: {
+  options: ScenarioOptions;
+  rounds: ReadonlyMap<string, Rounds>;
+  measured: readonly Measured[];
+  results: readonly PoolResult[];
+  checks: readonly Check[];
+  failures: readonly JobFailure[];
+  versions: Readonly<Record<string, string>>;
+}): Report {
+  const { options, rounds, measured, results, checks, failures, versions } = parts;
+  const hash = createHash('sha256');
+  for (const { id, isa, mix, ratio, traceHashes } of results)
+    hash.update(`${id} ${isa} ${mix} ${ratio} ${traceHashes.join(' ')}\n`);
+  return {
+    scenario: 'hetero-pool',
+    isas: options.isas.map((isa) => ({
+      isa,
+      kernel: options.kernels[isa],
+      rounds: rounds.get(isa)!,
+      table: measuredTimes(measured, isa),
+      variants: variantFlags[isa],
+      machine: { ...machineFor(isa, options.ratios[0]!), name: machineNames[isa] },
+    })),
+    results,
+    checks,
+    failures: failures.map(({ stack: _, ...failure }) => failure),
+    seed: options.seeds[0]!,
+    seeds: options.seeds,
+    traceHash: hash.digest('hex').slice(0, 32),
+    costModel: options.costModel,
+    load: { jobs: options.count, jobTimeNs: options.jobTime },
+    versions: { 'melf-sandbox': projectVersion(), node: process.version, ...versions },
+    paper: { source: paperSource, table: paperTimes },
+  };
+}
