@@ -1,5 +1,8 @@
 import { Core, type CoreOptions } from './core.ts';
 
+/** Tells the random numbers of the cores of one seed apart. */
+const MOST_CORES = 2 ** 16;
+
 /** Cores of one machine. A released core is handed out again, last in first out, with its translations warm. */
 export class CorePool {
   readonly #options: CoreOptions;
@@ -19,7 +22,7 @@ export class CorePool {
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
     this.#made++;
-    return new Core(this.#options);
+    return new Core({ ...this.#options, seed: (this.#options.seed ?? 0) * MOST_CORES + this.#made });
   }
 
   release(core: Core): void {

@@ -24,6 +24,8 @@ export interface CoreOptions {
   readonly cpuModel: number;
   /** Page-table root that only holds what entering user mode needs. */
   readonly bootRoot: number;
+  /** Seed of what `rdrand` gives; default 0. */
+  readonly seed?: number;
   /** False: no block hook, so nothing is counted and nothing can be preempted (bench only). */
   readonly accounting: boolean;
 }
@@ -112,6 +114,7 @@ export class Core implements RegisterFile {
         onPort: (offset, value) => this.callbacks.onPort(offset, value),
       },
     );
+    options.native.seedRandom(this.handle, options.seed ?? 0);
     this.#mail = new Float64Array(options.native.mailbox(this.handle));
     this.#codeGeneration = options.physical.codeGeneration;
     const bootBlocks = new BlockTable(options.native, 0);

@@ -138,7 +138,8 @@ export class Kernel {
     for (const { kind, model, features } of options.description.cpus) {
       const cpuModel = engineModel(abi.isa, model);
       const pool =
-        pools.get(cpuModel) ?? new CorePool({ native, physical, isa: abi.isa, cpuModel, bootRoot, accounting });
+        pools.get(cpuModel) ??
+        new CorePool({ native, physical, isa: abi.isa, cpuModel, bootRoot, accounting, seed: options.seed });
       pools.set(cpuModel, pool);
       const guard = new FeatureGuard(options.decoder, features, modelFeatures(abi.isa, model));
       const blocks = new BlockAccounting(native, options.costs, this.#watch, guard);

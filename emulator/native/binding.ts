@@ -27,6 +27,8 @@ export interface NativeBinding {
   ): CoreHandle;
   mailbox(core: CoreHandle): ArrayBuffer;
   setSpace(core: CoreHandle, rootFrame: number, context: number, windowStart: number, windowSize: number): void;
+  /** What `rdrand` draws from. */
+  seedRandom(core: CoreHandle, seed: number): void;
   setBlockTable(core: CoreHandle, table: BlockTableHandle): void;
   flushTlb(core: CoreHandle): void;
   flushCode(core: CoreHandle): void;

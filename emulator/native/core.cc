@@ -323,6 +323,16 @@ napi_value SetSpace(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// seedRandom(core, seed): what rdrand gives from now on
+napi_value SeedRandom(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  Core* core = CoreOf(env, info, 2, args);
+  double seed = 0;
+  napi_get_value_double(env, args[1], &seed);
+  core->random = static_cast<uint64_t>(seed);
+  return nullptr;
+}
+
 // setBlockTable(core, table)
 napi_value SetBlockTable(napi_env env, napi_callback_info info) {
   napi_value args[2];
@@ -451,6 +461,7 @@ void DefineCore(napi_env env, napi_value exports) {
   Export(env, exports, "createCore", CreateCore);
   Export(env, exports, "mailbox", MailboxBuffer);
   Export(env, exports, "setSpace", SetSpace);
+  Export(env, exports, "seedRandom", SeedRandom);
   Export(env, exports, "setBlockTable", SetBlockTable);
   Export(env, exports, "flushTlb", FlushTlb);
   Export(env, exports, "flushCode", FlushCode);

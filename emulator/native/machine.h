@@ -83,6 +83,7 @@ struct Core {
   bool accounting = true, inlineAccounting = false;
   Hot hot;
   int64_t uncounted = 0;                     // where blocks at watched addresses count that have no counter in this view
+  uint64_t random = 0;                       // what rdrand draws from
   std::deque<Cell> cells;                    // of the translated blocks; translated code holds their addresses
   bool refused = false;                      // the block translated last must not run
   BlockTable* cellsTable = nullptr;          // whose costs the cells have
@@ -105,6 +106,9 @@ uint64_t walk(const Memory& memory, uint32_t root, uint64_t va);
 // inline-accounting.cc: whether translated code can count by itself, and the core that runs in this thread.
 bool InlineAccountingWorks(bool aarch64);
 extern thread_local Core* runningCore;
+
+// random.cc: the next number after `state`.
+uint64_t NextRandom(uint64_t& state);
 
 // core.cc: translated code counts in `hot`; JavaScript sees, and may change, the mailbox.
 void BringOut(Core* core);
