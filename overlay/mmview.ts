@@ -36,6 +36,15 @@ function reap(process: Process, id: number): void {
   process.space.deleteView(id);
 }
 
+/** Asked before a thread of the process enters another view; false refuses with EPERM. */
+export type MigrationGuard = (thread: Thread, to: number) => boolean;
+const guards = new WeakMap<Process, MigrationGuard>();
+
+/** Puts a guard before the MIGRATE calls of a process; see overlay/safety. */
+export function guardMigrations(process: Process, guard: MigrationGuard): void {
+  guards.set(process, guard);
+}
+
 /** CREATE: duplicates the caller's view; unshared pages become copy-on-write. The caller stays where it is. */
 export function createView(thread: Thread): number {
   const { process, kernel } = thread;
@@ -70,6 +79,7 @@ export function migrate(thread: Thread, id: number): number {
   const from = thread.view;
   if (!isVisible(process, id)) return -Errno.EINVAL;
   if (from === id) return from;
+  if (guards.get(process)?.(thread, id) === false) return -Errno.EPERM;
   thread.enterView(id);
   thread.charge(kernel.costs.costs.viewSwitch);
   if (leavingOf(process).has(from)) reap(process, from);
