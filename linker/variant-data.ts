@@ -86,9 +86,9 @@ function constantsUsedByData(inputs: LoadedInputs): ReadonlySet<InputSection> {
 
 /** Constants that nobody but their own variant's code can see may differ. */
 function mayDiffer(group: VariantGroup, member: InputSection, fromData: ReadonlySet<InputSection>): boolean {
-  if (group.kind !== 'rodata') return false;
   // Data points to the default's literals, whose contents were compared; code may have its own.
   if (group.members.every((m) => m === undefined || isNameless(m))) return true;
+  if (group.kind !== 'rodata') return false;
   for (const m of group.members) {
     if (m === undefined) continue;
     if (fromData.has(m)) return false;
@@ -171,16 +171,20 @@ function targetOf(section: InputSection, i: number): { base: unknown; offset: nu
       return { base: pieces.text(piece).slice(at - pieces.starts[piece]!), offset: rest };
     }
   }
-  const literal = isNameless(symbol.section) ? literalAt(symbol.section, symbol.value + addend) : undefined;
+  const literal = !symbol.section.isWritable && isNameless(symbol.section) ? literalAt(symbol.section, symbol.value + addend) : undefined;
   if (literal !== undefined) return { base: literal, offset: 0 };
   return { base: symbol.section.group ?? symbol.section.final, offset: symbol.value + addend };
 }
 
 const namedByFile = new WeakMap<ObjectFile, ReadonlySet<InputSection>>();
 
-/** True for a section of constants without any named object: compilers put literals there that they do not merge. */
+/**
+ * True for a section of constants without any named object: compilers put literals there that they do not merge, and in the
+ * generic data section those that hold addresses. (Variables have names, static ones too.)
+ */
 function isNameless(section: InputSection): boolean {
-  if (section.isWritable || section.isExec || !/^\.rodata(\.|$)/.test(section.name)) return false;
+  const name = section.isWritable ? /^\.data(\.rel)?(\.ro)?(\.local)?$/ : /^\.rodata(\.|$)/;
+  if (section.isExec || section.isTls || !name.test(section.name)) return false;
   let named = namedByFile.get(section.file);
   if (named === undefined) {
     named = new Set(symbolsBySection(section.file).keys());

@@ -35,7 +35,7 @@ async function compileAndLink(language: 'c' | 'c++', argv: readonly string[]): P
   const line = readCommandLine(words);
   const inputs = line.arguments.filter((one): one is Input => one.kind === 'input');
   const file = findConfiguration(process.cwd(), process.env);
-  const configuration = file === undefined ? undefined : readConfiguration(file, process.env);
+  const configuration = file === undefined ? undefined : await readConfiguration(file, process.env);
   const compiler = compilerOf(language, configuration);
   // Questions about the compiler itself need no variants.
   if (inputs.length === 0) return runTool([...compiler, ...argv]).code;

@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { decodeFat, FAT_SECTION, sectionNamed } from '../fat-object.ts';
+import { readMelf } from '../melf-reader.ts';
+
+const here = import.meta.dirname;
+const CONFIGURATION = `
+[compiler]
+c = "gcc"
+[[variant]]
+name = "plain"
+flags = "-O2"
+[[variant]]
+name = "loud"
+flags = "-O1 -DLOUD"
+[[variant]]
+name = "small"
+flags = "-Os"
+[common]
+sources = ["kept.c"]
+`;
+const SAY = `
+#include <stdio.h>
+#ifdef LOUD
+#include "loud.h"
+const char *only_loud(void);
+#endif
+static int calls;
+int say(const char *what) {
+  calls++;
+#ifdef LOUD
+  printf("%s: %s%s %d\\n", only_loud(), what, MARK, calls);
+#else
+  printf("%s %d\\n", what, calls);
+#endif
+  return calls;
+}
+`;
+const ONLY =
+  '#ifdef LOUD\nconst char *only_loud(void) { return "LOUD"; }\n#endif\nint twice(int x) { return 2 * x; }\n';
+const MAIN =
+  'int say(const char *); int twice(int); int kept(void);\nint main(void) { say("one"); return twice(say("two")) + kept() - 4; }\n';
+
+interface Result {
+  readonly status: number | null;
+  readonly output: string;
+}
+
+describe('melf-cc in the place of a compiler', () => {
+  let folder: string;
+  const call = (program: string, args: readonly string[], env: Record<string, string> = {}, input?: string): Result => {
+    const { status, stdout, stderr } = spawnSync(program, args, {
+      cwd: folder,
+      env: { ...process.env, ...env },
+      input,
+      encoding: 'utf8',
+    });
+    return { status, output: `${stdout}${stderr}` };
+  };
+  const cc = (...args: string[]): Result => call(process.execPath, [join(here, 'melf-cc.mjs'), ...args]);
+  const good = (result: Result): string => {
+    assert.equal(result.status, 0, result.output);
+    return result.output;
+  };
+  const file = (name: string, text: string): void => writeFileSync(join(folder, name), text);
+  const variantsOf = (object: string) => {
+    const fat = sectionNamed(readFileSync(join(folder, object)), FAT_SECTION);
+    return fat === undefined
+      ? undefined
+      : decodeFat(fat, object)[0]!.map((v) => (v.object === undefined ? `${v.name}=` : v.name));
+  };
+  const runAll = (program: string): string[] =>
+    ['plain', 'loud', 'small'].map((name) => good(call(program, [], { MELF_VARIANT: name })));
+
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'melf-cc-test-'));
+    mkdirSync(join(folder, 'lib'));
+    file('melf.toml', CONFIGURATION);
+    file('say.c', SAY);
+    file('only.c', ONLY);
+    file('main.c', MAIN);
+    file(
+      'kept.c',
+      '#ifdef LOUD\n#error common sources are compiled once, without the flags of other variants\n#endif\nint kept(void) { return 0; }\n',
+    );
+    file('loud.h', '#define MARK "!"\n');
+    for (const name of ['say', 'only', 'main', 'kept']) good(cc('-c', `${name}.c`, '-o', `lib/${name}.o`));
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  const expected = ['one 1\ntwo 2\n', 'LOUD: one! 1\nLOUD: two! 2\n', 'one 1\ntwo 2\n'];
+
+  it('puts every variant into the one object; a common source, and one without differences, has none', () => {
+    assert.deepEqual(variantsOf('lib/say.o'), ['plain=', 'loud', 'small']);
+    assert.equal(variantsOf('lib/kept.o'), undefined);
+    good(call('gcc', ['-c', '-O2', '-ffunction-sections', '-fdata-sections', '-fno-ipa-ra', 'say.c', '-o', 'plain.o']));
+    const strip = (name: string): Buffer => {
+      good(call('objcopy', ['-R', FAT_SECTION, '-R', '.comment', name, 'bare.o']));
+      return readFileSync(join(folder, 'bare.o'));
+    };
+    assert.ok(strip('lib/say.o').equals(strip('plain.o')), 'the default variant is what the compiler alone makes');
+  });
+
+  it('links them with the flags of the command line; MELF_VARIANT chooses', () => {
+    good(cc('lib/main.o', 'lib/say.o', 'lib/only.o', 'lib/kept.o', '-o', 'program', '-Wl,-Map=program.map'));
+    assert.deepEqual(runAll('./program'), expected);
+    assert.ok(existsSync(join(folder, 'program.map')));
+    const { melf } = readMelf(readFileSync(join(folder, 'program')), 'program');
+    assert.deepEqual(
+      melf?.variants.map((v) => v.name),
+      ['plain', 'loud', 'small'],
+    );
+    assert.ok(melf?.functions.some((f) => f.name === 'say'));
+    assert.ok(!melf?.functions.some((f) => f.name === 'kept'));
+  });
+
+  it('compiles and links several sources in one call, from a response file', () => {
+    file('words', 'main.c say.c only.c\n"kept.c" -o joined');
+    good(cc('@words'));
+    assert.deepEqual(runAll('./joined'), expected);
+    assert.ok(!existsSync(join(folder, 'main.o')));
+  });
+
+  it('ar, ranlib, nm, strip -g and objcopy treat them as objects; a member for a function of one variant alone is found', () => {
+    good(
+      call('sh', [
+        '-c',
+        'strip -g lib/say.o && objcopy --add-section note=melf.toml lib/only.o && ar rc lib/liball.a lib/say.o lib/only.o lib/kept.o && ranlib lib/liball.a && nm lib/say.o',
+      ]),
+    );
+    good(cc('main.c', '-Llib', '-lall', '-o', 'archived'));
+    assert.deepEqual(runAll('./archived'), expected);
+  });
+
+  it('a stock linker links the default variant and leaves nothing of the others', () => {
+    good(call('gcc', ['lib/main.o', 'lib/say.o', 'lib/only.o', 'lib/kept.o', '-o', 'stock']));
+    assert.equal(good(call('./stock', [])), expected[0]);
+    assert.equal(sectionNamed(readFileSync(join(folder, 'stock')), FAT_SECTION), undefined);
+  });
+
+  it('-r combines each variant for itself; a foreign ld -r is noticed', () => {
+    good(cc('-r', '-nostdlib', 'lib/say.o', 'lib/only.o', '-o', 'both.o'));
+    good(cc('lib/main.o', 'both.o', 'lib/kept.o', '-o', 'combined'));
+    assert.deepEqual(runAll('./combined'), expected);
+    good(call('ld', ['-r', 'lib/say.o', 'lib/only.o', '-o', 'foreign.o']));
+    const refused = cc('lib/main.o', 'foreign.o', 'lib/kept.o', '-o', 'none');
+    assert.equal(refused.status, 1);
+    assert.match(refused.output, /2 objects of melf-cc were combined without it[\s\S]*melf-cc -r/);
+  });
+
+  it('-MD lists what any variant includes', () => {
+    good(cc('-MD', '-MF', 'say.d', '-c', 'say.c', '-o', 'dep.o'));
+    const rules = readFileSync(join(folder, 'say.d'), 'utf8');
+    assert.match(rules, /^dep\.o: say\.c/);
+    assert.match(rules, /^dep\.o:.* loud\.h/m);
+  });
+
+  it('-E, -S, standard input, /dev/null and questions behave as with the compiler', () => {
+    assert.match(good(cc('-E', 'say.c')), /int say\(const char \*what\)/);
+    good(cc('-S', 'only.c', '-o', 'only.s'));
+    assert.match(readFileSync(join(folder, 'only.s'), 'utf8'), /twice:/);
+    good(
+      call(
+        process.execPath,
+        [join(here, 'melf-cc.mjs'), '-x', 'c', '-c', '-', '-o', 'in.o'],
+        {},
+        'int f(int x) {\n#ifdef LOUD\nx++;\n#endif\nreturn x; }',
+      ),
+    );
+    assert.equal(variantsOf('in.o')?.length, 3);
+    good(cc('-c', 'only.c', '-o', '/dev/null'));
+    assert.equal(good(cc('-dumpmachine')), good(call('gcc', ['-dumpmachine'])));
+  });
+
+  it('errors are the compiler’s, told once, with its exit code; nothing is left', () => {
+    file('bad.c', 'int f(void) { return nothing; }\n');
+    const result = cc('-c', 'bad.c', '-o', 'bad.o');
+    assert.equal(result.status, call('gcc', ['-c', 'bad.c']).status);
+    assert.equal(result.output.match(/error:/g)?.length, 1);
+    file('half.c', '#ifdef LOUD\n#error not loud\n#endif\nint f;\n');
+    const half = cc('-c', 'half.c', '-o', 'half.o');
+    assert.equal(half.status, 1);
+    assert.match(half.output, /half.c compiles as variant plain, but not as loud/);
+    assert.ok(!existsSync(join(folder, 'half.o')));
+  });
+
+  it('says what it cannot do', () => {
+    assert.match(cc('-flto', '-c', 'say.c').output, /-flto cannot be used/);
+    assert.match(cc('main.c', '-Wl,--frobnicate').output, /--frobnicate is not known/);
+    assert.match(
+      call(process.execPath, [join(here, 'melf-cc.mjs'), '-c', 'say.c'], { MELF_CONFIG: 'none.toml' }).output,
+      /none.toml cannot be read/,
+    );
+  });
+});
