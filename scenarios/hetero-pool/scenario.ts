@@ -170,7 +170,10 @@ function check(options: ScenarioOptions, { measured, repeats, failures }: Finish
       detail:
         failures.length === 0
           ? `${measured.length} runs`
-          : failures.map(({ label, message }) => `${label}: ${message}`).join('; '),
+          : `${failures
+              .slice(0, 3)
+              .map(({ label, message }) => `${label}: ${message}`)
+              .join('; ')} (${failures.length})`,
     },
   ];
 }
