@@ -102,7 +102,7 @@ export class Traps {
   #illegalInstruction(thread: Thread): boolean {
     const { core, kind } = thread;
     const pc = core.exitPc;
-    const code = untilPageEnd(thread, pc);
+    const code = blockBytes(thread, pc);
     const missing = kind?.guard.missing(code, pc);
     if (missing !== undefined && missing.va > pc) {
       const reason = core.runTo(missing.va);
@@ -184,13 +184,12 @@ export class Traps {
   }
 }
 
-/** The bytes from `va` to the end of its page: no block is longer, but for an instruction that crosses it. */
-const untilPageEnd = (thread: Thread, va: number): Uint8Array => {
-  const length = 4096 - (va % 4096);
+/** The bytes from `va` on, a page of them as far as they are readable: no block is longer (on x86-64 it may lie on two pages). */
+const blockBytes = (thread: Thread, va: number): Uint8Array => {
   try {
-    return thread.memory.read(va, length + LONGEST_INSTRUCTION);
+    return thread.memory.read(va, 4096);
   } catch (error) {
-    if (error instanceof UserFault) return thread.memory.read(va, length);
+    if (error instanceof UserFault) return thread.memory.read(va, 4096 - (va % 4096));
     throw error;
   }
 };
