@@ -4,7 +4,9 @@ import type { Thread } from '../emulator/linux/thread.ts';
 import { Prot } from '../emulator/memory/vma.ts';
 import type { MelfFile } from '../linker/melf-reader.ts';
 import { migrate } from './mmview.ts';
+import { describePlace, type SafetyMode, SwitchSafety, type UnsafeReport } from './safety/switch-safety.ts';
 import { type SuspectReturn, scanStack } from './stack-scan.ts';
+import { composeWindow, type ViewSpec } from './view-spec.ts';
 
 /** No such variant, a file without variants, or a switch that would not be safe. */
 export class OverlayError extends MelfError {}
@@ -14,24 +16,30 @@ export class OverlayError extends MelfError {}
  * that choose themselves link libmelf, overlay/guest.) Made before the program runs, while it has one view.
  */
 export class OverlayManager {
+  readonly safety: SwitchSafety;
   readonly #process: Process;
   readonly #file: MelfFile;
   readonly #start: number;
   readonly #end: number;
-  /** View of each variant, by index; the default's is the base view. */
-  readonly #views: (number | undefined)[] = [0];
+  /** View of each variant, by index; the default's is the view that the program started in. */
+  readonly #views: (number | undefined)[];
+  /** Views of specs, by their text. */
+  readonly #mixed = new Map<string, number>();
 
-  constructor(process: Process, file: MelfFile) {
+  /** @param safety what {@link switch} does about switches that would not be safe; `strict` unless told otherwise */
+  constructor(process: Process, file: MelfFile, safety: SafetyMode = 'strict') {
     const melf = file.melf;
     if (melf === undefined) {
       throw new OverlayError('NOT_MULTIVARIANT', 'the program holds no variants', {
         hint: 'link it with `melf link --variant NAME=...`; `melf inspect FILE` shows what a file holds',
       });
     }
+    this.safety = new SwitchSafety(file, safety);
     this.#process = process;
     this.#file = file;
     this.#start = melf.windowVa;
     this.#end = melf.windowVa + melf.windowSize;
+    this.#views = [process.space.views.base];
     process.space.setViewShared(this.#start, melf.windowSize, false);
     for (const thread of process.threads.values()) thread.enterView(thread.view);
   }
@@ -58,13 +66,29 @@ export class OverlayManager {
   viewOf(variant: number): number {
     const known = this.#views[variant];
     if (known !== undefined) return known;
+    const view = this.#create(this.#file.window(variant));
+    this.#views[variant] = view;
+    return view;
+  }
+
+  /** View that mixes variants function by function; made at first use. Throws ViewSpecError when the file's pages cannot do it. */
+  viewFor(spec: ViewSpec): number {
+    if (spec.functions === undefined) return this.viewOf(this.indexOf(spec.default));
+    const key = JSON.stringify([spec.default, Object.entries(spec.functions)]);
+    const known = this.#mixed.get(key);
+    if (known !== undefined) return known;
+    const view = this.#create(composeWindow(this.#file, spec));
+    this.#mixed.set(key, view);
+    return view;
+  }
+
+  #create(window: Uint8Array): number {
     const { space } = this.#process;
-    const view = space.createView(0);
+    const view = space.createView(this.#views[0]!);
     const size = this.#end - this.#start;
     space.protect(view, this.#start, size, Prot.read | Prot.write);
-    space.userMemory(view).write(this.#start, this.#file.window(variant));
+    space.userMemory(view).write(this.#start, window);
     space.protect(view, this.#start, size, Prot.read | Prot.exec);
-    this.#views[variant] = view;
     return view;
   }
 
@@ -78,27 +102,33 @@ export class OverlayManager {
     return scanStack(thread, this.#start, this.#end);
   }
 
-  /** Puts the thread into a variant. Throws if a multivariant function may be on its stack, unless `unchecked`. */
-  switch(thread: Thread, variant: number, options: { unchecked?: boolean } = {}): void {
-    if (this.current(thread) === variant) return;
-    const found = options.unchecked ? [] : this.suspects(thread);
-    if (found.length > 0) {
-      const melf = this.#file.melf!;
-      const names = found.map(({ returnAddress }) => {
-        const at = melf.functions.find((f) => returnAddress >= f.va && returnAddress < f.va + f.slotSize);
-        return at === undefined
-          ? `0x${returnAddress.toString(16)}`
-          : `${at.name}+0x${(returnAddress - at.va).toString(16)}`;
-      });
-      throw new OverlayError(
-        'UNSAFE_SWITCH',
-        `thread ${thread.tid} has multivariant functions on its stack: ${names.join(', ')}`,
-        {
-          facts: { tid: thread.tid, from: this.variants[this.current(thread)], to: this.variants[variant] },
-          hint: 'switch where only common code is on the stack, or keep those functions common (melf link --common)',
-        },
-      );
-    }
-    migrate(thread, this.viewOf(variant));
+  /** What makes a switch of the thread into a view unsafe; undefined: nothing. */
+  dangers(thread: Thread, view: number): UnsafeReport | undefined {
+    return this.safety.check(thread, view);
   }
+
+  /** Puts the thread into a variant. Throws if a multivariant function is on its stack, unless `unchecked` or not `strict`. */
+  switch(thread: Thread, variant: number, options: { unchecked?: boolean } = {}): void {
+    if (thread.view === this.#views[variant]) return;
+    this.enter(thread, this.viewOf(variant), options);
+  }
+
+  /** As {@link switch}, into a view of {@link viewFor}. */
+  enter(thread: Thread, view: number, options: { unchecked?: boolean } = {}): void {
+    const { mode } = this.safety;
+    const report = options.unchecked || mode === 'off' ? undefined : this.dangers(thread, view);
+    if (report !== undefined) {
+      if (mode === 'strict') throw unsafe(report);
+      this.safety.tell(thread, report);
+    }
+    migrate(thread, view);
+  }
+}
+
+function unsafe({ tid, from, to, places }: UnsafeReport): OverlayError {
+  const found = places.map(describePlace).join(', ');
+  return new OverlayError('UNSAFE_SWITCH', `thread ${tid} has multivariant code on its stack: ${found}`, {
+    facts: { tid, from, to },
+    hint: 'switch where only common code is on the stack, or keep those functions common (melf link --common)',
+  });
 }

@@ -1,4 +1,4 @@
-import { Errno } from '../emulator/linux/errno.ts';
+import { Errno } from '../emulator/errno.ts';
 import type { Kernel } from '../emulator/linux/kernel.ts';
 import type { Process } from '../emulator/linux/process.ts';
 import { shootdownCycles } from '../emulator/linux/table-work.ts';

@@ -1,7 +1,7 @@
 // The mmview kernel's interface before it became one call: system calls 1000 to 1003, in two generations. Programs of that
 // time (WfPatch's library, the Multiverse demo) run unmodified on a machine with this extension instead of installMmview.
 
-import { Errno } from '../emulator/linux/errno.ts';
+import { Errno } from '../emulator/errno.ts';
 import type { Kernel } from '../emulator/linux/kernel.ts';
 import type { SyscallHandler } from '../emulator/linux/syscall.ts';
 import type { Thread } from '../emulator/linux/thread.ts';

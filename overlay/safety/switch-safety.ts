@@ -2,7 +2,6 @@
 // a saved context inside such a function is right only in the code that was running when it came about.
 
 import { MelfError } from '../../emulator/errors.ts';
-import type { Kernel } from '../../emulator/linux/kernel.ts';
 import type { Process } from '../../emulator/linux/process.ts';
 import type { Thread } from '../../emulator/linux/thread.ts';
 import { UserFault } from '../../emulator/memory/user-memory.ts';
@@ -58,7 +57,7 @@ export function describePlace({ function: f, offset, variant, found }: UnsafePla
 /** Looks at the stacks of one process's threads. */
 export class SwitchSafety {
   readonly mode: SafetyMode;
-  /** Every unsafe switch that was found. */
+  /** Every unsafe switch that was tried. */
   readonly reports: UnsafeReport[] = [];
   /** Switches looked at. */
   checks = 0;
@@ -94,12 +93,14 @@ export class SwitchSafety {
     guardMigrations(process, (thread, to) => {
       const report = this.check(thread, to);
       if (report === undefined) return true;
-      this.#tell(thread.kernel, report);
+      this.tell(thread, report);
       return this.mode !== 'strict';
     });
   }
 
-  #tell(kernel: Kernel, report: UnsafeReport): void {
+  /** Keeps the report and tells the user. */
+  tell({ kernel }: Thread, report: UnsafeReport): void {
+    this.reports.push(report);
     const { tid, from, to, places } = report;
     kernel.report(
       `thread ${tid} switches from view ${from} to ${to} with multivariant code on its stack${this.mode === 'strict' ? ': refused' : ''}: ${places.map(describePlace).join(', ')}`,
@@ -170,8 +171,6 @@ export class SwitchSafety {
       if (!explained.has(slot)) look('word', pc, slot);
     this.#known.set(thread, now);
     if (places.length === 0) return undefined;
-    const report = { tid, from, to, places };
-    this.reports.push(report);
-    return report;
+    return { tid, from, to, places };
   }
 }

@@ -1,7 +1,7 @@
 // What views mean, written without page tables, areas or frames: a map from (view, page) to contents and rights. It says for each
 // command of a program what the kernel has to answer. interpreter.c executes the same commands.
 
-import { Errno } from '../../emulator/linux/errno.ts';
+import { Errno } from '../../emulator/errno.ts';
 
 export const PAGES = 8;
 export const SLOTS = 4;
