@@ -44,7 +44,7 @@ const sqliteOptions: readonly string[] = [
  *   `assert`. So nothing is inlined by size or for being called once, and equal functions are not merged;
  * - the same data exist in both: of a variable that only assertions read, the compiler removes the stores
  *   (ipa-reference-addressable). SQLite's mutexIsInit is one: initialised by `noassert`, an assertion in `assert` would find it 0.
- * Frame pointers are for the stacks in reports of failed assertions.
+ * Frame pointers, and calls at a function's end that stay calls, are for the stacks in reports of failed assertions.
  */
 const variantRules: readonly string[] = [
   '-fno-ipa-ra',
@@ -58,6 +58,7 @@ const variantRules: readonly string[] = [
   '-fno-inline-functions-called-once',
   '-fno-ipa-reference-addressable',
   '-fno-omit-frame-pointer',
+  '-fno-optimize-sibling-calls',
 ];
 
 const compileFlags: Readonly<Record<CompileName, readonly string[]>> = {

@@ -110,7 +110,7 @@ const keptMessages = 10;
 class Client {
   readonly #clients: Clients;
   readonly #number: number;
-  readonly #random: RandomStream;
+  readonly #thinking: RandomStream;
   readonly #model: ClientModel;
   readonly #hash = createHash('sha256');
   readonly latencies: number[] = [];
@@ -122,10 +122,10 @@ class Client {
   #received = '';
   #ended = false;
 
-  constructor(clients: Clients, number: number, random: RandomStream) {
+  constructor(clients: Clients, number: number, random: RandomStream, thinking: RandomStream) {
     this.#clients = clients;
     this.#number = number;
-    this.#random = random;
+    this.#thinking = thinking;
     this.#model = new ClientModel(number, clients.load.clients, random);
   }
 
@@ -172,7 +172,7 @@ class Client {
       this.#hash.update(`${line}\n`);
       this.#clients.lastReply = Math.max(this.#clients.lastReply, now);
     }
-    const pause = this.#random.exponential(this.#clients.load.think);
+    const pause = this.#thinking.exponential(this.#clients.load.think);
     this.#clients.world.at(now + pause, (at) => this.#send(at));
   }
 
@@ -225,7 +225,7 @@ export class Clients {
   firstRequest = Number.POSITIVE_INFINITY;
   lastReply = 0;
 
-  /** `streams`: one of random numbers for each client. */
+  /** `streams`: two of random numbers for each client, of statements and of think times: the statements are the same in every configuration. */
   constructor(options: {
     world: ClientWorld;
     load: Load;
@@ -235,7 +235,11 @@ export class Clients {
     this.world = options.world;
     this.load = options.load;
     this.configuration = options.configuration;
-    this.#all = options.streams.map((stream, number) => new Client(this, number, stream));
+    const { clients } = options.load;
+    this.#all = Array.from(
+      { length: clients },
+      (_, number) => new Client(this, number, options.streams[number]!, options.streams[clients + number]!),
+    );
   }
 
   /** Lets them connect one after the other, when the service listens. */

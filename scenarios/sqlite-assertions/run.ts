@@ -158,7 +158,7 @@ async function runService(input: InputOf<'service'>): Promise<ServiceRecord> {
     },
     load,
     configuration,
-    streams: randomStreams(seed, load.clients),
+    streams: randomStreams(seed, 2 * load.clients),
   });
   const whenListening = (now: number): void => {
     if (output.stdout.includes('listening')) clients.start(now);

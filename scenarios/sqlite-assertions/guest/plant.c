@@ -14,14 +14,17 @@
 
 #include "session.h"
 
-enum { PAGE_BYTES = 4096, PAGES = 2048, SLOT_BYTES = PAGE_BYTES + 256 };
+enum { PAGE_BYTES = 4096, PAGES = 2048, HEADER_BYTES = 512, SLOT_BYTES = PAGE_BYTES + HEADER_BYTES };
 static unsigned char page_cache[PAGES * SLOT_BYTES] __attribute__((aligned(16)));
 
 /* A row that fills a page of its own. Its cell: length (2 bytes), rowid (1), the record's header: its size, types of id and data (1, 1, 2). */
 enum { DATA_BYTES = 3000, LENGTH_BEFORE_DATA = 6 };
 
 int plant_prepare(void) {
-    int rc = sqlite3_config(SQLITE_CONFIG_PAGECACHE, page_cache, SLOT_BYTES, PAGES);
+    int header;
+    int rc = sqlite3_config(SQLITE_CONFIG_PCACHE_HDRSZ, &header);
+    if (rc != SQLITE_OK || header > HEADER_BYTES) return SQLITE_ERROR;
+    rc = sqlite3_config(SQLITE_CONFIG_PAGECACHE, page_cache, SLOT_BYTES, PAGES);
     if (rc == SQLITE_OK) rc = sqlite3_initialize();
     return rc == SQLITE_OK ? sqlite3_test_control(SQLITE_TESTCTRL_NEVER_CORRUPT, 1) : rc;
 }

@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectRoot } from '../../setup/project.ts';
+import type { JobFailure } from '../runner/jobs.ts';
+import type { Check } from './checks.ts';
+import type { CodeSize } from './code-size.ts';
+import type { ScenarioOptions } from './options.ts';
+import type { AssertionFailure, Load, MachineSettings, ServiceRecord, SpeedtestRecord } from './run-record.ts';
+import type { ConfigurationResult } from './summary.ts';
+
+/** A failed assertion and where it was planted. */
+export interface ReportedFailure extends AssertionFailure {
+  readonly configuration: string;
+}
+
+/** report.json. Times are ns of virtual time. */
+export interface Report {
+  readonly scenario: 'sqlite-assertions';
+  readonly service: readonly ConfigurationResult[];
+  readonly speedtest1: readonly Omit<SpeedtestRecord, 'program' | 'failures' | 'hostSeconds'>[];
+  readonly code: CodeSize;
+  /** Of the first seed. */
+  readonly assertionFailures: readonly ReportedFailure[];
+  readonly checks: readonly Check[];
+  readonly failures: readonly Omit<JobFailure, 'stack'>[];
+  readonly seeds: readonly number[];
+  readonly load: Load;
+  readonly speedtestSize: number;
+  readonly machine: MachineSettings;
+  readonly unimplemented: Readonly<Record<string, number>>;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+function projectVersion(): string {
+  const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string };
+  return version;
+}
+
+export function buildReport(parts: {
+  options: ScenarioOptions;
+  service: readonly ConfigurationResult[];
+  serviceRuns: readonly ServiceRecord[];
+  speedtests: readonly SpeedtestRecord[];
+  code: CodeSize;
+  checks: readonly Check[];
+  failures: readonly JobFailure[];
+  versions: Readonly<Record<string, string>>;
+}): Report {
+  const { options, service, serviceRuns, speedtests, code, checks, failures, versions } = parts;
+  const unimplemented: Record<string, number> = {};
+  for (const run of [...serviceRuns, ...speedtests])
+    for (const [name, count] of Object.entries(run.unimplemented))
+      unimplemented[name] = (unimplemented[name] ?? 0) + count;
+  return {
+    scenario: 'sqlite-assertions',
+    service,
+    speedtest1: speedtests.map(({ program: _, failures: __, hostSeconds: ___, ...run }) => run),
+    code,
+    assertionFailures: serviceRuns
+      .filter(({ seed }) => seed === options.seeds[0])
+      .flatMap(({ configuration, failures: tripped }) => tripped.map((one) => ({ configuration, ...one }))),
+    checks,
+    failures: failures.map(({ stack: _, ...failure }) => failure),
+    seeds: options.seeds,
+    load: options.load,
+    speedtestSize: options.speedtestSize,
+    machine: options.machine,
+    unimplemented,
+    versions: { 'melf-sandbox': projectVersion(), node: process.version, ...versions },
+  };
+}

@@ -1,0 +1,116 @@
+import type { RelativeChange } from '../runner/statistics.ts';
+import { grouped, microseconds, signedPercent } from '../runner/units.ts';
+import type { CodeSize } from './code-size.ts';
+import type { Report, ReportedFailure } from './report.ts';
+import type { ConfigurationResult, GroupResult } from './summary.ts';
+
+/** Head and rows, as texts. */
+export interface TextTable {
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+const none = '–';
+
+function changeText(change: RelativeChange | null | undefined): string {
+  if (change === null || change === undefined) return none;
+  const { percent, low, high } = change;
+  const middle = signedPercent(percent, 1);
+  return low === undefined || high === undefined
+    ? middle
+    : `${middle} [${signedPercent(low, 1)}, ${signedPercent(high, 1)}]`;
+}
+
+const groupCells = (group: GroupResult | null): string[] =>
+  group === null
+    ? [none, none, none, none]
+    : [
+        changeText(group.against.noassert.cycles),
+        microseconds(group.latency),
+        microseconds(group.latencyP99),
+        changeText(group.against.noassert.latency),
+      ];
+
+/** The service by configuration; changes are against the same statements of `noassert` alone. */
+export function serviceTable(results: readonly ConfigurationResult[]): TextTable {
+  return {
+    head: [
+      'service',
+      'asserted',
+      'instr./statement',
+      'cycles vs plain',
+      'vs noassert',
+      'not asserted: cycles',
+      'latency, µs',
+      'p99',
+      'latency',
+      'asserted: cycles',
+      'latency, µs',
+      'p99',
+      'latency',
+      'switches/statement',
+    ],
+    rows: results.map(({ id, assertedPercent, all, others, asserted, switchesPerStatement }) => [
+      id,
+      assertedPercent === null ? 'in turns' : `${assertedPercent.toFixed(1)} %`,
+      grouped(all.instructions),
+      changeText(all.against.plain.cycles),
+      changeText(all.against.noassert.cycles),
+      ...groupCells(others),
+      ...groupCells(asserted),
+      switchesPerStatement.toFixed(2),
+    ]),
+  };
+}
+
+/** speedtest1, whole in one variant. */
+export function speedtestTable(runs: Report['speedtest1']): TextTable {
+  const base = runs.find(({ form }) => form === 'plain');
+  const debug = runs.find(({ form }) => form === 'noassert');
+  const against = (value: number, other: number | undefined): string =>
+    other === undefined ? none : signedPercent((value / other - 1) * 100, 1);
+  return {
+    head: ['speedtest1', 'variant', 'instructions', 'cycles', 'cycles vs plain', 'vs noassert', 'time, ms', 'hash'],
+    rows: runs.map(({ form, variant, instructions, cycles, time, verificationHash }) => [
+      form,
+      variant,
+      grouped(instructions),
+      grouped(cycles),
+      against(cycles, base?.cycles),
+      against(cycles, debug?.cycles),
+      (time / 1e6).toFixed(1),
+      `${verificationHash.slice(0, 20)}…`,
+    ]),
+  };
+}
+
+export function codeTables({ forms, variants, windowBytes, functions }: CodeSize): TextTable[] {
+  const plain = forms.find(({ form }) => form === 'plain');
+  return [
+    {
+      head: ['file', 'bytes', 'code', 'code vs plain'],
+      rows: forms.map(({ form, fileBytes, codeBytes }) => [
+        form,
+        grouped(fileBytes),
+        grouped(codeBytes),
+        plain === undefined ? none : signedPercent((codeBytes / plain.codeBytes - 1) * 100, 1),
+      ]),
+    },
+    {
+      head: [`variant (${functions} functions, window of ${grouped(windowBytes)})`, 'code', 'padding', 'share', 'same'],
+      rows: variants.map(({ name, codeBytes, paddingBytes, paddingPercent, identicalFunctions }, index) => [
+        name,
+        grouped(codeBytes),
+        grouped(paddingBytes),
+        `${paddingPercent.toFixed(1)} %`,
+        index === 0 ? '' : grouped(identicalFunctions),
+      ]),
+    },
+  ];
+}
+
+/** A failed assertion as text, one line for each frame. */
+export function failureText({ configuration, thread, variant, where, expression, stack }: ReportedFailure): string {
+  const frames = stack.map((frame) => `    ${frame}`).join('\n');
+  return `${configuration}, thread ${thread} (${variant}): ${where}: assert(${expression})\n${frames}`;
+}
