@@ -26,7 +26,7 @@ const maxExtensions = [
 
 export const cpuModels: Readonly<Record<Isa, Readonly<Record<string, CpuModel>>>> = {
   'x86-64': {
-    qemu64: { number: 0, features: [...x86Baseline, 'cx16', 'abm'] },
+    qemu64: { number: 0, features: [...x86Baseline, 'cx16'] },
     conroe: { number: 13, features: conroe },
     nehalem: { number: 15, features: nehalem },
     westmere: { number: 16, features: westmere },
