@@ -1,5 +1,5 @@
+import { Errno } from '../errno.ts';
 import type { UserMemory } from '../memory/user-memory.ts';
-import { Errno } from './errno.ts';
 import type { Thread } from './thread.ts';
 
 /** clockid_t values (clock_gettime(2)). */

@@ -1,4 +1,4 @@
-import { ERESTARTSYS, Errno } from './errno.ts';
+import { ERESTARTSYS, Errno } from '../errno.ts';
 import type { Blocking } from './syscall.ts';
 import type { Thread } from './thread.ts';
 

@@ -1,4 +1,4 @@
-import { Errno } from '../linux/errno.ts';
+import { Errno } from '../errno.ts';
 import { Access } from '../native/binding.ts';
 import { type Mappable, SharedMemory } from './mappable.ts';
 import { Pte } from './page-table.ts';

@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts';
+import { Errno } from '../../errno.ts';
 import type { Thread } from '../thread.ts';
 import { anonymousStat } from './anonymous-stat.ts';
 import { type Content, PagedContent } from './content.ts';

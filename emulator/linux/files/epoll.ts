@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts';
+import { Errno } from '../../errno.ts';
 import { anonymousStat } from './anonymous-stat.ts';
 import { OpenFile } from './open-file.ts';
 import { OpenFlag } from './open-flags.ts';

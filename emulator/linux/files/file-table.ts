@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts';
+import { Errno } from '../../errno.ts';
 import type { OpenFile } from './open-file.ts';
 
 interface Slot {

@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts';
+import { Errno } from '../../errno.ts';
 import type { Thread } from '../thread.ts';
 import type { GeneratedFile } from './inode.ts';
 import { seekTarget } from './inode-file.ts';

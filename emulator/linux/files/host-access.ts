@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { Errno, type ErrnoName } from '../errno.ts';
+import { Errno, type ErrnoName } from '../../errno.ts';
 import type { PageSource } from './content.ts';
 import { FileType } from './stat.ts';
 

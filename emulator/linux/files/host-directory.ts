@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { Errno } from '../errno.ts';
+import { Errno } from '../../errno.ts';
 import type { Content, FrameStore } from './content.ts';
 import { FILE_PAGE } from './content.ts';
 import { type HostEntry, HostFile, hostEntries, hostEntry, hostErrno } from './host-access.ts';

@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts';
+import { Errno } from '../../errno.ts';
 import type { Thread } from '../thread.ts';
 import type { Content } from './content.ts';
 import type { Directory, DirectoryEntry, Inode, RegularFile } from './inode.ts';

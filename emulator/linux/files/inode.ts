@@ -1,5 +1,5 @@
+import { Errno } from '../../errno.ts';
 import type { Credentials } from '../credentials.ts';
-import { Errno } from '../errno.ts';
 import type { Thread } from '../thread.ts';
 import type { Content } from './content.ts';
 import type { FileLocks } from './locks.ts';

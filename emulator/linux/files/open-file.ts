@@ -1,5 +1,5 @@
+import { Errno } from '../../errno.ts';
 import type { KernelCosts } from '../../timing/kernel-costs.ts';
-import { Errno } from '../errno.ts';
 import type { Thread } from '../thread.ts';
 import { WaitQueue } from '../wait.ts';
 import type { Content } from './content.ts';

@@ -1,5 +1,5 @@
+import { Errno } from '../../errno.ts';
 import type { Credentials } from '../credentials.ts';
-import { Errno } from '../errno.ts';
 import type { Thread } from '../thread.ts';
 import { Directory, type Inode, MagicLink, Permission, permits, Symlink } from './inode.ts';
 import type { OpenFile } from './open-file.ts';

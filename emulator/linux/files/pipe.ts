@@ -1,5 +1,5 @@
+import { Errno } from '../../errno.ts';
 import type { KernelCosts } from '../../timing/kernel-costs.ts';
-import { Errno } from '../errno.ts';
 import { ByteQueue } from './byte-queue.ts';
 import type { Inode } from './inode.ts';
 import { OpenFile } from './open-file.ts';

@@ -1,6 +1,6 @@
+import { Errno } from '../../errno.ts';
 import { Prot, protIn, type Vma } from '../../memory/vma.ts';
 import { EPOCH_SECONDS } from '../clock.ts';
-import { Errno } from '../errno.ts';
 import type { Process } from '../process.ts';
 import type { Thread } from '../thread.ts';
 import { type FileSystem, GeneratedFile, type Inode, MagicLink } from './inode.ts';

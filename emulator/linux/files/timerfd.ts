@@ -1,5 +1,5 @@
+import { Errno } from '../../errno.ts';
 import type { Timer, TimerQueue } from '../../scheduler/timers.ts';
-import { Errno } from '../errno.ts';
 import { anonymousStat } from './anonymous-stat.ts';
 import { OpenFile } from './open-file.ts';
 import { OpenFlag } from './open-flags.ts';

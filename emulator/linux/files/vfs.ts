@@ -1,7 +1,7 @@
 import { lstatSync } from 'node:fs';
+import { Errno } from '../../errno.ts';
 import { MelfError } from '../../errors.ts';
 import { EPOCH_SECONDS } from '../clock.ts';
-import { Errno } from '../errno.ts';
 import type { Thread } from '../thread.ts';
 import type { FrameStore } from './content.ts';
 import { FsContext } from './fs-context.ts';

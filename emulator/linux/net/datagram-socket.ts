@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts';
+import { Errno } from '../../errno.ts';
 import { OpenFlag } from '../files/open-flags.ts';
 import { READABLE, WRITABLE } from '../files/poll-events.ts';
 import { asFamily, Family, loopback, type SocketAddress } from './addresses.ts';

@@ -1,5 +1,5 @@
+import { Errno } from '../../errno.ts';
 import type { TimerQueue } from '../../scheduler/timers.ts';
-import { Errno } from '../errno.ts';
 import {
   anyAddress,
   asFamily,

@@ -1,5 +1,5 @@
+import { Errno } from '../../errno.ts';
 import type { KernelCosts } from '../../timing/kernel-costs.ts';
-import { Errno } from '../errno.ts';
 import { anonymousStat } from '../files/anonymous-stat.ts';
 import { OpenFile } from '../files/open-file.ts';
 import { type FileStat, FileType } from '../files/stat.ts';

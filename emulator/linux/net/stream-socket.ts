@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts';
+import { Errno } from '../../errno.ts';
 import { ByteQueue } from '../files/byte-queue.ts';
 import { OpenFlag } from '../files/open-flags.ts';
 import { PollEvent, READABLE, WRITABLE } from '../files/poll-events.ts';

@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts';
+import { Errno } from '../../errno.ts';
 import { Directory, type Inode, Permission, permits, Symlink } from '../files/inode.ts';
 import { OpenDirectory } from '../files/inode-file.ts';
 import type { Place } from '../files/path.ts';

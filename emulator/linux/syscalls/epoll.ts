@@ -1,5 +1,5 @@
+import { Errno } from '../../errno.ts';
 import { readTimespec } from '../clock.ts';
-import { Errno } from '../errno.ts';
 import { EpollFile, EpollFlag, type EpollInterest } from '../files/epoll.ts';
 import { OpenDirectory, OpenRegularFile } from '../files/inode-file.ts';
 import { OpenFlag } from '../files/open-flags.ts';

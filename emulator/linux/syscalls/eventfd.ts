@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts';
+import { Errno } from '../../errno.ts';
 import { EventFile } from '../files/eventfd.ts';
 import { OpenFlag } from '../files/open-flags.ts';
 import type { SyscallTopic } from '../syscall.ts';

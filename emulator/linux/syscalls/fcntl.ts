@@ -1,4 +1,4 @@
-import { ERESTARTSYS, Errno } from '../errno.ts';
+import { ERESTARTSYS, Errno } from '../../errno.ts';
 import type { Inode } from '../files/inode.ts';
 import { RegularFile, Seal } from '../files/inode.ts';
 import { FileLocks, LockType, type RecordLock } from '../files/locks.ts';

@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts';
+import { Errno } from '../../errno.ts';
 import type { SpecialFile } from '../files/inode.ts';
 import { OpenRegularFile } from '../files/inode-file.ts';
 import type { OpenFile } from '../files/open-file.ts';

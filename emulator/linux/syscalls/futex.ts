@@ -1,5 +1,5 @@
+import { Errno } from '../../errno.ts';
 import { ClockId, readAbsolute, readTimespec } from '../clock.ts';
-import { Errno } from '../errno.ts';
 import { ANY_BIT, futexPlace, waitOnFutex } from '../futex.ts';
 import type { Blocking, SyscallTopic } from '../syscall.ts';
 import type { Thread } from '../thread.ts';

@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts';
+import { Errno } from '../../errno.ts';
 import { OpenFlag } from '../files/open-flags.ts';
 import { Socket } from '../net/socket.ts';
 import type { SyscallTopic } from '../syscall.ts';

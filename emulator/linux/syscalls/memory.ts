@@ -1,7 +1,7 @@
+import { Errno } from '../../errno.ts';
 import { pageUp } from '../../memory/address-space.ts';
 import { PAGE_SIZE } from '../../memory/physical.ts';
 import { Prot } from '../../memory/vma.ts';
-import { Errno } from '../errno.ts';
 import type { SyscallTopic } from '../syscall.ts';
 import { changeTables } from '../table-work.ts';
 import type { Thread } from '../thread.ts';

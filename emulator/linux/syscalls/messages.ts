@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts';
+import { Errno } from '../../errno.ts';
 import type { SocketAddress } from '../net/addresses.ts';
 import { Family } from '../net/addresses.ts';
 import { DatagramSocket } from '../net/datagram-socket.ts';

@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts';
+import { Errno } from '../../errno.ts';
 import { type Inode, Permission, permits, SpecialFile } from '../files/inode.ts';
 import type { OpenFile } from '../files/open-file.ts';
 import { encodeStat, encodeStatfs, encodeStatx, type FileStat, FileType, type Timestamp } from '../files/stat.ts';

@@ -1,5 +1,5 @@
+import { Errno } from '../../errno.ts';
 import { PAGE_SIZE } from '../../memory/physical.ts';
-import { Errno } from '../errno.ts';
 import type { SyscallTopic } from '../syscall.ts';
 import type { Thread } from '../thread.ts';
 

@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts';
+import { Errno } from '../../errno.ts';
 import { OpenFlag, openFlagsFromGuest } from '../files/open-flags.ts';
 import { Pipe, PipeEnd } from '../files/pipe.ts';
 import type { SyscallTopic } from '../syscall.ts';

@@ -1,5 +1,5 @@
+import { Errno } from '../../errno.ts';
 import { readTimespec, readTimeval, writeTimespec, writeTimeval } from '../clock.ts';
-import { Errno } from '../errno.ts';
 import type { OpenFile } from '../files/open-file.ts';
 import { ALWAYS_REPORTED, PollEvent } from '../files/poll-events.ts';
 import { type Blocking, block, type SyscallTopic } from '../syscall.ts';

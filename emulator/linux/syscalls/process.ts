@@ -1,6 +1,6 @@
+import { Errno } from '../../errno.ts';
 import { PAGE_SIZE } from '../../memory/physical.ts';
 import { writeTimeval } from '../clock.ts';
-import { Errno } from '../errno.ts';
 import type { Process } from '../process.ts';
 import type { SyscallHandler, SyscallTopic } from '../syscall.ts';
 import type { Thread } from '../thread.ts';

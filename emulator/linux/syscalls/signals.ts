@@ -1,9 +1,9 @@
+import { Errno } from '../../errno.ts';
 import { encodeSigInfo, SIGINFO_SIZE } from '../../isa/abi.ts';
 import { UserFault } from '../../memory/user-memory.ts';
 import { isOnStack, NO_ALTERNATE_STACK, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK } from '../alternate-stack.ts';
 import { readTimespec } from '../clock.ts';
 import { REGISTERS_SET } from '../dispatch.ts';
-import { Errno } from '../errno.ts';
 import type { Process } from '../process.ts';
 import { SIGNAL_COUNT, Signal, SignalCode, type SignalInfo, UNBLOCKABLE } from '../signals.ts';
 import { type Blocking, block, type SyscallTopic } from '../syscall.ts';

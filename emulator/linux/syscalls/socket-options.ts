@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts';
+import { Errno } from '../../errno.ts';
 import { Family } from '../net/addresses.ts';
 import { type Socket, SocketType } from '../net/socket.ts';
 import { StreamSocket } from '../net/stream-socket.ts';

@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts';
+import { Errno } from '../../errno.ts';
 import { SpecialFile } from '../files/inode.ts';
 import { OpenFlag } from '../files/open-flags.ts';
 import { FileType } from '../files/stat.ts';

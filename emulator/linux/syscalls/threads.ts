@@ -1,5 +1,5 @@
+import { Errno } from '../../errno.ts';
 import { X86 } from '../../isa/x86-64/registers.ts';
-import { Errno } from '../errno.ts';
 import { ROBUST_HEAD_SIZE } from '../robust-list.ts';
 import type { SyscallTopic } from '../syscall.ts';
 import type { Thread } from '../thread.ts';

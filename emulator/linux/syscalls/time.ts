@@ -1,3 +1,4 @@
+import { Errno } from '../../errno.ts';
 import {
   ClockId,
   EPOCH_SECONDS,
@@ -9,7 +10,6 @@ import {
   writeTimespec,
   writeTimeval,
 } from '../clock.ts';
-import { Errno } from '../errno.ts';
 import type { ProcessTimer } from '../process-timers.ts';
 import { SIGNAL_COUNT, Signal } from '../signals.ts';
 import type { Blocking, SyscallTopic } from '../syscall.ts';

@@ -1,5 +1,5 @@
+import { Errno } from '../../errno.ts';
 import { isWallClock, readAbsolute, readTimespec, writeTimespec } from '../clock.ts';
-import { Errno } from '../errno.ts';
 import { OpenFlag } from '../files/open-flags.ts';
 import { TimerFile } from '../files/timerfd.ts';
 import type { SyscallTopic } from '../syscall.ts';
