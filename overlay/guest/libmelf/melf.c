@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -27,7 +28,8 @@
 enum { SYS_mmview = 1000 };
 enum { MMVIEW_CREATE = 0, MMVIEW_DELETE = 1, MMVIEW_CURRENT = 2, MMVIEW_MIGRATE = 3, MMVIEW_UNSHARE = 4 };
 
-enum { MAX_VARIANTS = 64, NO_VIEW = -1, UNKNOWN = -1, NOT_PINNED = -1 };
+/* Choices are the variants, and after them what melf_view_create made. */
+enum { MAX_VARIANTS = 64, MAX_CHOICES = 256, NO_VIEW = -1, UNKNOWN = -1, NOT_PINNED = -1 };
 
 /* Absent in a program that another linker made. */
 extern const struct genmeta genmeta_start __attribute__((weak));
@@ -40,14 +42,17 @@ static int init_error;
 static enum backend backend = BACKEND_NONE;
 static bool verbose;
 static int variant_count = 1;
-static const char *variant_names[MAX_VARIANTS] = {"default"};
+static int choice_count = 1; /* atomic */
+static const char *choice_names[MAX_CHOICES] = {"default"};
+/* Of a mixed choice: the variant of each page group. */
+static const unsigned char *choice_groups[MAX_CHOICES];
 static char *window;
 static size_t window_bytes;
 
 /* Serialises what changes the tables below; a switch to a view that exists does not take it. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-/* View of each variant (atomic), NO_VIEW until somebody needs it. */
-static long views[MAX_VARIANTS];
+/* View of each choice (atomic), NO_VIEW until somebody needs it. */
+static long views[MAX_CHOICES];
 /* Without views: what the one address space holds. */
 static int process_variant;
 /* What melf_switch_all asked for. */
@@ -78,7 +83,7 @@ static size_t whole_pages(size_t bytes) {
 static void after_fork(void) {
     if (backend != BACKEND_VIEWS) return;
     int here = current == UNKNOWN ? 0 : current;
-    for (int i = 0; i < variant_count; i++) views[i] = NO_VIEW;
+    for (int i = 0; i < MAX_CHOICES; i++) views[i] = NO_VIEW;
     views[here] = 0;
     current = here;
 }
@@ -97,10 +102,9 @@ static void initialise(void) {
     variant_count = (int)genmeta_start.segments;
     window = (char *)(uintptr_t)genmeta_start.virtual_address;
     window_bytes = whole_pages(genmeta_start.segment_bytes);
-    for (int i = 0; i < variant_count; i++) {
-        variant_names[i] = melf_format_name(__melf_start, i);
-        views[i] = NO_VIEW;
-    }
+    for (int i = 0; i < variant_count; i++) choice_names[i] = melf_format_name(__melf_start, i);
+    for (int i = 0; i < MAX_CHOICES; i++) views[i] = NO_VIEW;
+    choice_count = variant_count;
     /* Only allowed while there is one view: from here on a write into the window concerns the writer's view alone. */
     if (mmview(MMVIEW_UNSHARE, (long)(uintptr_t)window, (long)window_bytes) == 0) {
         backend = BACKEND_VIEWS;
@@ -130,41 +134,57 @@ int melf_variant_count(void) {
 
 const char *melf_variant_name(int variant) {
     melf_init();
-    return variant >= 0 && variant < variant_count ? variant_names[variant] : NULL;
+    return variant >= 0 && variant < __atomic_load_n(&choice_count, __ATOMIC_ACQUIRE) ? choice_names[variant] : NULL;
 }
 
 int melf_variant(const char *name) {
     melf_init();
     for (int i = 0; i < variant_count; i++)
-        if (strcmp(variant_names[i], name) == 0) return i;
+        if (strcmp(choice_names[i], name) == 0) return i;
     return -1;
 }
 
-/* Reads a variant's code from the program's own file. */
-static int read_variant(int variant) {
-    int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-    if (file < 0) return -1;
-    size_t done = 0;
-    while (done < genmeta_start.segment_bytes) {
-        ssize_t got = pread(file, window + done, genmeta_start.segment_bytes - done,
-                            (off_t)(genmeta_start.file_offsets[variant] + done));
+/* Reads a part of a variant's code from the program's own file into its place. */
+static int read_part(int file, int variant, size_t from, size_t bytes) {
+    for (size_t done = 0; done < bytes;) {
+        ssize_t got = pread(file, window + from + done, bytes - done,
+                            (off_t)(genmeta_start.file_offsets[variant] + from + done));
         if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) {
-            int error = got == 0 ? EIO : errno;
-            close(file);
-            errno = error;
-            return -1;
-        }
+        if (got == 0) errno = EIO;
+        if (got <= 0) return -1;
         done += (size_t)got;
     }
-    close(file);
     return 0;
 }
 
-/* Puts a variant's code into the window of the calling thread's view. */
-static int fill_window(int variant) {
+/* Calls `put` for each part of the window that one variant fills: all of it, or page group by page group. */
+static int for_each_part(int file, int choice, int (*put)(int file, int variant, size_t from, size_t bytes)) {
+    const unsigned char *groups = choice_groups[choice];
+    if (groups == NULL) return put(file, choice, 0, genmeta_start.segment_bytes);
+    struct melf_header header;
+    melf_format_header(__melf_start, &header);
+    for (uint32_t i = 0; i < header.page_groups.entries; i++) {
+        struct melf_group_entry group;
+        melf_format_entry(__melf_start, header.page_groups, i, &group, sizeof group);
+        if (put(file, groups[i], (size_t)(group.address - (uintptr_t)window), (size_t)group.bytes) != 0) return -1;
+    }
+    return 0;
+}
+
+static int with_program(int choice, int (*put)(int file, int variant, size_t from, size_t bytes)) {
+    int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    if (file < 0) return -1;
+    int result = for_each_part(file, choice, put);
+    int error = errno;
+    close(file);
+    errno = error;
+    return result;
+}
+
+/* Puts a choice's code into the window of the calling thread's view. */
+static int fill_window(int choice) {
     if (mprotect(window, window_bytes, PROT_READ | PROT_WRITE) != 0) return -1;
-    int result = read_variant(variant);
+    int result = with_program(choice, read_part);
     int error = errno;
     if (mprotect(window, window_bytes, PROT_READ | PROT_EXEC) != 0) {
         /* The view has code that cannot be executed: there is no way on from here. */
@@ -176,8 +196,8 @@ static int fill_window(int variant) {
     return result;
 }
 
-/* A new view, a copy of the caller's, with the variant's code in its window. */
-static long create_view(int variant) {
+/* A new view, a copy of the caller's, with the choice's code in its window. */
+static long create_view(int choice) {
     long view = mmview(MMVIEW_CREATE, 0, 0);
     if (view < 0) return -1;
     /* A signal handler may be multivariant code, and the new window cannot be executed while it is being filled. */
@@ -185,7 +205,7 @@ static long create_view(int variant) {
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     long home = mmview(MMVIEW_MIGRATE, view, 0);
-    int result = home < 0 ? -1 : fill_window(variant);
+    int result = home < 0 ? -1 : fill_window(choice);
     int error = errno;
     if (home >= 0) mmview(MMVIEW_MIGRATE, home, 0);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -194,7 +214,7 @@ static long create_view(int variant) {
         errno = error;
         return -1;
     }
-    tell("melf: view %ld holds variant %s\n", view, variant_names[variant]);
+    tell("melf: view %ld holds variant %s\n", view, choice_names[choice]);
     return view;
 }
 
@@ -216,7 +236,7 @@ static int inherited(void) {
     if (backend == BACKEND_OVERWRITE) return __atomic_load_n(&process_variant, __ATOMIC_ACQUIRE);
     if (backend == BACKEND_VIEWS) {
         long view = mmview(MMVIEW_CURRENT, 0, 0);
-        for (int i = 0; i < variant_count; i++)
+        for (int i = 0; i < __atomic_load_n(&choice_count, __ATOMIC_ACQUIRE); i++)
             if (__atomic_load_n(&views[i], __ATOMIC_ACQUIRE) == view) return i;
     }
     return 0;
@@ -235,18 +255,17 @@ static bool has_other_threads(void) {
 }
 
 /* The file's own pages, shared with every process that executes them: nothing is copied. */
-static int overwrite(int variant) {
-    int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-    if (file < 0) return -1;
-    void *at = mmap(window, window_bytes, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, file,
-                    (off_t)genmeta_start.file_offsets[variant]);
-    int error = errno;
-    close(file);
-    errno = error;
-    if (at == MAP_FAILED) return -1;
+static int map_part(int file, int variant, size_t from, size_t bytes) {
+    void *at = mmap(window + from, whole_pages(bytes), PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, file,
+                    (off_t)(genmeta_start.file_offsets[variant] + from));
+    return at == MAP_FAILED ? -1 : 0;
+}
+
+static int overwrite(int choice) {
+    if (with_program(choice, map_part) != 0) return -1;
     __builtin___clear_cache(window, window + window_bytes);
-    __atomic_store_n(&process_variant, variant, __ATOMIC_RELEASE);
-    tell("melf: the process executes variant %s\n", variant_names[variant]);
+    __atomic_store_n(&process_variant, choice, __ATOMIC_RELEASE);
+    tell("melf: the process executes variant %s\n", choice_names[choice]);
     return 0;
 }
 
@@ -274,7 +293,7 @@ static int switch_thread(int variant) {
 
 static int switch_to(int variant, bool vouched) {
     if (melf_init() != 0) return -1;
-    if (variant < 0 || variant >= variant_count) {
+    if (variant < 0 || variant >= __atomic_load_n(&choice_count, __ATOMIC_ACQUIRE)) {
         errno = EINVAL;
         return -1;
     }
@@ -301,6 +320,129 @@ int melf_switch_all(int variant) {
     return before;
 }
 
+/* One variant name of a spec, with blanks around it. */
+static int named_variant(const char *from, const char *to) {
+    while (from < to && *from == ' ') from++;
+    while (to > from && to[-1] == ' ') to--;
+    for (int i = 0; i < variant_count; i++)
+        if (strlen(choice_names[i]) == (size_t)(to - from) && memcmp(choice_names[i], from, (size_t)(to - from)) == 0)
+            return i;
+    errno = EINVAL;
+    return -1;
+}
+
+static const char *function_name(const struct melf_header *header, uint32_t index) {
+    struct melf_function_entry f;
+    melf_format_entry(__melf_start, header->functions, index, &f, sizeof f);
+    return (const char *)__melf_start + header->strings_offset + f.name;
+}
+
+/* Fills in the variant of each function; returns the default's number, or -1 with errno. */
+static int read_spec(const struct melf_header *header, const char *spec, unsigned char *wanted) {
+    const char *end = spec + strcspn(spec, ",");
+    int fallback = named_variant(spec, end);
+    if (fallback < 0) return -1;
+    memset(wanted, fallback, header->functions.entries);
+    while (*end == ',') {
+        const char *rule = end + 1 + strspn(end + 1, " ");
+        end = rule + strcspn(rule, ",");
+        const char *equals = memchr(rule, '=', (size_t)(end - rule));
+        int variant = equals == NULL ? -1 : named_variant(equals + 1, end);
+        char pattern[256];
+        while (equals != NULL && equals > rule && equals[-1] == ' ') equals--;
+        if (variant < 0 || (size_t)(equals - rule) >= sizeof pattern) {
+            errno = EINVAL;
+            return -1;
+        }
+        memcpy(pattern, rule, (size_t)(equals - rule));
+        pattern[equals - rule] = '\0';
+        bool found = false;
+        for (uint32_t i = 0; i < header->functions.entries; i++) {
+            if (fnmatch(pattern, function_name(header, i), 0) != 0) continue;
+            wanted[i] = (unsigned char)variant;
+            found = true;
+        }
+        if (found) continue;
+        tell("melf: no multivariant function matches %s\n", pattern);
+        errno = EINVAL;
+        return -1;
+    }
+    return fallback;
+}
+
+/* Whether a function's body of one variant is the very code that another has. */
+static bool equal_bodies(const struct melf_header *header, uint32_t function, int a, int b) {
+    struct melf_function_entry f;
+    struct melf_body_entry one, other;
+    melf_format_entry(__melf_start, header->functions, function, &f, sizeof f);
+    melf_format_entry(__melf_start, header->bodies, f.first_body + (uint32_t)a, &one, sizeof one);
+    melf_format_entry(__melf_start, header->bodies, f.first_body + (uint32_t)b, &other, sizeof other);
+    return one.hash == other.hash && one.bytes == other.bytes;
+}
+
+/* A variant that shows every function of a page group as wanted, or -1. */
+static int variant_of_group(const struct melf_header *header, const struct melf_group_entry *group,
+                            const unsigned char *wanted) {
+    uint32_t last = group->first_function + group->functions;
+    for (uint32_t candidate = group->first_function; candidate < last; candidate++) {
+        bool shows_all = true;
+        for (uint32_t i = group->first_function; shows_all && i < last; i++)
+            shows_all = equal_bodies(header, i, wanted[candidate], wanted[i]);
+        if (shows_all) return wanted[candidate];
+    }
+    for (uint32_t i = group->first_function; i < last; i++)
+        tell("melf: %s would be %s, in one page with the others\n", function_name(header, i), choice_names[wanted[i]]);
+    errno = ENOTSUP;
+    return -1;
+}
+
+static unsigned char *groups_for(const char *spec) {
+    struct melf_header header;
+    if (!melf_format_header(__melf_start, &header)) {
+        errno = ENOTSUP;
+        return NULL;
+    }
+    unsigned char *wanted = malloc(header.functions.entries + 1), *groups = malloc(header.page_groups.entries + 1);
+    bool done = wanted != NULL && groups != NULL;
+    int fallback = done ? read_spec(&header, spec, wanted) : -1;
+    done = fallback >= 0;
+    for (uint32_t i = 0; done && i < header.page_groups.entries; i++) {
+        struct melf_group_entry group;
+        melf_format_entry(__melf_start, header.page_groups, i, &group, sizeof group);
+        int variant = group.functions == 0 ? fallback : variant_of_group(&header, &group, wanted);
+        done = variant >= 0;
+        groups[i] = (unsigned char)variant;
+    }
+    int error = errno;
+    free(wanted);
+    if (!done) free(groups);
+    errno = error;
+    return done ? groups : NULL;
+}
+
+int melf_view_create(const char *spec) {
+    if (melf_init() != 0) return -1;
+    unsigned char *groups = groups_for(spec);
+    if (groups == NULL) return -1;
+    char *name = strdup(spec);
+    int choice = -1;
+    pthread_mutex_lock(&lock);
+    int error = name == NULL ? ENOMEM : choice_count == MAX_CHOICES ? ENOSPC : 0;
+    if (error == 0) {
+        choice = choice_count;
+        choice_names[choice] = name;
+        choice_groups[choice] = groups;
+        __atomic_store_n(&choice_count, choice + 1, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&lock);
+    if (error != 0) {
+        free(name);
+        free(groups);
+        errno = error;
+    }
+    return choice;
+}
+
 /* Before main, so that no function of the program is on the stack yet. */
 __attribute__((constructor(101))) static void start(void) {
     const char *name = getenv("MELF_VARIANT");
@@ -309,7 +451,7 @@ __attribute__((constructor(101))) static void start(void) {
     if (variant >= 0 && melf_switch(variant) >= 0) return;
     dprintf(STDERR_FILENO, "melf: MELF_VARIANT=%s: %s; this program has", name,
             variant < 0 ? "no such variant" : strerror(errno));
-    for (int i = 0; i < variant_count; i++) dprintf(STDERR_FILENO, " %s", variant_names[i]);
+    for (int i = 0; i < variant_count; i++) dprintf(STDERR_FILENO, " %s", choice_names[i]);
     dprintf(STDERR_FILENO, "\n");
     _exit(64);
 }

@@ -8,6 +8,9 @@
  * WHEN A SWITCH IS SAFE. Only the entry addresses of multivariant functions are equal in all variants, not what lies between.
  * So the thread that switches must have no multivariant function on its stack: the caller of melf_switch and everything above
  * it must be common code (see --common of melf link).
+ *
+ * All functions may be called by several threads at once. From signal handlers: melf_current, melf_variant_name, and melf_switch into a
+ * variant that some thread has been in before; the others take locks, allocate or open files.
  */
 #ifndef MELF_H
 #define MELF_H
@@ -41,6 +44,13 @@ int melf_switch_all(int variant);
 
 /* The variant that the calling thread is in. */
 int melf_current(void);
+
+/* A view that mixes variants function by function: "fast, validate_*=prof, hash=prof" shows variant fast, but functions whose names match a
+ * pattern (fnmatch) in another one; the last pattern that matches counts. Returns a number that melf_switch takes as it takes a variant's,
+ * and whose melf_variant_name is the text; or -1 with errno: EINVAL (no such variant or function), ENOTSUP (one page would have to show
+ * two variants, or the file does not say where its functions are; MELF_VERBOSE names the functions: link them with --page-align), ENOSPC (too
+ * many), ENOMEM. */
+int melf_view_create(const char *spec);
 
 #ifdef __cplusplus
 }

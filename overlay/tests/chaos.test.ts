@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readMelf } from '../../linker/melf-reader.ts';
+import { ensureEngine } from '../../setup/engine.ts';
+import type { Isa } from '../../setup/toolchain.ts';
+import { ChaosSwitcher } from '../chaos.ts';
+import { OverlayManager } from '../manager.ts';
+import { runGuest } from './guest.ts';
+import { buildVariants, readProgram } from './variants.ts';
+
+const isas: readonly Isa[] = ['x86-64', 'aarch64'];
+
+for (const isa of isas) {
+  describe(`chaos switch on ${isa}`, function () {
+    this.timeout(120_000);
+    let folder: string;
+    let path: string;
+
+    before(async () => {
+      await ensureEngine();
+      folder = mkdtempSync(join(tmpdir(), 'chaos-'));
+      path = await buildVariants(isa, folder, {
+        source: 'chaos.c',
+        variants: ['plain', 'checked'],
+        link: { gcSections: true },
+      });
+    });
+    after(() => rmSync(folder, { recursive: true, force: true }));
+
+    async function run(seed: number | undefined): Promise<{ output: string; calls: number[]; chaos?: ChaosSwitcher }> {
+      let [output, errors] = ['', ''];
+      let chaos: ChaosSwitcher | undefined;
+      const { code } = await runGuest(isa, path, {
+        console: {
+          stdout: (bytes) => {
+            output += Buffer.from(bytes).toString();
+          },
+          stderr: (bytes) => {
+            errors += Buffer.from(bytes).toString();
+          },
+        },
+        prepare: (process, machine) => {
+          if (seed === undefined) return;
+          const manager = new OverlayManager(process, readMelf(readProgram(path)));
+          chaos = new ChaosSwitcher(machine.kernel, manager, seed);
+        },
+      });
+      assert.equal(code, 0, output + errors);
+      return { output, calls: errors.trim().split(' ').map(Number), chaos };
+    }
+
+    it('changes what is executed, and nothing of the output', async () => {
+      const calm = await run(undefined);
+      assert.deepEqual(calm.calls, [40, 0]);
+      assert.equal(calm.output.split('\n').length, 41);
+      for (const seed of [1, 2, 3]) {
+        const { output, calls, chaos } = await run(seed);
+        assert.equal(output, calm.output, `seed ${seed}`);
+        assert.ok(calls[0]! > 5 && calls[1]! > 5, `both variants work: ${calls.join(', ')}`);
+        assert.ok(chaos!.switches > 20, `${chaos!.switches} switches`);
+      }
+    });
+
+    it('does the same for the same seed', async () => {
+      const [one, other] = [await run(7), await run(7)];
+      assert.deepEqual(one.calls, other.calls);
+      assert.equal(one.chaos!.switches, other.chaos!.switches);
+    });
+  });
+}

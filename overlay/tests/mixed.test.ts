@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readMelf } from '../../linker/melf-reader.ts';
+import { ensureEngine } from '../../setup/engine.ts';
+import type { Isa } from '../../setup/toolchain.ts';
+import { OverlayManager } from '../manager.ts';
+import { composeWindow, ViewSpecError } from '../view-spec.ts';
+import { runGuest } from './guest.ts';
+import { buildVariants, readProgram } from './variants.ts';
+
+const isas: readonly Isa[] = ['x86-64', 'aarch64'];
+const pageAlign = ['validate_*', 'hash'];
+
+/** What the functions return: validate_query, validate_user, hash, packed_one, packed_two, same_everywhere. */
+const lines = [
+  'default: 10 20 30 40 50 60',
+  'fast: 10 20 30 40 50 60',
+  'prof: 11 21 31 41 51 60',
+  'fast, validate_*=prof: 11 21 30 40 50 60',
+  'prof,hash=fast: 11 21 30 41 51 60',
+  'prof, validate_*=fast, validate_user=prof, hash = fast: 10 21 30 41 51 60',
+  'fast, packed_*=prof: 10 20 30 41 51 60',
+  'fast, packed_one=prof: ENOTSUP',
+  'fast, same_everywhere=prof: 10 20 30 40 50 60',
+  'fast, nothing=prof: EINVAL',
+  'slow: EINVAL',
+  'fast, hash=slow: EINVAL',
+  'fast, hash: EINVAL',
+  'default: 10 20 30 40 50 60',
+];
+
+for (const isa of isas) {
+  describe(`views that mix variants function by function, on ${isa}`, function () {
+    this.timeout(120_000);
+    let folder: string;
+    let path: string;
+
+    before(async () => {
+      await ensureEngine();
+      folder = mkdtempSync(join(tmpdir(), 'mixed-views-'));
+      path = await buildVariants(isa, folder, { source: 'mixed.c', variants: ['fast', 'prof'], link: { pageAlign } });
+    });
+    after(() => rmSync(folder, { recursive: true, force: true }));
+
+    it('by libmelf, per thread', async () => {
+      const { output, code } = await runGuest(isa, path);
+      assert.deepEqual(output.trimEnd().split('\n'), [
+        ...lines,
+        'another thread: 11 21 30 41 51 60',
+        'this thread: 10 20 31 40 50 60',
+      ]);
+      assert.equal(code, 0);
+    });
+
+    if (isa === 'x86-64' && process.arch === 'x64' && process.platform === 'linux') {
+      it('by libmelf on the host: the process as a whole, while it has one thread', () => {
+        const output = execFileSync(path, { encoding: 'utf8' }).trimEnd().split('\n');
+        assert.deepEqual(output, [...lines, 'another thread: 10 20 31 40 50 60', 'this thread: 10 20 31 40 50 60']);
+      });
+    }
+
+    it('by the manager outside', async () => {
+      const file = readMelf(readProgram(path));
+      const { output } = await runGuest(isa, path, {
+        args: ['outside'],
+        prepare: (process) => {
+          const manager = new OverlayManager(process, file);
+          const spec = { default: 'fast', functions: { 'validate_*': 'prof' } };
+          const view = manager.viewFor(spec);
+          assert.equal(manager.viewFor(structuredClone(spec)), view, 'equal specs share a view');
+          for (const thread of process.threads.values()) manager.enter(thread, view);
+        },
+      });
+      assert.equal(output, 'outside: 11 21 30 40 50 60\n'.repeat(2));
+    });
+
+    it('refuses what a packed page cannot do, naming the neighbours', () => {
+      const file = readMelf(readProgram(path));
+      assert.throws(
+        () => composeWindow(file, { default: 'fast', functions: { packed_one: 'prof' } }),
+        (error) =>
+          error instanceof ViewSpecError &&
+          error.code === 'PACKED_PAGE' &&
+          /packed_(one|two) \((prof|fast)\) is packed with packed_(one|two) \((prof|fast)\)/.test(error.message) &&
+          /--page-align=/.test(error.hint ?? ''),
+      );
+      assert.throws(() => composeWindow(file, { default: 'slow' }), /no variant "slow"/);
+      assert.throws(
+        () => composeWindow(file, { default: 'fast', functions: { main: 'prof' } }),
+        /no multivariant function matches "main"/,
+      );
+      assert.deepEqual(composeWindow(file, { default: 'prof' }), Uint8Array.from(file.window(1)));
+    });
+  });
+}
