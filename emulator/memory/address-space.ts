@@ -119,12 +119,16 @@ export class AddressSpace {
     const end = address + pageUp(length);
     if (address % PAGE_SIZE !== 0 || length <= 0 || end > TASK_SIZE) return -Errno.EINVAL;
     const memories = new Set<SharedMemory>();
-    for (const { prot, file } of this.areas.overlapping(address, end)) {
+    let unshared = false;
+    for (const { prot, file, viewShared } of this.areas.overlapping(address, end)) {
       if (prot & Prot.exec) this.codeMapGeneration++;
       if (file?.mappable instanceof SharedMemory) memories.add(file.mappable);
+      unshared ||= !viewShared;
     }
     this.areas.remove(address, end);
     this.views.unmap(address, end);
+    // What is mapped there next is shared. (`window` keeps its size: views may differ in less than it says.)
+    if (unshared) this.views.unshared = this.unsharedRanges();
     for (const memory of memories) this.#disownUnlessMapped(memory);
     this.tlbGeneration++;
     return 0;

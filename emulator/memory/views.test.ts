@@ -185,6 +185,21 @@ describe('views of an address space', function () {
       );
     });
 
+  for (const model of viewModels)
+    it(`share what is mapped over an unshared range, whichever view leads (${model})`, () => {
+      const space = new AddressSpace(physical, model);
+      const mapPage = (): number => space.map({ address: BASE, length: PAGE_SIZE, prot: RW, fixed: true });
+      mapPage();
+      space.setViewShared(BASE, PAGE_SIZE, false);
+      mapPage();
+      const second = space.createView(0);
+      space.userMemory(0).setU8(BASE, 1);
+      space.views.switchBase(second);
+      assert.equal(space.userMemory(second).u8(BASE), 1);
+      assert.equal(space.userMemory(0).u8(BASE), 1);
+      space.destroy();
+    });
+
   it('cost the window, not the process', () => {
     const tablesFor = (mapped: number): number => {
       const space = new AddressSpace(physical);

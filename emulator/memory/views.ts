@@ -46,7 +46,7 @@ export class Views {
   entriesVisited = 0;
   readonly #physical: PhysicalMemory;
   readonly #roots = new Map<number, number>();
-  /** Ranges in which each view has its own pages. Changes only while one view exists. */
+  /** Ranges in which each view has its own pages. They grow only while one view exists; unmapping takes from them at any time. */
   unshared: readonly Range[] = [];
   #nextId = 1;
   #base = 0;
