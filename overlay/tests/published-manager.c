@@ -40,7 +40,8 @@ int main(void) {
     printf("%zu variants, %d\n", genmeta_start.segments, genmeta_start.struct_bytes == 32 + 8 * genmeta_start.segments);
     for (unsigned i = 0; i < 6; i++) {
         int result = apply(i % 3);
-        printf("%d: %d %d\n", result, counted(1), kept(2));
+        int first = counted(1), second = kept(2);
+        printf("%d: %d %d\n", result, first, second);
     }
     return 0;
 }
