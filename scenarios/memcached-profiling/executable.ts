@@ -26,10 +26,15 @@ const interfaceFlags: readonly string[] = [
   '-fcf-protection=none',
 ];
 
-const variantFlags = {
+/** What instruments the entry of each function: before the prologue where the ISA's compiler can do that. */
+const profilingFlags: Readonly<Record<Isa, readonly string[]>> = { 'x86-64': ['-pg', '-mfentry'], aarch64: ['-pg'] };
+
+type Variant = 'fast' | 'prof';
+
+const variantFlags = (isa: Isa): Readonly<Record<Variant, readonly string[]>> => ({
   fast: interfaceFlags,
-  prof: [...interfaceFlags, '-pg', '-mfentry'],
-} as const satisfies Record<string, readonly string[]>;
+  prof: [...interfaceFlags, ...profilingFlags[isa]],
+});
 
 /**
  * What is on a thread's stack while memcached's event_handler switches: the handler and its callers up to the thread's first function,
@@ -57,20 +62,40 @@ interface GuestSource {
 
 const libmelf: GuestSource = { source: join(libmelfFolder, 'melf.c') };
 const oneVariant: GuestSource = { source: join(guestFolder, 'one-variant.c') };
-// The counting code runs before the prologue of the functions that it counts: see fentry.S.
-const profile: GuestSource = { source: join(guestFolder, 'profile.c'), flags: ['-mgeneral-regs-only'] };
-const fentry: GuestSource = { source: join(guestFolder, 'fentry.S') };
+/** The counting code, and what calls it from each function. It must not touch vector registers, which fentry.S does not save. */
+const profilers: Readonly<Record<Isa, { counting: GuestSource; entry: GuestSource }>> = {
+  'x86-64': {
+    counting: { source: join(guestFolder, 'profile.c'), flags: ['-mgeneral-regs-only'] },
+    entry: { source: join(guestFolder, 'fentry.S') },
+  },
+  aarch64: {
+    counting: { source: join(guestFolder, 'profile.c'), flags: ['-mgeneral-regs-only', '-mno-outline-atomics'] },
+    entry: { source: join(guestFolder, 'mcount.c'), flags: ['-mgeneral-regs-only'] },
+  },
+};
 const branching = (source: GuestSource): GuestSource => ({
   ...source,
   flags: [...(source.flags ?? []), '-DMELF_BRANCH'],
 });
 
-const forms = {
-  plain: { variants: ['fast'], guest: [oneVariant] },
-  melf: { variants: ['fast', 'prof'], guest: [libmelf, profile, fentry] },
-  always: { variants: ['prof'], guest: [oneVariant, profile, fentry] },
-  branch: { variants: ['prof'], guest: [branching(oneVariant), profile, branching(fentry)] },
-} as const satisfies Record<Form, { variants: readonly (keyof typeof variantFlags)[]; guest: readonly GuestSource[] }>;
+interface FormParts {
+  readonly variants: readonly Variant[];
+  readonly guest: readonly GuestSource[];
+}
+
+function formParts(form: Form, isa: Isa): FormParts {
+  const { counting, entry } = profilers[isa];
+  switch (form) {
+    case 'plain':
+      return { variants: ['fast'], guest: [oneVariant] };
+    case 'melf':
+      return { variants: ['fast', 'prof'], guest: [libmelf, counting, entry] };
+    case 'always':
+      return { variants: ['prof'], guest: [oneVariant, counting, entry] };
+    case 'branch':
+      return { variants: ['prof'], guest: [branching(oneVariant), counting, branching(entry)] };
+  }
+}
 
 export interface Executables {
   /** Path of the executable of each form asked for. */
@@ -96,10 +121,11 @@ async function compileGuest(toolchain: Toolchain, { source, flags = [] }: GuestS
 }
 
 function linkOptions(form: Form, build: MemcachedBuild, guest: readonly string[]): LinkOptions {
-  const { crt, libc, libgcc } = build.toolchain;
-  const { variants } = forms[form];
+  const { crt, libc, libgcc, isa } = build.toolchain;
+  const { variants } = formParts(form, isa);
+  const flagsOf = variantFlags(isa);
   const multivariant = variants.length > 1;
-  const ofVariant = (variant: keyof typeof variantFlags): LinkInput[] => {
+  const ofVariant = (variant: Variant): LinkInput[] => {
     const { memcached, libevent } = build.variants[variant]!;
     const inputs = (program: string, paths: readonly string[]): LinkInput[] =>
       paths.map((path) => {
@@ -110,10 +136,10 @@ function linkOptions(form: Form, build: MemcachedBuild, guest: readonly string[]
   };
   const specs: VariantSpec[] = variants.map((name) => ({
     name,
-    flags: [...baseFlags, ...variantFlags[name]].join(' '),
+    flags: [...baseFlags, ...flagsOf[name]].join(' '),
   }));
   return {
-    isa: build.toolchain.isa,
+    isa,
     inputs: [
       ...[crt.crt1, crt.crti].map((path) => ({ path })),
       ...variants.flatMap(ofVariant),
@@ -136,7 +162,8 @@ function linkerSources(): Uint8Array[] {
 
 async function compiledLinkOptions(form: Form, build: MemcachedBuild): Promise<LinkOptions> {
   const guest: string[] = [];
-  for (const source of forms[form].guest) guest.push(await compileGuest(build.toolchain, source));
+  for (const source of formParts(form, build.toolchain.isa).guest)
+    guest.push(await compileGuest(build.toolchain, source));
   return linkOptions(form, build, guest);
 }
 
@@ -158,7 +185,7 @@ async function linkForm(form: Form, build: MemcachedBuild): Promise<string> {
 const buildOf = (isa: Isa): Promise<MemcachedBuild> =>
   buildMemcached({
     isa,
-    variants: Object.entries(variantFlags).map(([name, cflags]) => ({ name, cflags })),
+    variants: Object.entries(variantFlags(isa)).map(([name, cflags]) => ({ name, cflags })),
     patches: [patch],
     includes: [libmelfFolder],
   });

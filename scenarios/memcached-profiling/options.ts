@@ -158,7 +158,7 @@ export async function readOptions(argv: string[]): Promise<ScenarioOptions | und
     jobs: args.jobs === undefined ? undefined : integerValue('--jobs', args.jobs, 1, 256),
     standard:
       JSON.stringify(load) === JSON.stringify(standardLoad) &&
-      JSON.stringify(machine) === JSON.stringify(defaultMachine) &&
+      JSON.stringify({ ...machine, isa: defaultMachine.isa }) === JSON.stringify(defaultMachine) &&
       load.window >= quickTimes.window,
   };
 }

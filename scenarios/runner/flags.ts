@@ -9,7 +9,7 @@ export const runnerFlags = {
   out: { type: 'string', description: 'Folder of the results (default: a new one below results/)' },
   json: { type: 'boolean', description: 'Print report.json on stdout, everything else on stderr' },
   jobs: { type: 'string', description: 'Runs at the same time (default: as many as the host has CPUs)' },
-  isa: { type: 'enum', options: ['x86-64'], default: 'x86-64', description: 'Instruction set of the guest' },
+  isa: { type: 'enum', options: ['x86-64', 'aarch64'], default: 'x86-64', description: 'Instruction set of the guest' },
 } as const satisfies ArgsDef;
 
 const seedsOfFullRun = 5;
