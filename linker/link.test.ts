@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readU64 } from './elf.ts';
+import { compareLinks } from './compare.ts';
 import { LinkError } from './errors.ts';
 import { link } from './link.ts';
 import { formatMap } from './map.ts';
-import type { MelfFile, SymbolEntry } from './melf-reader.ts';
 import { readMelf } from './melf-reader.ts';
 import type { LinkInput } from './options.ts';
 import { MANAGER, PLAIN_FLAGS, reread, Workshop } from './workshop.ts';
@@ -62,36 +61,8 @@ describe('linking', () => {
     shop.tool('ld', ['-static', '-q', '-o', path, crt.crt1, crt.crti, object, libc, libgcc, crt.crtn]);
     const theirs = readMelf(readFileSync(path));
     const ours = reread(shop.link([{ path: object }]));
-    const relocated = new Set<number>();
-    for (const section of theirs.sections.filter((s) => s.type === 4)) {
-      const view = new DataView(theirs.bytes.buffer, theirs.bytes.byteOffset + section.offset, section.size);
-      for (let at = 0; at < section.size; at += 24) {
-        // Three bytes before it and eight from it on: the opcodes that relaxation may change, and the largest field.
-        for (let i = -3; i < 8; i++) relocated.add(readU64(view, at) + i);
-      }
-    }
-    const bytesOf = (file: MelfFile, s: SymbolEntry): Uint8Array | undefined => {
-      const section = file.sections[s.section];
-      if (section === undefined || section.type === 8 || s.type === 6) return undefined;
-      const at = section.offset + s.va - section.va;
-      return file.bytes.subarray(at, at + s.size);
-    };
-    const own = new Map<string, SymbolEntry[]>();
-    for (const s of ours.symbols()) own.set(s.name, [...(own.get(s.name) ?? []), s]);
-    let compared = 0;
-    for (const symbol of theirs.symbols()) {
-      if (symbol.size === 0 || (symbol.type !== 1 && symbol.type !== 2 && symbol.type !== 6)) continue;
-      const candidates = (own.get(symbol.name) ?? []).filter((s) => s.size === symbol.size);
-      assert.ok(candidates.length > 0, `${symbol.name} of ${symbol.size} bytes`);
-      const expected = bytesOf(theirs, symbol);
-      if (expected === undefined) continue;
-      const same = candidates.some((candidate) => {
-        const actual = bytesOf(ours, candidate);
-        return actual?.every((byte, i) => byte === expected[i] || relocated.has(symbol.va + i));
-      });
-      assert.ok(same, `${symbol.name} differs`);
-      compared++;
-    }
+    const { compared, differences } = compareLinks(theirs, ours);
+    assert.deepEqual(differences, []);
     assert.ok(compared > 100, `${compared} functions and objects compared`);
   });
 
