@@ -12,9 +12,12 @@ import { Machine } from '../emulator/machine.ts';
 import { Realtime } from '../emulator/realtime.ts';
 import { loadMachine } from '../emulator/scheduler/machine-description.ts';
 import { type CostModelName, costModelNames } from '../emulator/timing/cost-model.ts';
+import { type ViewModelName, viewModelNames } from '../emulator/timing/kernel-costs.ts';
 import { readMelf } from '../linker/melf-reader.ts';
+import { ChaosSwitcher } from '../overlay/chaos.ts';
 import { OverlayManager } from '../overlay/manager.ts';
-import { installMmview } from '../overlay/mmview.ts';
+import { type SafetyMode, SwitchSafety, safetyModes } from '../overlay/safety/switch-safety.ts';
+import { type Personality, personalities, personalityExtension } from '../overlay/separate-calls.ts';
 import { ensureEngine } from '../setup/engine.ts';
 import { integerValue, parseCommandLine, UsageError } from './arguments.ts';
 
@@ -31,6 +34,27 @@ const command = defineCommand({
     memory: { type: 'string', default: '2048', description: 'RAM in MiB, committed when touched' },
     seed: { type: 'string', default: '1', description: 'Everything random comes from it' },
     variant: { type: 'string', description: 'Run this variant of a multivariant program' },
+    function: { type: 'string', description: 'PATTERN=VARIANT: functions that --variant is not for, repeatable' },
+    'switch-safety': {
+      type: 'enum',
+      options: [...safetyModes],
+      default: 'off',
+      description:
+        'Look for multivariant code on the stack when a thread changes its variant: report it, or refuse (strict)',
+    },
+    'chaos-switch': { type: 'string', description: 'SEED: switch threads to random variants wherever it is safe' },
+    mmview: {
+      type: 'enum',
+      options: [...personalities],
+      default: 'mmview',
+      description: 'Calls for views: the one of the final kernel, or those of 2020/21 and after',
+    },
+    views: {
+      type: 'enum',
+      options: [...viewModelNames],
+      default: 'subtree',
+      description: 'How views are kept: sharing page tables, or as the kernel of the paper',
+    },
     publish: { type: 'string', description: 'Bind this loopback port of the host to the same port of the guest' },
     trace: { type: 'string', description: 'Write a trace for Perfetto (ui.perfetto.dev) to this file' },
     'max-instructions': { type: 'string', description: 'End the run with an error after so many' },
@@ -108,7 +132,8 @@ export async function main(argv: string[]): Promise<number> {
     ramBytes: integerValue('--memory', args.memory ?? '2048', 16, 4095) * 2 ** 20,
     console: terminal,
     mounts: mountsOf(args.root),
-    extensions: [installMmview],
+    views: args.views as ViewModelName,
+    extensions: [personalityExtension(args.mmview as Personality)],
   });
   const hash = args.stats ? new TraceHash() : undefined;
   const trace = args.trace === undefined ? undefined : new ChromeTrace();
@@ -120,11 +145,12 @@ export async function main(argv: string[]): Promise<number> {
     env: all('env'),
     exe: `/${basename(args.file)}`,
   });
-  if (args.variant !== undefined) {
-    const overlay = new OverlayManager(guest, readMelf(elf));
-    const variant = overlay.indexOf(args.variant);
-    for (const thread of guest.threads.values()) overlay.switch(thread, variant);
-  }
+  const overlay = chooseVariants(machine, guest, elf, {
+    variant: args.variant,
+    functions: all('function'),
+    safety: args['switch-safety'] as SafetyMode,
+    chaos: args['chaos-switch'] === undefined ? undefined : integerValue('--chaos-switch', args['chaos-switch']),
+  });
   try {
     if (args.publish === undefined) {
       machine.run({
@@ -142,8 +168,51 @@ export async function main(argv: string[]): Promise<number> {
     if (trace !== undefined && args.trace !== undefined) writeFileSync(args.trace, trace.toString());
   }
   if (guest.end?.crash !== undefined) process.stderr.write(`${formatCrash(guest.end.crash)}\n`);
+  if (overlay !== undefined) process.stderr.write(overlay());
   if (args.stats) process.stderr.write(statistics(machine, performance.now() - started, hash));
   return guest.exitCode ?? 0;
+}
+
+interface VariantChoice {
+  readonly variant: string | undefined;
+  readonly functions: readonly string[];
+  readonly safety: SafetyMode;
+  readonly chaos: number | undefined;
+}
+
+/** Puts the program into its first view, and watches or makes switches. Gives what there is to tell of them afterwards. */
+function chooseVariants(
+  machine: Machine,
+  guest: ReturnType<Machine['spawn']>,
+  elf: Uint8Array,
+  { variant, functions, safety: mode, chaos: seed }: VariantChoice,
+): (() => string) | undefined {
+  if (variant === undefined && functions.length === 0 && mode === 'off' && seed === undefined) return undefined;
+  const file = readMelf(elf);
+  const safety = mode === 'off' ? undefined : new SwitchSafety(file, mode);
+  safety?.watch(guest);
+  let chaos: ChaosSwitcher | undefined;
+  if (variant !== undefined || functions.length > 0 || seed !== undefined) {
+    const overlay = new OverlayManager(guest, file);
+    const patterns = functions.map((rule): [string, string] => {
+      const [, pattern, name] = /^([^=]+)=([^=]+)$/.exec(rule) ?? [];
+      if (pattern !== undefined && name !== undefined) return [pattern, name];
+      throw new UsageError('cli.value', `--function cannot be ${rule}`, { hint: 'Write PATTERN=VARIANT.' });
+    });
+    const spec = {
+      default: variant ?? overlay.variants[0]!,
+      ...(patterns.length === 0 ? {} : { functions: Object.fromEntries(patterns) }),
+    };
+    const view = overlay.viewFor(spec);
+    for (const thread of guest.threads.values()) overlay.enter(thread, view);
+    if (seed !== undefined) chaos = new ChaosSwitcher(machine.kernel, overlay, seed);
+  }
+  return () => {
+    const lines: string[] = [];
+    if (safety !== undefined) lines.push(`${safety.checks} switches looked at, ${safety.reports.length} unsafe`);
+    if (chaos !== undefined) lines.push(`chaos: ${chaos.switches} switches, ${chaos.refused} not safe and not made`);
+    return lines.map((line) => `${pc.dim('melf:')} ${line}\n`).join('');
+  };
 }
 
 async function runPublished(machine: Machine, port: number): Promise<void> {

@@ -1,7 +1,7 @@
 // Frame rules for code without unwind tables (musl has none): by reading the function from its entry to the address at hand and following
 // what it does to the stack pointer. Right for what compilers emit: a function's stack is the same size wherever it calls another.
 
-import type { Decoder } from '../../emulator/timing/decoder.ts';
+import type { Decoder } from '../../emulator/isa/decoder.ts';
 import type { FrameRules, RegisterRule } from './call-frames.ts';
 
 /** Follows one function. */
