@@ -2,6 +2,7 @@ import { loadEngine } from './core/engine-loader.ts';
 import { MelfError } from './errors.ts';
 import { EventBus, type EventSink } from './events/events.ts';
 import { aarch64Abi } from './isa/aarch64/abi.ts';
+import { Decoder } from './isa/decoder.ts';
 import type { Isa } from './isa/isa.ts';
 import { x86Abi } from './isa/x86-64/abi.ts';
 import { standardFiles } from './linux/files/console.ts';
@@ -19,7 +20,6 @@ import type { MachineDescription } from './scheduler/machine-description.ts';
 import type { SchedulerOptions } from './scheduler/scheduler.ts';
 import { Coherence } from './timing/coherence.ts';
 import { type CostModel, type CostModelName, loadCostModel } from './timing/cost-model.ts';
-import { Decoder } from './timing/decoder.ts';
 import type { ViewModelName } from './timing/kernel-costs.ts';
 
 /** No thread can ever run again. */

@@ -1,5 +1,5 @@
-import type { Decoder } from '../timing/decoder.ts';
 import { aarch64FeatureOf } from './aarch64/instruction-features.ts';
+import type { Decoder } from './decoder.ts';
 import { x86FeatureOf } from './x86-64/instruction-features.ts';
 
 /** One instruction with what it needs. */

@@ -1,5 +1,5 @@
+import type { Decoder } from '../isa/decoder.ts';
 import { type NeededFeature, neededFeatures } from '../isa/instruction-features.ts';
-import type { Decoder } from '../timing/decoder.ts';
 
 /** First bytes of what AVX brought: VEX and EVEX prefixes (Intel SDM vol. 2, 2.3 and 2.7). */
 const VEX = [0xc4, 0xc5, 0x62] as const;

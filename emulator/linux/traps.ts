@@ -1,6 +1,5 @@
+import { faultAddress } from '../core/fault-address.ts';
 import { MelfError } from '../errors.ts';
-import { emulateInstruction } from '../isa/emulated-instructions.ts';
-import { faultAddress } from '../isa/fault-address.ts';
 import { Fault } from '../memory/address-space.ts';
 import { UserFault } from '../memory/user-memory.ts';
 import { Access, ExitReason } from '../native/binding.ts';
@@ -8,6 +7,7 @@ import { hex } from './crash-report.ts';
 import type { Kernel } from './kernel.ts';
 import { Signal, SignalCode, type SignalInfo } from './signals.ts';
 import type { Thread } from './thread.ts';
+import { emulateCounterRead } from './virtual-counter.ts';
 
 /** The engine stopped for a reason that it should never give. */
 export class EngineStopped extends MelfError {}
@@ -59,7 +59,7 @@ export class Traps {
       case ExitReason.pageFault:
         return this.#pageFault(thread);
       case ExitReason.illegal:
-        return emulateInstruction(thread) || this.#illegalInstruction(thread);
+        return emulateCounterRead(thread) || this.#illegalInstruction(thread);
       case ExitReason.interrupt:
         return this.#interrupt(thread);
       default:
@@ -86,7 +86,7 @@ export class Traps {
     }
     const [signo, code] = found;
     if (isa === 'x86-64' && (number === 0 || (number >= 10 && number <= 13))) this.#kernel.renewCore(thread);
-    if ((signo === Signal.SIGSEGV || signo === Signal.SIGILL) && emulateInstruction(thread)) return true;
+    if (signo === Signal.SIGILL && emulateCounterRead(thread)) return true;
     if (signo === Signal.SIGILL) return this.#refused(thread, code);
     // A breakpoint on x86-64 is reported behind the instruction and without an address.
     const address =

@@ -1,5 +1,5 @@
 // Which class each AArch64 instruction belongs to, by its name in Capstone (Arm ARM, C3 and C6). First rule that matches wins.
-import type { DecodedInstruction, Decoder } from './decoder.ts';
+import type { DecodedInstruction, Decoder } from '../isa/decoder.ts';
 import { type InstructionClass, instructionClasses } from './instruction-class.ts';
 
 const rules: readonly [RegExp, InstructionClass][] = [

@@ -1,5 +1,5 @@
 // Which class each x86-64 instruction belongs to, by its name in Capstone (Intel SDM vol. 2). First rule that matches wins.
-import { type DecodedInstruction, type Decoder, MemoryAccess } from './decoder.ts';
+import { type DecodedInstruction, type Decoder, MemoryAccess } from '../isa/decoder.ts';
 import { type InstructionClass, instructionClasses } from './instruction-class.ts';
 
 const rules: readonly [RegExp, InstructionClass][] = [

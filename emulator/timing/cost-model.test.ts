@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { Decoder } from '../isa/decoder.ts';
 import { type CostModel, classify, loadCostModel } from './cost-model.ts';
-import { Decoder } from './decoder.ts';
 import type { InstructionClass } from './instruction-class.ts';
 
 const bytes = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'));

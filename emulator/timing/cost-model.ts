@@ -1,9 +1,9 @@
 import { MelfError } from '../errors.ts';
+import { type DecodedInstruction, Decoder, MemoryAccess } from '../isa/decoder.ts';
 import type { Isa } from '../isa/isa.ts';
 import { classCosts } from './class-costs.ts';
 import { Aarch64Classifier } from './classes-aarch64.ts';
 import { X86Classifier } from './classes-x86-64.ts';
-import { type DecodedInstruction, Decoder, MemoryAccess } from './decoder.ts';
 import type { InstructionClass } from './instruction-class.ts';
 import { type KernelCosts, kernelCosts, type ViewModelName } from './kernel-costs.ts';
 

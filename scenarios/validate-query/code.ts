@@ -1,6 +1,6 @@
 // The machine code of the lesson's functions, for people.
 
-import { Decoder } from '../../emulator/timing/decoder.ts';
+import { Decoder } from '../../emulator/isa/decoder.ts';
 import { readMelf } from '../../linker/melf-reader.ts';
 
 /** The functions of validate.c, in the order of the source. */

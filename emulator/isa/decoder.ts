@@ -3,7 +3,7 @@
 // headers): the package's own reader has older ones, so every decoder checks them when it is made.
 import { createRequire } from 'node:module';
 import { MelfError } from '../errors.ts';
-import type { Isa } from '../isa/isa.ts';
+import type { Isa } from './isa.ts';
 
 /** The host's WebAssembly (part of the DOM's types, which Node programs do not have), as far as we use it. */
 interface WasmMemory {

@@ -1,7 +1,7 @@
-import type { Core } from '../core/core.ts';
-import type { Decoder } from '../timing/decoder.ts';
-import { X } from './aarch64/registers.ts';
-import { X86 } from './x86-64/registers.ts';
+import { X } from '../isa/aarch64/registers.ts';
+import type { Decoder } from '../isa/decoder.ts';
+import { X86 } from '../isa/x86-64/registers.ts';
+import type { Core } from './core.ts';
 
 const PAGE = 4096;
 /** The widest access that may begin on the page before the one that was refused. */
