@@ -21,6 +21,7 @@ import type { LinkerSymbol } from './linker-symbols.ts';
 import { COMMON } from './object.ts';
 import type { OutputSection } from './output.ts';
 import type { SymbolTable } from './resolution.ts';
+import type { InputSection } from './section.ts';
 import type { LinkSymbol } from './symbol.ts';
 
 interface Entry {
@@ -88,19 +89,20 @@ export function buildSymbolTable(
       const own = i >= file.firstGlobal;
       // Globals come below, but for the bodies that other variants have of them.
       if (own && !isOtherBody(symbol)) continue;
-      const entry = maker.entry(symbol, STB_LOCAL);
-      if (entry === undefined) continue;
+      const entries = maker.entries(symbol, STB_LOCAL);
+      if (entries.length === 0) continue;
       if (source !== undefined) locals.push(source);
       source = undefined;
-      locals.push(entry);
+      locals.push(...entries);
     }
   }
   for (const name of table.names.values()) {
     const symbol = table.lookup(name.name, COMMON);
     if (symbol === undefined || symbol.file === undefined) continue;
     const hidden = symbol.visibility !== STV_DEFAULT && symbol.visibility !== STV_PROTECTED;
-    const entry = maker.entry(symbol, hidden ? STB_LOCAL : symbol.binding);
-    if (entry !== undefined) (hidden ? locals : globals).push({ ...entry, name: name.name });
+    const entries = maker.entries(symbol, hidden ? STB_LOCAL : symbol.binding);
+    for (const [i, entry] of entries.entries())
+      (hidden || i > 0 ? locals : globals).push({ ...entry, name: name.name });
   }
   for (const { symbol, section } of linkerSymbols) {
     const out = section === undefined ? undefined : sectionAt(layout, section, symbol.value);
@@ -135,40 +137,35 @@ class EntryMaker {
     this.#addresses = addresses;
   }
 
-  entry(symbol: LinkSymbol, binding: number): Entry | undefined {
+  /** None for what has no place; several for a body that fills the slots of more variants than its own, local but for the first. */
+  entries(symbol: LinkSymbol, binding: number): Entry[] {
     const { section } = symbol;
     const other = symbol.visibility;
     if (symbol.kind === 'absolute') {
-      return {
-        name: symbol.name,
-        info: (binding << 4) | symbol.type,
-        other,
-        index: SHN_ABS,
-        value: symbol.value,
-        size: symbol.size,
-      };
+      const info = (binding << 4) | symbol.type;
+      return [{ name: symbol.name, info, other, index: SHN_ABS, value: symbol.value, size: symbol.size }];
     }
-    if (section === undefined || section.fate !== 'keep' || !section.live) return undefined;
-    const index = this.#indexOf(symbol);
-    if (index === undefined) return undefined;
+    if (section === undefined || section.fate !== 'keep' || !section.live) return [];
     const isTls = symbol.type === 6;
     const ifunc = symbol.type === STT_GNU_IFUNC;
     const address = this.#addresses.definitionAddress(symbol);
     const value = isTls ? address - (this.#layout.tls?.start ?? 0) : address;
     const type =
       ifunc && symbol.ifuncIndex >= 0 ? STT_GNU_IFUNC : symbol.type === 5 ? 1 : ifunc ? STT_FUNC : symbol.type;
-    return { name: symbol.name, info: (binding << 4) | type, other, index, value, size: symbol.size };
+    return this.#indicesOf(section).map((index, i) => {
+      const bound = i === 0 ? binding : STB_LOCAL;
+      return { name: symbol.name, info: (bound << 4) | type, other, index, value, size: symbol.size };
+    });
   }
 
-  #indexOf(symbol: LinkSymbol): number | undefined {
-    const section = symbol.section!;
+  #indicesOf(section: InputSection): number[] {
     const { slot } = section;
-    if (slot !== undefined) {
-      const shown = slot.bodies.findIndex((b) => b.section === section);
-      return shown < 0 ? undefined : this.#layout.byName.get(`.gen${shown}`)?.index;
-    }
-    if (section.name === '.eh_frame') return undefined;
-    return this.#layout.byName.get(section.outputName)?.index;
+    if (section.name === '.eh_frame') return [];
+    const names =
+      slot === undefined
+        ? [section.outputName]
+        : slot.bodies.flatMap((body, v) => (body.section === section ? [`.gen${v}`] : []));
+    return names.flatMap((name) => this.#layout.byName.get(name)?.index ?? []);
   }
 }
 

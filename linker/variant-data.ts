@@ -171,7 +171,10 @@ function targetOf(section: InputSection, i: number): { base: unknown; offset: nu
       return { base: pieces.text(piece).slice(at - pieces.starts[piece]!), offset: rest };
     }
   }
-  const literal = !symbol.section.isWritable && isNameless(symbol.section) ? literalAt(symbol.section, symbol.value + addend) : undefined;
+  const literal =
+    !symbol.section.isWritable && isNameless(symbol.section)
+      ? literalAt(symbol.section, symbol.value + addend)
+      : undefined;
   if (literal !== undefined) return { base: literal, offset: 0 };
   return { base: symbol.section.group ?? symbol.section.final, offset: symbol.value + addend };
 }

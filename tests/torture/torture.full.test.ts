@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { tortureSource } from '../../linker/cc/foreign.ts';
+import { libmelfObject } from '../../linker/cc/libmelf.ts';
+import { ensureToolchain } from '../../setup/toolchain.ts';
+import { readTortureLists } from './lists.ts';
+import { type Bench, tryProgram } from './torture.ts';
+
+const lists = readTortureLists();
+
+for (const isa of ['x86-64', 'aarch64'] as const) {
+  describe(`gcc.c-torture/execute for ${isa}: ${lists.expected.length} programs, each as three variants of one MELF`, function () {
+    this.timeout(120_000);
+    let folder: string;
+    let source: string;
+    let bench: Bench;
+    before(async function () {
+      this.timeout(600_000);
+      folder = mkdtempSync(join(tmpdir(), 'melf-torture-'));
+      source = await tortureSource();
+      const toolchain = await ensureToolchain(isa);
+      const runsNatively = process.arch === (isa === 'x86-64' ? 'x64' : 'arm64');
+      bench = { toolchain, folder, libmelf: libmelfObject(toolchain.cc), runsNatively };
+    });
+    after(() => rmSync(folder, { recursive: true, force: true }));
+
+    for (const name of lists.expected) {
+      it(name, async () => {
+        const verdict = await tryProgram(bench, join(source, name));
+        assert.ok('compared' in verdict, JSON.stringify(verdict));
+      });
+    }
+    for (const [name, reason] of lists.knownFailures) {
+      it(`${name} fails as before: ${reason}`, async () => {
+        const verdict = await tryProgram(bench, join(source, name));
+        assert.ok('stage' in verdict, 'it works now: move it to expected.txt');
+      });
+    }
+    for (const name of lists.flaky) {
+      it(`${name} (flaky: its result is only shown)`, async () => {
+        process.stdout.write(`      ${JSON.stringify(await tryProgram(bench, join(source, name)))}\n`);
+      });
+    }
+  });
+}
