@@ -219,12 +219,13 @@ export function checkShape(results: readonly ConfigurationResult[]): Check[] {
       detail: `melf-75: ${most.toFixed(2)} %; always: ${always.toFixed(2)} %`,
     });
   }
-  const shares = results.filter(({ id }) => /^melf-\d+$/.test(id)).map(({ id }) => cycles(id, 'all') ?? Number.NaN);
+  // Instructions, not cycles: what a hundredth of the statements adds is less than what caches and the order of threads make of the rest.
+  const shares = results.filter(({ id }) => /^melf-\d+$/.test(id)).map(({ all }) => all.instructions);
   if (shares.length > 2) {
     checks.push({
-      name: 'the more statements are under assertion, the more cycles',
+      name: 'the more statements are under assertion, the more instructions',
       ok: shares.every((value, index) => index === 0 || value > shares[index - 1]!),
-      detail: shares.map((value) => `${value.toFixed(2)} %`).join(' < '),
+      detail: shares.map((value) => Math.round(value)).join(' < '),
     });
   }
   return checks;

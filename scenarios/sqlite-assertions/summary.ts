@@ -54,6 +54,15 @@ export function groupRuns(ids: readonly string[], runs: readonly ServiceRecord[]
     .filter((group) => group.runs.length > 0);
 }
 
+/** Each client's first statements, which find caches, page tables and views new, are not part of the figures: a fifth. */
+const warmUp = (statements: number): number => Math.floor(statements / 5);
+
+/** The statements after the warm-up. */
+function warm({ statements }: ServiceRecord): StatementRecord[] {
+  const perClient = statements.reduce((most, { statement }) => Math.max(most, statement + 1), 0);
+  return statements.filter(({ statement }) => statement >= warmUp(perClient));
+}
+
 type Choice = (statement: StatementRecord) => boolean;
 
 const keyOf = ({ client, statement }: StatementRecord): string => `${client}/${statement}`;
@@ -69,7 +78,7 @@ function change(
   const bases: number[] = [];
   for (const run of runs) {
     const base = baseline.find(({ seed }) => seed === run.seed);
-    const chosen = run.statements.filter(choice);
+    const chosen = warm(run).filter(choice);
     if (base === undefined || chosen.length === 0) continue;
     const same = new Map(base.statements.map((one) => [keyOf(one), one[measure]]));
     values.push(mean(chosen.map((one) => one[measure])));
@@ -83,7 +92,7 @@ function groupResult(
   baselineRuns: Readonly<Record<Baseline, readonly ServiceRecord[]>>,
   choice: Choice,
 ): GroupResult | null {
-  const chosen = runs.flatMap(({ statements }) => statements.filter(choice));
+  const chosen = runs.flatMap((run) => warm(run).filter(choice));
   if (chosen.length === 0) return null;
   const latencies = new Latencies();
   for (const { latency } of chosen) latencies.record(latency);

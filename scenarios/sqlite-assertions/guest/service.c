@@ -178,9 +178,11 @@ int main(int argc, char **argv) {
     database = argv[2];
     marks = getenv("SERVICE_MARKS") != NULL;
     melf_init();
-    if (policy.kind == POLICY_ALWAYS) melf_switch(melf_variant("assert"));
+    if (policy.kind != POLICY_NEVER) melf_switch(melf_variant("assert"));
     if (argc > 5 && plant_prepare() != SQLITE_OK) return 70;
     create(clients);
+    /* Both views exist now, and no client pays for the making of one. */
+    if (policy.kind != POLICY_ALWAYS) melf_switch(melf_variant("noassert"));
     int listening = listen_at(atoi(argv[1]));
     printf("listening\n");
     fflush(stdout);
