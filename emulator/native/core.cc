@@ -435,6 +435,10 @@ napi_value RunTo(napi_env env, napi_callback_info info) {
   core->unguarded = true;
   const napi_value reason = Start(env, core);
   core->unguarded = false;
+  if (core->exit == Exit::kBudget) {  // on AArch64 the engine leaves the PC behind the instruction that it stopped at
+    uc_reg_write(core->uc, core->aarch64 ? static_cast<int>(UC_ARM64_REG_PC) : static_cast<int>(UC_X86_REG_RIP), exits);
+    core->box.exitPc = va;
+  }
   uc_ctl_set_exits(core->uc, exits, 0);
   DropTranslations(core);
   return reason;

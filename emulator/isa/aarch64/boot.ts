@@ -34,8 +34,12 @@ export function enterUserMode(core: RegisterFile & { run(): number }): void {
   core.setReg(Reg.cpacrEl1, 3n << 20n); // FP and SIMD at EL0
   core.setWide(Reg.cpReg, systemRegister(4, 0, 3, 0, 0, 0x3c0n)); // SPSR_EL1
   core.setReg(Reg.elrEl1, BigInt(BOOT_VA + 4));
-  // SCTLR_EL1: UCI, UCT, DZE: user code may use cache maintenance, CTR_EL0 and DC ZVA, as under Linux.
-  core.setWide(Reg.cpReg, systemRegister(1, 0, 3, 0, 0, (1n << 26n) | (1n << 15n) | (1n << 14n) | 0x30d00800n));
+  // SCTLR_EL1: UCI, UCT, DZE: user code may use cache maintenance, CTR_EL0 and DC ZVA, as under Linux; nTWE, nTWI: also WFE and WFI (the engine
+  // stops at an address as if there were a WFI).
+  core.setWide(
+    Reg.cpReg,
+    systemRegister(1, 0, 3, 0, 0, (1n << 26n) | (1n << 18n) | (1n << 16n) | (1n << 15n) | (1n << 14n) | 0x30d00800n),
+  );
   // CNTKCTL_EL1: reading the counters at EL0 traps, so that they show virtual time instead of the host's.
   core.setWide(Reg.cpReg, systemRegister(14, 1, 3, 0, 0, 0n));
   core.setReg(Reg.pc, BigInt(BOOT_VA));

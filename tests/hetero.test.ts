@@ -1,0 +1,108 @@
+// Programs on machines with several kinds of CPU: what they find on each, and what policies do for them.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { MachineEvent } from '../emulator/events/events.ts';
+import type { Isa } from '../emulator/isa/isa.ts';
+import { Machine } from '../emulator/machine.ts';
+import { checkMachine, loadMachine, type MachineDescription } from '../emulator/scheduler/machine-description.ts';
+import { ensureToolchain } from '../setup/toolchain.ts';
+
+const readyMachine: Readonly<Record<Isa, string>> = { 'x86-64': 'big-little-x86', aarch64: 'big-little-arm' };
+const bestModel: Readonly<Record<Isa, string>> = { 'x86-64': 'icelake-server', aarch64: 'max' };
+
+interface Run {
+  readonly lines: readonly string[];
+  readonly events: readonly MachineEvent[];
+}
+
+async function emulate(description: MachineDescription, elf: Uint8Array): Promise<Run> {
+  let output = '';
+  const events: MachineEvent[] = [];
+  const keep = (bytes: Uint8Array): void => {
+    output += Buffer.from(bytes).toString('latin1');
+  };
+  const machine = await Machine.create({
+    description,
+    ramBytes: 256 * 2 ** 20,
+    console: { stdout: keep, stderr: keep },
+    events: [{ accept: (event) => events.push(event) }],
+  });
+  const process = machine.spawn(elf, { argv: ['/bin/program'] });
+  machine.run({ maxInstructions: 50e6, maxTime: 60e9 });
+  machine.close();
+  assert.equal(process.exitCode, 0, output);
+  return { lines: output.trim().split('\n'), events };
+}
+
+for (const isa of ['x86-64', 'aarch64'] as const) {
+  describe(`CPUs of several kinds, ${isa}`, function () {
+    this.timeout(120_000);
+    let folder: string;
+    let program: Uint8Array;
+
+    before(async () => {
+      folder = mkdtempSync(join(tmpdir(), 'melf-hetero-'));
+      const { wrapper } = await ensureToolchain(isa);
+      const path = join(folder, 'cpus');
+      const flags = ['-std=gnu11', '-O1', '-Wall', '-Werror', '-static'];
+      execFileSync(wrapper, [...flags, '-o', path, join(import.meta.dirname, 'hetero/cpus.c')]);
+      program = readFileSync(path);
+    });
+    after(() => rmSync(folder, { recursive: true, force: true }));
+
+    /** What the program must print on a machine. */
+    function expected(description: MachineDescription, probes: readonly string[]): string[] {
+      const cpus = description.cpus.flatMap(({ count, features }) => Array.from({ length: count }, () => features));
+      const round = cpus.flatMap((features, cpu) => [
+        `cpu ${cpu}: getcpu ${cpu}, affinity right, registers kept`,
+        ...probes.map((feature) => {
+          const has = features.includes(feature);
+          const cpuid = isa === 'aarch64' ? -1 : Number(has);
+          return `cpu ${cpu} ${feature}: ${has ? 'executed' : 'refused'}, cpuinfo ${Number(has)}, cpuid ${cpuid}, before 1`;
+        }),
+      ]);
+      return [`cpus ${cpus.length}`, ...round, ...round];
+    }
+
+    const probesOf = ({ lines }: Run): string[] =>
+      lines
+        .slice(2)
+        .flatMap((line) => /^cpu 0 (\w+):/.exec(line)?.[1] ?? [])
+        .filter((name, at, all) => all.indexOf(name) === at);
+
+    it('each tells the truth and executes what it has', async () => {
+      const description = loadMachine(readyMachine[isa]);
+      const run = await emulate(description, program);
+      const probes = probesOf(run);
+      assert.ok(probes.length >= 9);
+      assert.deepEqual(run.lines.slice(0, -1), expected(description, probes));
+      const refusals = run.events.filter((event) => event.type === 'illegal-instruction');
+      const refusedLines = run.lines.filter((line) => line.includes(': refused,'));
+      assert.deepEqual(
+        refusals.map(({ cpu, feature }) => `cpu ${cpu} ${feature}`),
+        refusedLines.map((line) => line.split(':')[0]),
+      );
+      const moves = run.events.filter((event) => event.type === 'thread:move');
+      assert.deepEqual(
+        moves.slice(-3).map(({ fromKind, toKind }) => `${fromKind} ${toKind}`),
+        ['big little', 'little big', 'big little'],
+      );
+    });
+
+    it('what a description leaves out does not exist', async () => {
+      const features = loadMachine('uniform-1', isa).cpus[0]!.features.slice(0, 5);
+      const cpus = [
+        { kind: 'all', model: bestModel[isa] },
+        { kind: 'less', model: bestModel[isa], features },
+      ];
+      const description = checkMachine({ isa, cpus }, 'less');
+      const run = await emulate(description, program);
+      const strict = (line: string): string => line.replace(/, cpuid -?\d/, '');
+      assert.deepEqual(run.lines.slice(0, -1).map(strict), expected(description, probesOf(run)).map(strict));
+    });
+  });
+}
