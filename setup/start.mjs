@@ -58,7 +58,7 @@ function installModules() {
   const npm = /npm-cli\.c?js$/.test(process.env.npm_execpath ?? '')
     ? [process.execPath, process.env.npm_execpath]
     : ['npm'];
-  const [program, ...args] = [...npm, 'ci', '--no-audit', '--no-fund', '--no-progress'];
+  const [program, ...args] = [...npm, 'ci', '--no-audit', '--no-fund', '--no-progress', '--loglevel=error'];
   const result = spawnSync(program, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   if (result.status === 0) return;
   const output = `${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}`.trimEnd();

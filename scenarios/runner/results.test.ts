@@ -41,4 +41,18 @@ describe('result folders', () => {
     results.publish();
     assert.deepEqual(readdirSync(join(folder, 'run')), ['a']);
   });
+
+  it('of two runs that meant the same place are both kept', () => {
+    const out = join(folder, 'run');
+    const [first, second] = ['first', 'second'].map((content) => {
+      const results = ResultFolder.create('test', 'x', out);
+      results.write('report.json', content);
+      return results;
+    });
+    first!.publish();
+    second!.publish();
+    assert.equal(readFileSync(join(first!.path, 'report.json'), 'utf8'), 'first');
+    assert.equal(readFileSync(join(second!.path, 'report.json'), 'utf8'), 'second');
+    assert.notEqual(first!.path, second!.path);
+  });
 });

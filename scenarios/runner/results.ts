@@ -7,13 +7,12 @@ import { MelfError } from '../../emulator/errors.ts';
 import { projectRoot } from '../../setup/project.ts';
 
 export class ResultFolder {
-  /** Where the results will be. */
-  readonly path: string;
+  #path: string;
   readonly #draft: string;
   #finished = false;
 
   private constructor(path: string) {
-    this.path = path;
+    this.#path = path;
     this.#draft = join(dirname(path), `.${basename(path)}.${process.pid}.unfinished`);
     mkdirSync(this.#draft, { recursive: true });
     process.once('exit', () => this.discard());
@@ -35,10 +34,14 @@ export class ResultFolder {
       .toISOString()
       .replace(/\.\d+Z$/, '')
       .replaceAll(':', '-');
-    const taken = (path: string): boolean => existsSync(path);
     let path = join(parent, `${time}-${label}`);
-    for (let n = 2; taken(path); n++) path = join(parent, `${time}-${label}-${n}`);
+    for (let n = 2; existsSync(path); n++) path = join(parent, `${time}-${label}-${n}`);
     return new ResultFolder(path);
+  }
+
+  /** Where the results are, once they are published. */
+  get path(): string {
+    return this.#path;
   }
 
   /** A file that some other process may write into before the results are published. */
@@ -50,12 +53,22 @@ export class ResultFolder {
     writeFileSync(this.file(name), content);
   }
 
-  /** Makes the results visible. */
+  /**
+   * Makes the results visible. Should another run have taken the place meanwhile, they go beside it: rename(2) replaces a folder only if it is
+   * empty.
+   */
   publish(): void {
-    mkdirSync(dirname(this.path), { recursive: true });
-    // An empty folder that the user made beforehand.
-    if (existsSync(this.path)) rmSync(this.path, { recursive: true });
-    renameSync(this.#draft, this.path);
+    const wanted = this.#path;
+    for (let n = 2; ; n++) {
+      try {
+        renameSync(this.#draft, this.#path);
+        break;
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+        this.#path = `${wanted}-${n}`;
+      }
+    }
     this.#finished = true;
   }
 
