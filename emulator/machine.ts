@@ -1,10 +1,10 @@
 import { loadEngine } from './core/engine-loader.ts';
 import { MelfError } from './errors.ts';
 import { EventBus, type EventSink } from './events/events.ts';
-import { aarch64Abi } from './isa/aarch64/abi.ts';
 import { Decoder } from './isa/decoder.ts';
 import type { Isa } from './isa/isa.ts';
-import { x86Abi } from './isa/x86-64/abi.ts';
+import { aarch64Abi } from './linux/abi/aarch64/abi.ts';
+import { x86Abi } from './linux/abi/x86-64/abi.ts';
 import { standardFiles } from './linux/files/console.ts';
 import { guestFiles } from './linux/files/guest-files.ts';
 import type { HostMount, Vfs } from './linux/files/vfs.ts';

@@ -1,6 +1,6 @@
 import { ERESTARTSYS, Errno } from '../errno.ts';
-import type { Abi } from '../isa/abi.ts';
 import { UserFault } from '../memory/user-memory.ts';
+import type { Abi } from './abi/abi.ts';
 import type { Kernel } from './kernel.ts';
 import type { Blocking, Syscall, SyscallHandler, SyscallTopic } from './syscall.ts';
 import type { Thread } from './thread.ts';

@@ -1,7 +1,6 @@
 import { makeBootRoot } from '../core/core.ts';
 import { CorePool } from '../core/core-pool.ts';
 import type { EventBus, PageFaultKind } from '../events/events.ts';
-import type { Abi } from '../isa/abi.ts';
 import type { Decoder } from '../isa/decoder.ts';
 import type { PhysicalMemory } from '../memory/physical.ts';
 import { ExitReason, type NativeBinding } from '../native/binding.ts';
@@ -11,6 +10,7 @@ import { Scheduler, type SchedulerOptions } from '../scheduler/scheduler.ts';
 import { TimerQueue } from '../scheduler/timers.ts';
 import type { Coherence } from '../timing/coherence.ts';
 import type { CostModel } from '../timing/cost-model.ts';
+import type { Abi } from './abi/abi.ts';
 import { BlockAccounting, type BlockCounters, BlockWatch } from './block-accounting.ts';
 import { EPOCH_SECONDS } from './clock.ts';
 import { CoreCallbacks } from './core-callbacks.ts';

@@ -1,6 +1,6 @@
 import { Errno } from '../errno.ts';
-import type { FaultDetail } from '../isa/abi.ts';
 import { UserFault } from '../memory/user-memory.ts';
+import type { FaultDetail } from './abi/abi.ts';
 import { isOnStack, NO_ALTERNATE_STACK, SS_AUTODISARM, SS_DISABLE } from './alternate-stack.ts';
 import type { Kernel } from './kernel.ts';
 import {

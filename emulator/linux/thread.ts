@@ -1,8 +1,8 @@
 import type { Core } from '../core/core.ts';
-import type { FaultDetail } from '../isa/abi.ts';
 import type { UserMemory } from '../memory/user-memory.ts';
 import type { Cpu } from '../scheduler/cpu.ts';
 import type { Timer } from '../scheduler/timers.ts';
+import type { FaultDetail } from './abi/abi.ts';
 import { type AlternateStack, NO_ALTERNATE_STACK } from './alternate-stack.ts';
 import type { CpuKind } from './cpu-kind.ts';
 import type { Kernel } from './kernel.ts';

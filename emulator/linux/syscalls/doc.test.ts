@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { aarch64SyscallNumbers } from '../../isa/aarch64/syscall-numbers.ts';
-import { x86SyscallNumbers } from '../../isa/x86-64/syscall-numbers.ts';
+import { aarch64SyscallNumbers } from '../abi/aarch64/syscall-numbers.ts';
+import { x86SyscallNumbers } from '../abi/x86-64/syscall-numbers.ts';
 import { renderSyscalls } from './doc.ts';
 import { topics } from './topics.ts';
 

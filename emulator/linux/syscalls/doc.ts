@@ -1,5 +1,5 @@
-import { aarch64SyscallNumbers } from '../../isa/aarch64/syscall-numbers.ts';
-import { x86SyscallNumbers } from '../../isa/x86-64/syscall-numbers.ts';
+import { aarch64SyscallNumbers } from '../abi/aarch64/syscall-numbers.ts';
+import { x86SyscallNumbers } from '../abi/x86-64/syscall-numbers.ts';
 import type { SyscallTopic } from '../syscall.ts';
 
 const numberOf = (table: ReadonlyMap<number, string>): ReadonlyMap<string, number> =>

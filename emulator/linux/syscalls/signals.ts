@@ -1,6 +1,6 @@
 import { Errno } from '../../errno.ts';
-import { encodeSigInfo, SIGINFO_SIZE } from '../../isa/abi.ts';
 import { UserFault } from '../../memory/user-memory.ts';
+import { encodeSigInfo, SIGINFO_SIZE } from '../abi/abi.ts';
 import { isOnStack, NO_ALTERNATE_STACK, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK } from '../alternate-stack.ts';
 import { readTimespec } from '../clock.ts';
 import { REGISTERS_SET } from '../dispatch.ts';

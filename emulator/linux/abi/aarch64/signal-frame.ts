@@ -1,10 +1,10 @@
 // The signal frame of AArch64: struct rt_sigframe { siginfo, ucontext } and a frame record above it
 // (arch/arm64/kernel/signal.c, arch/arm64/include/uapi/asm/{ucontext,sigcontext}.h).
 
-import type { Core } from '../../core/core.ts';
-import { UserFault, type UserMemory } from '../../memory/user-memory.ts';
+import type { Core } from '../../../core/core.ts';
+import { Arm, V, X } from '../../../isa/aarch64/registers.ts';
+import { UserFault, type UserMemory } from '../../../memory/user-memory.ts';
 import { encodeSigInfo, type FrameRequest, type RestoredFrame, SIGINFO_SIZE } from '../abi.ts';
-import { Arm, V, X } from './registers.ts';
 
 const UCONTEXT = SIGINFO_SIZE;
 const STACK = UCONTEXT + 16;

@@ -1,8 +1,8 @@
-import type { Core } from '../core/core.ts';
-import type { AlternateStack } from '../linux/alternate-stack.ts';
-import type { SigAction, SignalInfo } from '../linux/signals.ts';
-import type { UserMemory } from '../memory/user-memory.ts';
-import type { Isa } from './isa.ts';
+import type { Core } from '../../core/core.ts';
+import type { Isa } from '../../isa/isa.ts';
+import type { UserMemory } from '../../memory/user-memory.ts';
+import type { AlternateStack } from '../alternate-stack.ts';
+import type { SigAction, SignalInfo } from '../signals.ts';
 
 /** A register that reports show. */
 export interface NamedRegister {

@@ -1,5 +1,5 @@
+import { X86, x86Context, x86Registers } from '../../../isa/x86-64/registers.ts';
 import type { Abi } from '../abi.ts';
-import { X86, x86Context, x86Registers } from './registers.ts';
 import { restoreFrame, writeFrame } from './signal-frame.ts';
 import { x86SyscallNumbers } from './syscall-numbers.ts';
 

@@ -1,5 +1,5 @@
+import { Arm, aarch64Context, aarch64Registers } from '../../../isa/aarch64/registers.ts';
 import type { Abi } from '../abi.ts';
-import { Arm, aarch64Context, aarch64Registers } from './registers.ts';
 import { restoreFrame, writeFrame } from './signal-frame.ts';
 import { aarch64SyscallNumbers } from './syscall-numbers.ts';
 

@@ -1,11 +1,11 @@
 // The signal frame of x86-64: struct rt_sigframe (arch/x86/include/asm/sigframe.h), ucontext and sigcontext
 // (arch/x86/include/uapi/asm/{ucontext,sigcontext}.h), and the 512-byte FXSAVE image (Intel SDM vol. 1, 10.5.1).
 
-import type { Core } from '../../core/core.ts';
-import { NO_ALTERNATE_STACK } from '../../linux/alternate-stack.ts';
-import type { UserMemory } from '../../memory/user-memory.ts';
+import type { Core } from '../../../core/core.ts';
+import { X86, X87_STACK, XMM } from '../../../isa/x86-64/registers.ts';
+import type { UserMemory } from '../../../memory/user-memory.ts';
+import { NO_ALTERNATE_STACK } from '../../alternate-stack.ts';
 import { encodeSigInfo, type FrameRequest, type RestoredFrame, SIGINFO_SIZE } from '../abi.ts';
-import { X86, X87_STACK, XMM } from './registers.ts';
 
 const RED_ZONE = 128;
 const FXSAVE_SIZE = 512;
