@@ -1,7 +1,7 @@
 // A scenario's results appear in one step: they are written beside their place and renamed into it. A run that fails or is interrupted leaves
 // nothing, and nothing of an earlier run is touched.
 
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { MelfError } from '../../emulator/errors.ts';
 import { projectRoot } from '../../setup/project.ts';
@@ -13,8 +13,9 @@ export class ResultFolder {
 
   private constructor(path: string) {
     this.#path = path;
-    this.#draft = join(dirname(path), `.${basename(path)}.${process.pid}.unfinished`);
-    mkdirSync(this.#draft, { recursive: true });
+    mkdirSync(dirname(path), { recursive: true });
+    this.#draft = mkdtempSync(join(dirname(path), `.${basename(path)}.unfinished-`));
+    chmodSync(this.#draft, 0o777 & ~process.umask()); // mkdtemp gives a private folder
     process.once('exit', () => this.discard());
   }
 
