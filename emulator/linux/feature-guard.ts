@@ -20,17 +20,20 @@ export class FeatureGuard {
     this.#whole = modelFeatures.every((feature) => this.features.has(feature));
   }
 
-  /** The first instruction of a block that the CPU lacks. */
+  /** The first instruction of a block that must not be executed as it stands: the CPU lacks it, or it is a CPUID that would tell too much. */
   missing(code: Uint8Array, va: number): NeededFeature | undefined {
     if (this.#whole && (this.#decoder.isa === 'aarch64' || !VEX.some((byte) => code.includes(byte)))) return undefined;
-    return this.absent(code, va)[0];
+    const tells = (text: string): boolean => !this.#whole && text === 'cpuid';
+    return neededFeatures(this.#decoder, code, va).find(({ feature, text }) => this.#lacks(feature) || tells(text));
   }
 
   /** All instructions of a block that the CPU lacks. */
   absent(code: Uint8Array, va: number): NeededFeature[] {
-    return neededFeatures(this.#decoder, code, va).filter(
-      ({ feature }) => feature !== undefined && !this.features.has(feature),
-    );
+    return neededFeatures(this.#decoder, code, va).filter(({ feature }) => this.#lacks(feature));
+  }
+
+  #lacks(feature: string | undefined): boolean {
+    return feature !== undefined && !this.features.has(feature);
   }
 
   /** The instruction at `va`, with the feature it needs. */

@@ -1,6 +1,8 @@
 import { faultAddress } from '../core/fault-address.ts';
 import { MelfError } from '../errors.ts';
-import { Fault } from '../memory/address-space.ts';
+import { maskedCpuid } from '../isa/x86-64/cpuid.ts';
+import { X86 } from '../isa/x86-64/registers.ts';
+import { Fault } from '../memory/page-fault.ts';
 import { UserFault } from '../memory/user-memory.ts';
 import { Access, ExitReason } from '../native/binding.ts';
 import { hex } from './crash-report.ts';
@@ -14,6 +16,8 @@ export class EngineStopped extends MelfError {}
 
 /** User addresses of x86-64 have 47 bits. */
 const CANONICAL_END = 2 ** 47;
+
+const CPUID_SIZE = 2;
 
 /** Longest x86 instruction. */
 const LONGEST_INSTRUCTION = 15;
@@ -111,7 +115,21 @@ export class Traps {
       core.cycles += cycles;
       core.instructions += instructions;
     }
+    if (missing !== undefined && missing.text === 'cpuid' && core.pc === missing.va) return this.#cpuid(thread);
     return this.#refused(thread, SignalCode.ILL_ILLOPN);
+  }
+
+  /** CPUID on a CPU that its description makes less than its model: the engine's answer with the missing features' bits cleared. */
+  #cpuid(thread: Thread): boolean {
+    const { core, kind } = thread;
+    const leaf = Number(core.reg(X86.rax) & 0xffff_ffffn);
+    core.runTo(core.pc + CPUID_SIZE);
+    const result = { ebx: core.reg(X86.rbx), ecx: core.reg(X86.rcx), edx: core.reg(X86.rdx) };
+    const { ebx, ecx, edx } = maskedCpuid(leaf, result, kind!.guard.features);
+    core.setReg(X86.rbx, ebx);
+    core.setReg(X86.rcx, ecx);
+    core.setReg(X86.rdx, edx);
+    return true;
   }
 
   /** The core stands before an instruction that its CPU does not execute. */
