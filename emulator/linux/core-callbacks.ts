@@ -1,5 +1,5 @@
 import type { PageFaultKind } from '../events/events.ts';
-import { Fault } from '../memory/address-space.ts';
+import { Fault } from '../memory/page-fault.ts';
 import type { NativeCallbacks } from '../native/binding.ts';
 import type { CpuKind } from './cpu-kind.ts';
 import { shootdownCycles } from './table-work.ts';

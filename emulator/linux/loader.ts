@@ -1,9 +1,9 @@
 // execve for the first program: maps an executable and builds its first stack (fs/binfmt_elf.c).
 
 import { MelfError } from '../errors.ts';
-import { AddressSpace, pageUp } from '../memory/address-space.ts';
+import { AddressSpace } from '../memory/address-space.ts';
 import { BytesMappable } from '../memory/mappable.ts';
-import { PAGE_SIZE } from '../memory/physical.ts';
+import { PAGE_SIZE, pageUp } from '../memory/physical.ts';
 import { Prot } from '../memory/vma.ts';
 import { Auxv, type AuxvEntry, buildStack } from './auxv.ts';
 import { type ElfImage, parseElf, type Segment, SymbolTable } from './elf-image.ts';

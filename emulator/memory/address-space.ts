@@ -1,8 +1,8 @@
 import { Errno } from '../errno.ts';
-import { Access } from '../native/binding.ts';
 import { type Mappable, SharedMemory } from './mappable.ts';
-import { Pte } from './page-table.ts';
-import { PAGE_SIZE, type PhysicalMemory } from './physical.ts';
+import { type Fault, PageFaults } from './page-fault.ts';
+import { entryFlags, Pte } from './page-table.ts';
+import { PAGE_SIZE, type PhysicalMemory, pageDown, pageUp } from './physical.ts';
 import { UserMemory } from './user-memory.ts';
 import { type Range, type ViewModel, Views } from './views.ts';
 import { Prot, protIn, type Vma, VmaList } from './vma.ts';
@@ -11,17 +11,6 @@ import { Prot, protIn, type Vma, VmaList } from './vma.ts';
 export const TASK_SIZE = 2 ** 47 - PAGE_SIZE;
 const MMAP_LOW = 0x10000;
 const MMAP_TOP = 0x7fff_f000_0000 - 2 ** 30; // below the stack
-
-/** How a fault was resolved, or why not (negative). */
-export const Fault = {
-  minor: 0,
-  file: 1,
-  copyOnWrite: 2,
-  unmapped: -1,
-  denied: -2,
-  beyondFile: -3,
-} as const;
-export type Fault = (typeof Fault)[keyof typeof Fault];
 
 /** A request of mmap; `address` page aligned, `length` not 0. */
 export interface MapRequest {
@@ -39,9 +28,6 @@ export interface MapRequest {
   readonly port?: number;
 }
 
-const pageDown = (va: number): number => va - (va % PAGE_SIZE);
-export const pageUp = (bytes: number): number => Math.ceil(bytes / PAGE_SIZE) * PAGE_SIZE;
-
 /**
  * The address space of a process: areas, and the views' page tables that are filled as pages are touched. A thread sees it
  * through one view. `tlbGeneration` grows whenever a right was taken away or a page moved: cores that run in any of the views
@@ -57,8 +43,7 @@ export class AddressSpace {
   window: Range = { start: 0, end: 0 };
   #brkStart = 0;
   #brk = 0;
-  /** How often the last fault went through the handler: in the model `mmview-5.15` pages come to other views by way of the base. */
-  faultPasses = 1;
+  readonly #faults = new PageFaults(this);
   readonly #memories = new Map<number, UserMemory>();
   readonly #owned: { release(): void }[] = [];
 
@@ -303,116 +288,12 @@ export class AddressSpace {
 
   /** Tries to make `access` at `va` possible in `view`. Not negative: done, go on; negative: deliver a signal. */
   fault(view: number, va: number, access: number): Fault {
-    const page = pageDown(va);
-    this.faultPasses = 1;
-    const area = this.areas.find(va) ?? this.#growStack(page);
-    if (area === undefined) return Fault.unmapped;
-    const prot = protIn(area, view);
-    if ((entryFlags(prot) & access) === 0) return Fault.denied;
-    const entry = this.views.find(view, page);
-    const isFollower = area.viewShared && view !== this.views.base && this.views.model === 'mmview-5.15';
-    if (entry >= 0 && (this.physical.u32[entry]! & Pte.present) !== 0) {
-      if (isFollower) this.faultPasses = 3; // here, in the base, here again
-      return this.#upgrade(view, area, page, access, entry);
-    }
-    if (area.viewShared) {
-      // Another view's tables may hold the page already (a private path here that was never filled).
-      const base = this.views.find(this.views.base, page);
-      if (base >= 0 && view !== this.views.base && (this.physical.u32[base]! & Pte.present) !== 0) {
-        const frame = this.physical.u32[base + 1]!;
-        this.physical.retain(frame);
-        this.views.mapShared(page, this.physical.u32[base]!, frame, view);
-        if ((this.physical.u32[base]! & access) !== 0) return Fault.minor;
-        if (isFollower) this.faultPasses = 3;
-        return this.#upgrade(view, area, page, access, this.views.find(view, page));
-      }
-    }
-    if (isFollower) this.faultPasses = 3; // not in the base either: first there, then here
-    return this.#firstTouch(view, area, page, prot, access);
+    return this.#faults.handle(view, va, access);
   }
 
-  #growStack(page: number): Vma | undefined {
-    const above = this.areas.next(page);
-    if (above?.growsDownTo === undefined || page < above.growsDownTo) return undefined;
-    if (this.areas.overlapping(page, above.start).length > 0) return undefined;
-    above.start = page;
-    return above;
-  }
-
-  #firstTouch(view: number, area: Vma, page: number, prot: number, access: number): Fault {
-    const { physical } = this;
-    if (area.port !== undefined) {
-      this.#install(view, area, page, Pte.present | Pte.read | Pte.write, area.port / PAGE_SIZE, false);
-      return Fault.minor;
-    }
-    if (area.file === undefined) {
-      this.#install(view, area, page, this.#grant(prot, access, true), physical.allocate(), true);
-      return Fault.minor;
-    }
-    const { mappable, offset } = area.file;
-    const position = offset + (page - area.start);
-    if (position >= mappable.size) return Fault.beyondFile;
-    const cached = mappable.sharedFrame(position / PAGE_SIZE);
-    if (area.sharedMapping) {
-      physical.retain(cached);
-      this.#install(view, area, page, this.#grant(prot, access, true), cached, true);
-    } else if (access === Access.write) {
-      const copy = physical.allocate();
-      physical.copyFrame(cached, copy);
-      this.#install(view, area, page, this.#grant(prot, access, true), copy, true);
-    } else {
-      physical.retain(cached);
-      this.#install(view, area, page, this.#grant(prot, access, false), cached, true);
-    }
-    return Fault.file;
-  }
-
-  /** The page is there, but without this right: copy on write, or a right that mprotect gave back. */
-  #upgrade(view: number, area: Vma, page: number, access: number, entry: number): Fault {
-    const { physical } = this;
-    const words = physical.u32;
-    const frame = words[entry + 1]!;
-    const prot = protIn(area, view);
-    if ((words[entry]! & access) !== 0) return Fault.minor; // another core's fault did it; this core's TLB was older
-    if (access === Access.write && !area.sharedMapping && !this.#isExclusive(area, page, frame)) {
-      const copy = physical.allocate();
-      physical.copyFrame(frame, copy);
-      this.#install(view, area, page, this.#grant(prot, access, true), copy, true);
-      this.tlbGeneration++; // other cores still read the old frame
-      return Fault.copyOnWrite;
-    }
-    physical.retain(frame);
-    // A right is added; W and X exclude each other in the entry, so the other one may go, too.
-    this.#install(
-      view,
-      area,
-      page,
-      this.#grant(prot, access, (words[entry]! & Pte.write) !== 0 || access === Access.write),
-      frame,
-      true,
-    );
-    this.tlbGeneration++;
-    return Fault.minor;
-  }
-
-  #isExclusive(area: Vma, page: number, frame: number): boolean {
-    const references = this.physical.references(frame);
-    return references === 1 || (area.viewShared && references === this.views.tablesHolding(page));
-  }
-
-  /** Entry flags for a page: W^X holds in every entry, whatever the area allows; the kind of access decides. */
-  #grant(prot: number, access: number, writable: boolean): number {
-    let flags = Pte.present | entryFlags(prot);
-    if (!writable) flags &= ~Pte.write;
-    if ((flags & Pte.write) !== 0 && (flags & Pte.exec) !== 0) flags &= access === Access.exec ? ~Pte.write : ~Pte.exec;
-    return flags;
-  }
-
-  #install(view: number, area: Vma, page: number, flags: number, frame: number, inRam: boolean): void {
-    if (inRam && (flags & Pte.exec) !== 0) this.physical.markExecuted(frame);
-    else if (inRam && (flags & Pte.write) !== 0) this.physical.markWritten(frame);
-    if (area.viewShared) this.views.mapShared(page, flags, frame, view);
-    else this.views.mapLocal(view, page, flags, frame);
+  /** How often the last fault went through the handler, see {@link PageFaults.passes}. */
+  get faultPasses(): number {
+    return this.#faults.passes;
   }
 
   /** A file that only this space uses: its page cache goes with the space. */
@@ -436,12 +317,6 @@ export class AddressSpace {
 function rightsPerView(area: Vma, views: readonly number[]): Map<number, number> {
   if (area.protOf === undefined) area.protOf = new Map(views.map((id) => [id, area.prot]));
   return area.protOf;
-}
-
-function entryFlags(prot: number): number {
-  // x86-64 and AArch64 user pages cannot be write-only; PROT_EXEC implies read on x86-64, harmless on AArch64.
-  const read = prot & (Prot.read | Prot.write | Prot.exec) ? Pte.read : 0;
-  return read | (prot & Prot.write ? Pte.write : 0) | (prot & Prot.exec ? Pte.exec : 0);
 }
 
 function isGapless(areas: readonly Vma[], start: number, end: number): boolean {

@@ -1,4 +1,5 @@
 import type { PhysicalMemory } from './physical.ts';
+import { Prot } from './vma.ts';
 
 /**
  * Flags of an entry (its low 32 bits); the high 32 bits are a frame number. `native/walk.cc` reads the same format.
@@ -38,6 +39,13 @@ export function ensureEntry(physical: PhysicalMemory, root: number, va: number):
     frame = words[entry + 1]!;
   }
   return entryAt(frame, indexAt(va, 0));
+}
+
+/** The rights of an entry for the PROT_* of an area. */
+export function entryFlags(prot: number): number {
+  // x86-64 and AArch64 user pages cannot be write-only; PROT_EXEC implies read on x86-64, harmless on AArch64.
+  const read = prot & (Prot.read | Prot.write | Prot.exec) ? Pte.read : 0;
+  return read | (prot & Prot.write ? Pte.write : 0) | (prot & Prot.exec ? Pte.exec : 0);
 }
 
 /** Overwrites an entry; reference counts are the caller's. */

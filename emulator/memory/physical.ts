@@ -1,8 +1,12 @@
 import { MelfError } from '../errors.ts';
 import type { MemoryHandle, NativeBinding } from '../native/binding.ts';
 
-export const PAGE_SHIFT = 12;
 export const PAGE_SIZE = 4096;
+
+/** The address of the page that holds `va`. */
+export const pageDown = (va: number): number => va - (va % PAGE_SIZE);
+/** `bytes`, or an address, rounded up to whole pages. */
+export const pageUp = (bytes: number): number => Math.ceil(bytes / PAGE_SIZE) * PAGE_SIZE;
 
 /** The guest used every frame of its physical memory. */
 export class OutOfMemory extends MelfError {

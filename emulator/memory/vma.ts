@@ -23,6 +23,7 @@ export interface Vma {
   protOf?: Map<number, number>;
 }
 
+/** PROT_* of the area in one view. */
 export const protIn = (vma: Vma, view: number): number => vma.protOf?.get(view) ?? vma.prot;
 
 /** The areas of a process in address order. */

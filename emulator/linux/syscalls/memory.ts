@@ -1,6 +1,5 @@
 import { Errno } from '../../errno.ts';
-import { pageUp } from '../../memory/address-space.ts';
-import { PAGE_SIZE } from '../../memory/physical.ts';
+import { PAGE_SIZE, pageUp } from '../../memory/physical.ts';
 import { Prot } from '../../memory/vma.ts';
 import type { SyscallTopic } from '../syscall.ts';
 import { changeTables } from '../table-work.ts';
