@@ -1,12 +1,15 @@
 // One measured run of a guest in a process of its own. Reads its task as JSON in argv, prints what it measured as JSON.
 import { readFileSync } from 'node:fs';
 import { loadEngine } from '../emulator/core/engine-loader.ts';
+import type { Isa } from '../emulator/isa/isa.ts';
 import { Machine } from '../emulator/machine.ts';
 import { loadMachine } from '../emulator/scheduler/machine-description.ts';
 import { installMmview } from '../overlay/mmview.ts';
 
 export interface Task {
   readonly program: string;
+  /** Of the program; default x86-64. */
+  readonly isa?: Isa;
   readonly argv: readonly string[];
   /** Default true. */
   readonly accounting?: boolean;
@@ -52,7 +55,7 @@ async function measure(task: Task): Promise<Measurement> {
     else output += text;
   };
   const machine = await Machine.create({
-    description: loadMachine('uniform-4'),
+    description: loadMachine('uniform-4', task.isa ?? 'x86-64'),
     ramBytes: task.ramBytes,
     console: { stdout: keep, stderr: keep },
     accounting: task.accounting ?? true,

@@ -1,4 +1,5 @@
 // Guest speed against qemu's user mode: the same static executable, in pairs that alternate, by CPU time (the host may be busy).
+import type { Isa } from '../emulator/isa/isa.ts';
 import type { Task } from './child.ts';
 import { BenchError, runHost, runOurs } from './measure.ts';
 import { guestProgram, qemuUser } from './programs.ts';
@@ -9,25 +10,53 @@ const scale = '5'; // 1.2 G instructions
 
 interface Mode {
   readonly what: string;
+  readonly isa: Isa;
   readonly task: Pick<Task, 'accounting' | 'stock'>;
   /** Least speed against qemu's. */
   readonly atLeast?: number;
 }
 
 const modes: Readonly<Partial<Record<RowId, Mode>>> = {
-  'guest-x86-64-accounting': { what: 'guest speed, everything counted', task: {}, atLeast: 0.5 },
-  'guest-x86-64-plain': { what: 'guest speed, nothing counted', task: { accounting: false }, atLeast: 0.7 },
-  'guest-x86-64-stock': { what: "guest speed, everything counted, Unicorn's own exit checks", task: { stock: true } },
+  'guest-x86-64-accounting': { what: 'guest speed, everything counted', isa: 'x86-64', task: {}, atLeast: 0.5 },
+  'guest-x86-64-plain': {
+    what: 'guest speed, nothing counted',
+    isa: 'x86-64',
+    task: { accounting: false },
+    atLeast: 0.7,
+  },
+  'guest-x86-64-stock': {
+    what: "guest speed, everything counted, Unicorn's own exit checks",
+    isa: 'x86-64',
+    task: { stock: true },
+  },
+  'guest-aarch64-accounting': { what: 'guest speed, everything counted', isa: 'aarch64', task: {}, atLeast: 0.6 },
+  'guest-aarch64-plain': {
+    what: 'guest speed, nothing counted',
+    isa: 'aarch64',
+    task: { accounting: false },
+    atLeast: 0.7,
+  },
 };
 
 /** The rows among `wanted` that compare guest speed. */
 export async function guestSpeed(wanted: ReadonlySet<RowId>): Promise<Row[]> {
   const entries = Object.entries(modes).filter(([id]) => wanted.has(id as RowId)) as [RowId, Mode][];
-  if (entries.length === 0) return [];
-  const program = await guestProgram('mixed');
-  const peer = await qemuUser();
+  const rows: Row[] = [];
+  for (const isa of new Set(entries.map(([, mode]) => mode.isa)))
+    rows.push(
+      ...(await speedOf(
+        isa,
+        entries.filter(([, mode]) => mode.isa === isa),
+      )),
+    );
+  return rows;
+}
+
+async function speedOf(isa: Isa, entries: readonly [RowId, Mode][]): Promise<Row[]> {
+  const program = await guestProgram('mixed', isa);
+  const peer = await qemuUser(isa);
   if (peer === undefined) {
-    throw new BenchError('bench.no-peer', 'qemu-x86_64 is not on this machine and cannot be fetched', {
+    throw new BenchError('bench.no-peer', `qemu for ${isa} programs is not on this machine and cannot be fetched`, {
       hint: "Install qemu's user-mode emulator (Debian: qemu-user).",
     });
   }
@@ -36,7 +65,7 @@ export async function guestSpeed(wanted: ReadonlySet<RowId>): Promise<Row[]> {
   for (let round = 0; round < rounds; round++) {
     for (const [id, { task }] of entries) {
       const theirs = runHost([peer.program, program, scale]);
-      const ours = runOurs({ ...task, program, argv: ['mixed', scale] });
+      const ours = runOurs({ ...task, isa, program, argv: ['mixed', scale] });
       if (ours.output !== theirs.output) {
         throw new BenchError('bench.output', `The guest printed something else than under qemu (${id})`, {
           facts: { ours: ours.output, qemu: theirs.output },
@@ -53,7 +82,7 @@ export async function guestSpeed(wanted: ReadonlySet<RowId>): Promise<Row[]> {
     const { ours, peer: theirs } = times.get(id)!;
     const speed = (seconds: number): number => (millions > 0 ? millions / seconds : 1 / seconds);
     return judged(id, {
-      what: `${what}, against qemu-x86_64 ${peer.version}`,
+      what: `${what}, against qemu ${peer.version}, ${isa}`,
       ours: speed(median(ours)),
       peer: speed(median(theirs)),
       ratio: median(ours.map((seconds, round) => theirs[round]! / seconds)),

@@ -5,13 +5,13 @@ import { cache, hashOf } from '../setup/cache.ts';
 import { findProgram, run } from '../setup/command.ts';
 import { aptExists, aptState, unpackPackages } from '../setup/packages.ts';
 import { step } from '../setup/progress.ts';
-import { ensureToolchain } from '../setup/toolchain.ts';
+import { ensureToolchain, type Isa } from '../setup/toolchain.ts';
 
 const folder = join(import.meta.dirname, 'guest');
 
-/** The static x86-64 executable of `guest/<name>.c`, the same file for us and for the peer. */
-export async function guestProgram(name: string): Promise<string> {
-  const toolchain = await ensureToolchain('x86-64');
+/** The static executable of `guest/<name>.c`, the same file for us and for the peer. */
+export async function guestProgram(name: string, isa: Isa = 'x86-64'): Promise<string> {
+  const toolchain = await ensureToolchain(isa);
   const source = join(folder, `${name}.c`);
   const key = hashOf(['bench', name, toolchain.hash, readFileSync(source)]);
   const entry = await cache.entry('bench', key, async (temporary) => {
@@ -25,20 +25,24 @@ export interface Peer {
   readonly version: string;
 }
 
+/** The programs of qemu's user mode. */
+const qemuNames: Readonly<Record<Isa, string>> = { 'x86-64': 'qemu-x86_64', aarch64: 'qemu-aarch64' };
+
 /** qemu's user-mode emulator: from PATH, or a Debian package unpacked in the cache; undefined where neither can be had. */
-export async function qemuUser(): Promise<Peer | undefined> {
-  const program = findProgram('qemu-x86_64') ?? findProgram('qemu-x86_64-static') ?? (await fetchedQemu());
+export async function qemuUser(isa: Isa = 'x86-64'): Promise<Peer | undefined> {
+  const name = qemuNames[isa];
+  const program = findProgram(name) ?? findProgram(`${name}-static`) ?? (await fetchedQemu(name));
   if (program === undefined) return undefined;
   const [version = ''] = (await run([program, '--version'])).split('\n');
-  return { program, version: version.replace(/^qemu-x86_64 version /, '') };
+  return { program, version: version.replace(/^qemu-\S+ version /, '') };
 }
 
-async function fetchedQemu(): Promise<string | undefined> {
+async function fetchedQemu(name: string): Promise<string | undefined> {
   if (!aptExists()) return undefined;
   const entry = await cache.entry('bench', 'qemu-user-static', (temporary) =>
     step('fetched qemu-user-static to compare with', async () => {
       await unpackPackages([await aptState('own', 'amd64').download('qemu-user-static')], temporary);
     }),
   );
-  return join(entry, 'usr/bin/qemu-x86_64-static');
+  return join(entry, 'usr/bin', `${name}-static`);
 }

@@ -3,6 +3,8 @@ export const rowIds = [
   'guest-x86-64-accounting',
   'guest-x86-64-plain',
   'guest-x86-64-stock',
+  'guest-aarch64-accounting',
+  'guest-aarch64-plain',
   'syscalls',
   'migrate',
   'view-create',
