@@ -149,8 +149,8 @@ class Loader {
         `${input.path} belongs to variant ${input.variant}, which is not declared`,
       );
     }
-    if (isArchive(bytes)) {
-      const archive = readArchive(bytes, input.path);
+    if (isArchive(bytes) || input.lazy === true) {
+      const archive = isArchive(bytes) ? readArchive(bytes, input.path) : archiveOfOne(bytes, input.path);
       this.#archives.push({ archive, variant, unit, whole: input.wholeArchive ?? false, loaded: new Set() });
       return;
     }
@@ -290,6 +290,14 @@ class Loader {
       });
     }
   }
+}
+
+function archiveOfOne(bytes: Uint8Array, path: string): Archive {
+  const member = { name: basename(path), offset: 0, key: basename(path), bytes };
+  const file = readObject(bytes, { path, variant: COMMON, unit: '' });
+  const defined = file.symbols.slice(file.firstGlobal).filter((symbol) => symbol.isDefined);
+  const index = new Map(defined.map((symbol) => [symbol.name, 0]));
+  return { path, members: new Map([[0, member]]), byKey: new Map([[member.key, member]]), index };
 }
 
 /** For each input its unit: the given one, or the shortest ending of its path that no other input of its variant has. */

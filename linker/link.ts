@@ -88,7 +88,14 @@ export function link(options: LinkOptions): LinkResult {
       ...tablePlacements(tables, backend, finished),
       ...framePlacements(frames, plan.variants, backend, finished),
     ];
-    return layOut(inputs, options, plan, window, placements, backend.maxPage);
+    return layOut(
+      inputs,
+      { ...options, executableStack: options.executableStack ?? wantsExecutableStack(inputs) },
+      plan,
+      window,
+      placements,
+      backend.maxPage,
+    );
   });
   placeLinkerSymbols(linkerSymbols, layout);
   const at = { got: layout.byName.get('.got')?.va ?? 0, iplt: layout.byName.get('.plt')?.va ?? 0 };
@@ -128,6 +135,11 @@ export function link(options: LinkOptions): LinkResult {
   if (id !== undefined) written.bytes.set(buildId(written.bytes), id.offset + 16);
   const warnings = diagnostics.all.filter((d) => d.severity === 'warning');
   return { bytes: written.bytes, melf, warnings, inputs, layout, plan, times };
+}
+
+/** Code of an object runs on the stack (gcc's nested functions) when its note says so. */
+function wantsExecutableStack(inputs: LoadedInputs): boolean {
+  return inputs.objects.some((file) => file.sections.some((s) => s?.name === '.note.GNU-stack' && s.isExec));
 }
 
 function splitSections(inputs: LoadedInputs): Map<InputSection, FrameSection> {
@@ -207,6 +219,7 @@ function writeMetadata(
     windowVa: va,
     windowSize: window?.size ?? 0,
     windowSpan: window?.span ?? 0,
+    markerVa: window === undefined ? 0 : va + window.markerOffset,
     variants,
     functions: (window?.slots ?? []).map((slot) => ({
       name: slot.name,

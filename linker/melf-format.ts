@@ -1,8 +1,8 @@
-/** Layout of the `.melf` section, version 1.0; specified in docs/melf-format.md. All fields are little endian. */
+/** Layout of the `.melf` section, version 1.1; specified in docs/melf-format.md. All fields are little endian. */
 
 export const MELF_MAGIC = 0x464c454d; // "MELF"
 export const MELF_VERSION_MAJOR = 1;
-export const MELF_VERSION_MINOR = 0;
+export const MELF_VERSION_MINOR = 1;
 
 export const HEADER_SIZE = 120;
 export const VARIANT_SIZE = 72;
@@ -71,6 +71,8 @@ export interface MelfInfo {
   readonly windowSize: number;
   /** Address space that nothing else uses, a multiple of 2 MiB. */
   readonly windowSpan: number;
+  /** Address of the word in the window that holds the number of the variant seen there; 0 when there is none. */
+  readonly markerVa: number;
   /** Index 0 is the default. */
   readonly variants: readonly MelfVariant[];
   readonly functions: readonly MelfFunction[];

@@ -298,6 +298,7 @@ class Reader {
     if (pageSize < 0x1000 || (pageSize & (pageSize - 1)) !== 0)
       this.#fail('melf/malformed', '.melf has an odd page size');
     const windowVa = u64(24);
+    const markerVa = u64(112);
     const windowSize = u64(32);
     if (
       windowSize > 0 &&
@@ -343,6 +344,7 @@ class Reader {
       windowVa,
       windowSize,
       windowSpan: u64(40),
+      markerVa,
       variants,
       functions,
       pageGroups,

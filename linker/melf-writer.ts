@@ -69,7 +69,7 @@ export function encodeMelf(info: MelfInfo): Uint8Array {
   put32(100, strings.size);
   put32(104, strings.add(info.buildFlags));
   put32(108, 0);
-  put64(112, 0);
+  put64(112, info.markerVa);
 
   for (const [i, v] of variants.entries()) {
     const at = variantsAt + i * VARIANT_SIZE;

@@ -14,6 +14,8 @@ export interface LinkInput {
   readonly unit?: string;
   /** Take every member of an archive, needed or not. */
   readonly wholeArchive?: boolean;
+  /** Take an object only if something refers to it, as if it were an archive of one. */
+  readonly lazy?: boolean;
 }
 
 /** One variant of the multivariant functions. */

@@ -1,3 +1,4 @@
+import { editDistance } from './edit-distance.ts';
 import type { SymbolTable } from './resolution.ts';
 import { placeOf } from './resolution.ts';
 
@@ -17,22 +18,4 @@ export function closestName(name: string, table: SymbolTable): { name: string; w
     best = { name: entry.name, where: placeOf(symbol) };
   }
   return best;
-}
-
-/** Levenshtein distance; gives up, returning `limit`, as soon as it cannot be smaller. */
-export function editDistance(a: string, b: string, limit: number): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    let least = i;
-    for (let j = 1; j <= b.length; j++) {
-      const cost = a[i - 1] === b[j - 1] ? 0 : 1;
-      const value = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + cost);
-      next.push(value);
-      least = Math.min(least, value);
-    }
-    if (least >= limit) return limit;
-    row = next;
-  }
-  return row[b.length]!;
 }

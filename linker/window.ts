@@ -3,6 +3,8 @@ import type { MelfPageGroup } from './melf-format.ts';
 import type { Slot } from './variants.ts';
 
 const PAGE = 0x1000;
+/** Bytes of the marker after the last slot: which variant the reader sees. */
+const MARKER_SIZE = 8;
 
 /** The overlay window: the slots of all multivariant functions, one after the other. */
 export class Window {
@@ -13,6 +15,7 @@ export class Window {
   /** By slot the page group it lies in. */
   readonly groupOf: ReadonlyMap<Slot, number>;
   readonly #offsets = new Map<Slot, number>();
+  readonly #marker: number;
   #va = 0;
 
   constructor(slots: readonly Slot[]) {
@@ -38,13 +41,19 @@ export class Window {
       group.size = groupEnd - group.va;
       at = slot.ownPages ? alignUp(end, PAGE) : end;
     }
-    this.size = alignUp(at, PAGE);
+    this.#marker = alignUp(at, 8);
+    this.size = alignUp(this.#marker + MARKER_SIZE, PAGE);
     this.groups = groups;
     this.groupOf = groupOf;
   }
 
   get va(): number {
     return this.#va;
+  }
+
+  /** Offset of the word that holds the number of the variant. */
+  get markerOffset(): number {
+    return this.#marker;
   }
 
   /** Address space up to the next last-level page table. */

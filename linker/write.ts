@@ -132,6 +132,11 @@ function writeWindow(input: WriteInput, section: OutputSection, out: Uint8Array,
   const { layout, backend, addresses, diagnostics } = input;
   const window = layout.window!;
   backend.fillTrap(out, section.offset, section.offset + section.size);
+  writeU64(
+    new DataView(out.buffer, out.byteOffset, out.byteLength),
+    section.offset + window.markerOffset,
+    section.variant,
+  );
   for (const slot of window.slots) {
     const body = slot.bodies[section.variant]!;
     const at = section.offset + window.offsetOf(slot);

@@ -11,7 +11,13 @@ export type Goal = 'executable' | 'object' | 'relocatable' | 'shared' | 'other';
 export type Argument =
   | { readonly kind: 'flag'; readonly words: readonly string[] }
   /** `language` as `-x` names it; undefined: something for the linker. */
-  | { readonly kind: 'input'; readonly path: string; readonly language: string | undefined };
+  | {
+      readonly kind: 'input';
+      readonly path: string;
+      readonly language: string | undefined;
+      /** The language was named by -x, not by the file's ending. */
+      readonly forced?: boolean;
+    };
 
 export interface CommandLine {
   readonly goal: Goal;
@@ -92,7 +98,12 @@ export function readCommandLine(words: readonly string[]): CommandLine {
     const word = words[i]!;
     if (!word.startsWith('-') || word === '-') {
       const language = forced ?? LANGUAGES[extname(word)];
-      list.push({ kind: 'input', path: word, language: word === '-' ? (forced ?? 'c') : language });
+      list.push({
+        kind: 'input',
+        path: word,
+        language: word === '-' ? (forced ?? 'c') : language,
+        forced: forced !== undefined,
+      });
       continue;
     }
     if (word.startsWith('-o') && word !== '-object' && !/^-o(bjc|penmp)/.test(word)) {
@@ -114,6 +125,8 @@ export function readCommandLine(words: readonly string[]): CommandLine {
     if (flag[0] === '-x' || (word.startsWith('-x') && word.length > 2)) {
       const named = flag[1] ?? word.slice(2);
       forced = named === 'none' ? undefined : named;
+      // Each input bears its language; what is handed on says it again where it is needed.
+      continue;
     }
     list.push({ kind: 'flag', words: flag });
   }

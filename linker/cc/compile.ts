@@ -42,7 +42,10 @@ export function compileWords(
   keep: (flag: readonly string[]) => boolean = () => true,
 ): string[] {
   const words = list.flatMap((one) => {
-    if (one.kind === 'input') return one === source ? [one.path] : [];
+    if (one.kind === 'input') {
+      if (one !== source) return [];
+      return one.forced === true && one.language !== undefined ? ['-x', one.language, one.path] : [one.path];
+    }
     return keep(one.words) ? one.words : [];
   });
   return [...words, ...extra];

@@ -141,6 +141,45 @@ describe('melf-cc in the place of a compiler', () => {
     assert.equal(sectionNamed(readFileSync(join(folder, 'stock')), FAT_SECTION), undefined);
   });
 
+  it('exceptions pass through every variant, found by the unwinder after a switch', () => {
+    const work = `
+      #include <cstdio>
+      #include <stdexcept>
+      #include <string>
+      struct Guard { std::string name; int *count; ~Guard() { ++*count; } };
+      template <class T> __attribute__((noinline)) T deep(int n, T x, int *count) {
+        Guard guard{"g" + std::to_string(n), count};
+        volatile char frame[FRAME]; frame[n] = (char)n;
+        if (n == 0) throw std::runtime_error("deep " + std::to_string(x) + NAME);
+        return deep(n - 1, x + frame[n], count) + 1;
+      }
+      __attribute__((noinline)) int work(int x) {
+        int count = 0;
+        try { return deep<long>(4, x, &count); } catch (const std::exception &e) { std::printf("%s %d\\n", e.what(), count); return count; }
+      }`;
+    file('work.cc', work.replaceAll('FRAME', 'FRAME_BYTES').replace('NAME', 'VARIANT_NAME'));
+    file('work-main.cc', 'int work(int);\nint main(void) { return work(3) + work(4) - 10; }\n');
+    mkdirSync(join(folder, 'cxx'));
+    const variant = (name: string, flags: string): string =>
+      `[[variant]]\nname = "${name}"\nflags = '${flags} -DVARIANT_NAME="\\" ${name}\\""'\n`;
+    const all =
+      variant('plain', '-O2 -DFRAME_BYTES=16') +
+      variant('large', '-O1 -DFRAME_BYTES=400 -fno-omit-frame-pointer') +
+      variant('zero', '-O0 -DFRAME_BYTES=64');
+    file('cxx/melf.toml', all);
+    const env = { MELF_CONFIG: 'cxx/melf.toml' };
+    good(call(process.execPath, [join(here, 'melf-c++.mjs'), 'work.cc', 'work-main.cc', '-o', 'thrower'], env));
+    for (const [name, sum] of [
+      ['plain', 13],
+      ['large', 13],
+      ['zero', 13],
+    ] as const) {
+      const result = call('./thrower', [], { MELF_VARIANT: name });
+      assert.equal(result.status, 0, `${name}: ${result.status} ${result.output}`);
+      assert.equal(result.output, `deep ${sum} ${name} 5\ndeep ${sum + 1} ${name} 5\n`);
+    }
+  });
+
   it('-r combines each variant for itself; a foreign ld -r is noticed', () => {
     good(cc('-r', '-nostdlib', 'lib/say.o', 'lib/only.o', '-o', 'both.o'));
     good(cc('lib/main.o', 'both.o', 'lib/kept.o', '-o', 'combined'));

@@ -108,9 +108,7 @@ async function build(
     objects.set(source, output);
   }
   if (toObjects) return 0;
-  // Which language the sources had must not be said of their objects.
-  const rest = line.arguments.filter((one) => one.kind === 'input' || !/^-x/.test(one.words[0]!));
-  const list = rest.map((one): Argument => {
+  const list = line.arguments.map((one): Argument => {
     const object = one.kind === 'input' ? objects.get(one) : undefined;
     return object === undefined ? one : { kind: 'input', path: object, language: undefined };
   });

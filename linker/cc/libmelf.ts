@@ -3,39 +3,43 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'no
 import { join } from 'node:path';
 import { MelfError } from '../../emulator/errors.ts';
 import { projectRoot } from '../../setup/project.ts';
+import type { LinkInput } from '../options.ts';
 import { runTool } from './process.ts';
 
 const folder = join(projectRoot, 'overlay', 'guest', 'libmelf');
 
+/** The objects that a program with variants gets: libmelf, and what leads the unwinder to the right table. */
+export function runtimeObjects(compiler: readonly string[]): LinkInput[] {
+  const unwind = compiled(compiler, 'unwind', join(projectRoot, 'linker', 'cc', 'unwind.c'), []);
+  // A program that never unwinds shall not get libgcc's unwinder for this.
+  return [{ path: libmelfObject(compiler) }, { path: unwind, lazy: true }];
+}
+
 /** The object of libmelf for a compiler; compiled once. */
 export function libmelfObject(compiler: readonly string[]): string {
+  const others = readdirSync(folder).filter((one) => /\.[ch]$/.test(one) && one !== 'melf.c');
+  return compiled(
+    compiler,
+    'libmelf',
+    join(folder, 'melf.c'),
+    others.sort().map((one) => join(folder, one)),
+  );
+}
+
+function compiled(compiler: readonly string[], name: string, source: string, others: readonly string[]): string {
   const hash = createHash('sha256').update(compiler.join('\0'));
   const machine = runTool([...compiler, '-dumpmachine'], { quiet: true }).stdout;
   hash.update(`${machine}${runTool([...compiler, '--version'], { quiet: true }).stdout}`);
-  for (const name of readdirSync(folder)
-    .filter((one) => /\.[ch]$/.test(one))
-    .sort())
-    hash.update(readFileSync(join(folder, name)));
+  for (const file of [source, ...others]) hash.update(readFileSync(file));
   const store = join(projectRoot, '.cache', 'cc');
-  const object = join(store, `libmelf-${hash.digest('hex').slice(0, 16)}.o`);
+  const object = join(store, `${name}-${hash.digest('hex').slice(0, 16)}.o`);
   if (existsSync(object)) return object;
   mkdirSync(store, { recursive: true });
   const draft = `${object}.${process.pid}.o`;
-  const flags = [
-    '-x',
-    'c',
-    '-O2',
-    '-ffunction-sections',
-    '-fdata-sections',
-    '-fno-pic',
-    '-c',
-    join(folder, 'melf.c'),
-    '-o',
-    draft,
-  ];
+  const flags = ['-x', 'c', '-O2', '-ffunction-sections', '-fdata-sections', '-fno-pic', '-c', source, '-o', draft];
   const { code, stderr } = runTool([...compiler, ...flags], { quiet: true });
   if (code !== 0) {
-    throw new MelfError('cc.libmelf', `libmelf does not compile with ${compiler.join(' ')}`, {
+    throw new MelfError('cc.libmelf', `${source} does not compile with ${compiler.join(' ')}`, {
       facts: { output: stderr.trimEnd() },
       hint: 'programs can do without it: [link] libmelf = false',
     });

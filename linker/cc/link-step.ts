@@ -11,7 +11,7 @@ import { writeWhole } from '../output-file.ts';
 import type { Argument } from './command-line.ts';
 import type { Configuration } from './configuration.ts';
 import { readLdCommand } from './ld-command.ts';
-import { libmelfObject } from './libmelf.ts';
+import { runtimeObjects } from './libmelf.ts';
 import { runTool } from './process.ts';
 import { splitWords } from './words.ts';
 
@@ -64,11 +64,12 @@ export function linkExecutable(job: LinkJob): number {
   if (configuration.libmelf) {
     // Before the archives, after the start-up files, as the program's own objects are.
     const at = inputs.findIndex((input) => /\/crtbegin[ST]?\.o$/.test(input.path));
-    inputs.splice(at + 1, 0, { path: libmelfObject(compiler), unit: 'libmelf' });
+    inputs.splice(at + 1, 0, ...runtimeObjects(compiler));
   }
   const result = link({
     ...ld.options,
     inputs,
+    wrap: [...(ld.options.wrap ?? []), ...(configuration.libmelf ? ['_Unwind_Find_FDE'] : [])],
     variants: configuration.variants.map(({ name, flags }) => ({ name, flags: flags.join(' ') })),
     common: configuration.commonFunctions,
     multivariant: configuration.multivariantFunctions,

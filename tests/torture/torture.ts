@@ -118,20 +118,7 @@ export async function tryProgram(
   const ld = toolchain.objcopy.replace(/objcopy$/, 'ld');
   for (const [i, reference] of references.entries()) {
     const ends = ['--start-group', libc, libgcc, '--end-group', crt.crtn];
-    const failure = tool([
-      ld,
-      '-static',
-      '-q',
-      '-z',
-      'noexecstack',
-      '-o',
-      reference,
-      crt.crt1,
-      crt.crti,
-      objects[i]!,
-      libmelf,
-      ...ends,
-    ]);
+    const failure = tool([ld, '-static', '-q', '-o', reference, crt.crt1, crt.crti, objects[i]!, libmelf, ...ends]);
     if (failure !== undefined) return { stage: 'reference', reason: failure.split('\n')[0]! };
     const wrong = bench.runsNatively ? native(reference) : undefined;
     if (wrong !== undefined) return { stage: 'reference', reason: wrong };

@@ -1,0 +1,123 @@
+// Foreign programs, built with CC=melf-cc and nothing else changed, each checked by its own tests in every variant.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findProgram } from '../../setup/command.ts';
+import { readMelf } from '../melf-reader.ts';
+import { foreignSource } from './foreign.ts';
+
+const VARIANTS = { fast: '-O2', careful: '-O1 -fno-inline', small: '-Os' };
+const CONFIGURATION = Object.entries(VARIANTS)
+  .map(([name, flags]) => `[[variant]]\nname = "${name}"\nflags = "${flags}"\n`)
+  .join('\n');
+
+interface Project {
+  readonly what: string;
+  readonly source: string;
+  /** Shell commands in the source tree. */
+  readonly build: readonly string[];
+  readonly check: string;
+  /** What the check prints when all is well. */
+  readonly good: RegExp;
+  readonly program: string;
+  /** Fewer multivariant functions than this would mean that little was tried. */
+  readonly functions: number;
+  readonly needs?: string;
+}
+
+const PROJECTS: readonly Project[] = [
+  {
+    what: 'plain make: bzip2',
+    source: 'bzip2',
+    build: ['make CC=melf-cc bzip2 bzip2recover'],
+    check: 'make CC=melf-cc test',
+    good: /cmp sample3\.tst sample3\.ref/,
+    program: 'bzip2',
+    functions: 25,
+  },
+  {
+    what: 'Autoconf: mawk',
+    source: 'mawk',
+    build: ['./configure CC=melf-cc', 'make'],
+    check: 'make check',
+    good: /results consistent/,
+    program: 'mawk',
+    functions: 200,
+  },
+  {
+    what: 'CMake: cJSON',
+    source: 'cjson',
+    build: [
+      'cmake -S . -B build -DCMAKE_C_COMPILER=melf-cc -DBUILD_SHARED_LIBS=OFF -DENABLE_CJSON_UTILS=ON -DENABLE_CUSTOM_COMPILER_FLAGS=OFF',
+      'cmake --build build',
+    ],
+    check: 'cd build && ctest --output-on-failure',
+    good: /100% tests passed, 0 tests failed out of (1\d|2\d)/,
+    program: 'build/tests/parse_examples',
+    functions: 100,
+    needs: 'cmake',
+  },
+  {
+    what: 'C++ with exceptions and templates: lzip',
+    source: 'lzip',
+    build: ['./configure CXX=melf-c++', 'make'],
+    check: 'make check',
+    good: /tests completed successfully/,
+    program: 'lzip',
+    functions: 100,
+  },
+];
+
+describe('foreign programs with CC=melf-cc', function () {
+  this.timeout(900_000);
+  let folder: string;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'melf-foreign-'));
+    mkdirSync(join(folder, 'bin'));
+    for (const name of ['melf-cc', 'melf-c++'])
+      symlinkSync(join(import.meta.dirname, `${name}.mjs`), join(folder, 'bin', name));
+    writeFileSync(join(folder, 'melf.toml'), CONFIGURATION);
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  for (const project of PROJECTS) {
+    it(project.what, async function () {
+      if (project.needs !== undefined && findProgram(project.needs) === undefined) {
+        process.stderr.write(`      skipped: ${project.needs} is not on this machine\n`);
+        this.skip();
+      }
+      const tree = join(folder, project.source);
+      cpSync(await foreignSource(project.source), tree, {
+        recursive: true,
+        preserveTimestamps: true,
+        verbatimSymlinks: true,
+      });
+      const shell = (command: string, env: Record<string, string> = {}): string => {
+        const PATH = `${join(folder, 'bin')}:${process.env.PATH}`;
+        const { status, stdout, stderr } = spawnSync('sh', ['-c', command], {
+          cwd: tree,
+          env: { ...process.env, PATH, ...env },
+          encoding: 'utf8',
+          maxBuffer: 1 << 26,
+          timeout: 600_000,
+        });
+        assert.equal(status, 0, `${command}:\n${stdout}\n${stderr}`.slice(-4000));
+        return stdout + stderr;
+      };
+      for (const command of project.build) shell(command);
+      const { melf } = readMelf(readFileSync(join(tree, project.program)), project.program);
+      assert.deepEqual(
+        melf?.variants.map((v) => v.name),
+        Object.keys(VARIANTS),
+      );
+      const count = melf!.functions.length;
+      assert.ok(count >= project.functions, `only ${count} multivariant functions`);
+      for (const variant of Object.keys(VARIANTS)) {
+        assert.match(shell(project.check, { MELF_VARIANT: variant }), project.good, variant);
+      }
+    });
+  }
+});
