@@ -1,31 +1,30 @@
-// SQLite as object files: without debugging, and twice with SQLITE_DEBUG, which differ in one thing: whether assert() checks.
+// SQLite as object files: without debugging, as users compile it; and by melf-cc with its two variants in one object (melf.toml).
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { decodeFat, FAT_SECTION, sectionNamed } from '../../linker/fat-object.ts';
 import { cache, hashOf } from '../../setup/cache.ts';
 import { inParallel, run } from '../../setup/command.ts';
 import { step } from '../../setup/progress.ts';
 import { ensureToolchain, type Isa, type Toolchain } from '../../setup/toolchain.ts';
 import { type Amalgamation, ensureAmalgamation } from './amalgamation.ts';
 
-export const compileNames = ['plain', 'noassert', 'assert'] as const;
 /** `plain`: as users compile SQLite. The others: the two variants. */
-export type CompileName = (typeof compileNames)[number];
+export type CompileName = 'plain' | 'noassert' | 'assert';
 
 /** One section per function and datum, for the linker to place; no position independence and no canaries, which variants would only differ in. */
-export const baseFlags: readonly string[] = [
+const baseFlags: readonly string[] = [
   '-O2',
   '-ffunction-sections',
   '-fdata-sections',
   '-fno-pie',
   '-fno-stack-protector',
-  '-fcf-protection=none',
 ];
 
-/** Those that the ISA's compiler knows. */
-export const flagsFor = (isa: Isa, flags: readonly string[]): string[] => [
-  ...flags.filter((flag) => isa === 'x86-64' || !flag.startsWith('-fcf-protection')),
-  ...(isa === 'aarch64' ? ['-mno-outline-atomics'] : []),
+/** What every compile gets. */
+export const flagsFor = (isa: Isa): string[] => [
+  ...baseFlags,
+  isa === 'x86-64' ? '-fcf-protection=none' : '-mno-outline-atomics',
 ];
 
 /** SQLite's own options, the same everywhere. */
@@ -36,75 +35,96 @@ const sqliteOptions: readonly string[] = [
   '-DHAVE_USLEEP=1',
 ];
 
-/**
- * What keeps the two variants alike in everything but the code of their functions:
- * - callers know no more of a callee than its prototype says (ipa-ra, ipa-sra, ipa-cp, partial inlining, cold halves), as in memcached's
- *   build (memcached-profiling/executable.ts);
- * - the same functions exist in both: an assertion makes a function larger, so one that is inlined away in `noassert` is not in
- *   `assert`. So nothing is inlined by size or for being called once, and equal functions are not merged;
- * - the same data exist in both: of a variable that only assertions read, the compiler removes the stores
- *   (ipa-reference-addressable). SQLite's mutexIsInit is one: initialised by `noassert`, an assertion in `assert` would find it 0.
- * Frame pointers, and calls at a function's end that stay calls, are for the stacks in reports of failed assertions.
- */
-const variantRules: readonly string[] = [
-  '-fno-ipa-ra',
-  '-fno-ipa-sra',
-  '-fno-ipa-cp',
-  '-fno-ipa-icf',
-  '-fno-partial-inlining',
-  '-fno-reorder-blocks-and-partition',
-  '-fno-tree-switch-conversion',
-  '-fno-inline-small-functions',
-  '-fno-inline-functions-called-once',
-  '-fno-ipa-reference-addressable',
-  '-fno-omit-frame-pointer',
-  '-fno-optimize-sibling-calls',
-];
-
-const compileFlags: Readonly<Record<CompileName, readonly string[]>> = {
-  plain: [],
-  noassert: [...variantRules, '-DSQLITE_DEBUG', '-DMELF_ASSERTIONS=0'],
-  assert: [...variantRules, '-DSQLITE_DEBUG', '-DMELF_ASSERTIONS=1'],
-};
-
-/** How a variant is compiled, for `.melf` and reports. */
-export const flagsOf = (name: CompileName): string[] => [...baseFlags, ...sqliteOptions, ...compileFlags[name]];
-
+const configuration = join(import.meta.dirname, 'melf.toml');
 const shimFolder = join(import.meta.dirname, 'guest/shim');
+const linkerFolder = join(import.meta.dirname, '../../linker');
 const compileJobs = 2;
 
 export interface SqliteBuild {
+  /** Ordinary objects, one for each compile. */
   readonly objects: Readonly<Record<CompileName, string>>;
+  /** melf-cc's: both variants. */
+  readonly fat: string;
   readonly amalgamation: Amalgamation;
   readonly toolchain: Toolchain;
 }
 
-async function compile(name: CompileName, { folder }: Amalgamation, toolchain: Toolchain): Promise<string> {
-  const shim = readdirSync(shimFolder).map((header) => readFileSync(join(shimFolder, header)));
-  const flags = flagsFor(toolchain.isa, flagsOf(name));
-  const key = hashOf([toolchain.hash, folder.slice(cache.root.length), ...flags, ...shim]);
-  const label = `SQLite, ${name} (${toolchain.isa})`;
-  const made = await cache.entry(
-    'objects',
-    `sqlite3-${name}-${key}`,
-    (temporary) =>
-      step(label, async () => {
-        // __FILE__ must not depend on where the project lies.
-        const fixed = [`-ffile-prefix-map=${folder}/=`, `-I${shimFolder}`];
-        const source = join(folder, 'sqlite3.c');
-        await run([...toolchain.cc, ...flags, ...fixed, '-c', source, '-o', join(temporary, 'sqlite3.o')]);
-      }),
-    { what: label },
-  );
-  return join(made, 'sqlite3.o');
+/** Calls melf-cc as a makefile would. */
+export async function melfCc(toolchain: Toolchain, words: readonly string[]): Promise<void> {
+  const driver = join(linkerFolder, 'cc/melf-cc.mjs');
+  const env = { MELF_CONFIG: configuration, MELF_CC: toolchain.wrapper };
+  await run([process.execPath, driver, ...words], { env });
 }
 
-/** Compiles what is not in the cache yet: about half a minute of one CPU for each object. */
+/** What melf-cc makes of one source depends on these of its files. */
+const compilerSources = (): Uint8Array[] =>
+  [configuration, join(linkerFolder, 'cc/compile.ts'), join(linkerFolder, 'fat-object.ts')].map((file) =>
+    readFileSync(file),
+  );
+
+interface Compile {
+  readonly name: string;
+  readonly amalgamation: Amalgamation;
+  readonly toolchain: Toolchain;
+  /** Contents that the result depends on, beyond the tool chain. */
+  readonly inputs: readonly Uint8Array[];
+  /** Compiles with these words, which name source and flags, to an object in the folder. */
+  readonly make: (words: readonly string[], folder: string) => Promise<void>;
+}
+
+/** The folder with what `make` made; about half a minute of one CPU for each variant. */
+function compile({ name, amalgamation, toolchain, inputs, make }: Compile): Promise<string> {
+  const shim = readdirSync(shimFolder).map((header) => readFileSync(join(shimFolder, header)));
+  const flags = [...flagsFor(toolchain.isa), ...sqliteOptions];
+  const { folder: sources } = amalgamation;
+  const key = hashOf([toolchain.hash, sources.slice(cache.root.length), ...flags, ...shim, ...inputs]);
+  const label = `SQLite, ${name} (${toolchain.isa})`;
+  // __FILE__ must not depend on where the project lies.
+  const words = [...flags, `-ffile-prefix-map=${sources}/=`, `-I${shimFolder}`, '-c', join(sources, 'sqlite3.c')];
+  const build = (folder: string): Promise<void> => step(label, () => make(words, folder));
+  return cache.entry('objects', `sqlite3-${name.replaceAll(' ', '-')}-${key}`, build, { what: label });
+}
+
+/** Each variant as the ordinary object that it is, out of the fat one. */
+async function takeApart(fat: string, toolchain: Toolchain, folder: string): Promise<void> {
+  await run([toolchain.objcopy, '-R', FAT_SECTION, fat, join(folder, 'noassert.o')]);
+  const [variants] = decodeFat(sectionNamed(readFileSync(fat), FAT_SECTION)!, fat);
+  for (const { name, object } of variants!) if (object !== undefined) writeFileSync(join(folder, `${name}.o`), object);
+}
+
+/** Compiles what is not in the cache yet. */
 export async function buildSqlite(isa: Isa): Promise<SqliteBuild> {
   const toolchain = await ensureToolchain(isa);
   const amalgamation = await ensureAmalgamation();
-  const tasks = compileNames.map((name) => () => compile(name, amalgamation, toolchain));
-  const paths = await inParallel(tasks, compileJobs);
-  const objects = Object.fromEntries(compileNames.map((name, index) => [name, paths[index]!]));
-  return { objects: objects as Record<CompileName, string>, amalgamation, toolchain };
+  const plain = (): Promise<string> =>
+    compile({
+      name: 'plain',
+      amalgamation,
+      toolchain,
+      inputs: [],
+      make: async (words, folder) => void (await run([...toolchain.cc, ...words, '-o', join(folder, 'sqlite3.o')])),
+    });
+  const both = (): Promise<string> =>
+    compile({
+      name: 'noassert and assert',
+      amalgamation,
+      toolchain,
+      inputs: compilerSources(),
+      make: async (words, folder) => {
+        const fat = join(folder, 'sqlite3.o');
+        await melfCc(toolchain, [...words, '-o', fat]);
+        await takeApart(fat, toolchain, folder);
+      },
+    });
+  const [variants, plainFolder] = (await inParallel([both, plain], compileJobs)) as [string, string];
+  return {
+    objects: {
+      plain: join(plainFolder, 'sqlite3.o'),
+      noassert: join(variants, 'noassert.o'),
+      assert: join(variants, 'assert.o'),
+    },
+    fat: join(variants, 'sqlite3.o'),
+    amalgamation,
+    toolchain,
+  };
 }

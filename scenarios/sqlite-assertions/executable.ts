@@ -1,4 +1,5 @@
-// Each program in each form, linked by our linker. SQLite's objects are the same files in every form that has them.
+// Each program in each form, linked by our linker: the multivariant form by melf-cc, as a makefile would. SQLite's objects are the same in
+// every form that has them.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +8,7 @@ import { cache, hashOf } from '../../setup/cache.ts';
 import { step } from '../../setup/progress.ts';
 import type { Isa } from '../../setup/toolchain.ts';
 import { compileGuestObject, linkerSources } from '../runner/guest-object.ts';
-import { baseFlags, buildSqlite, type CompileName, flagsFor, flagsOf, type SqliteBuild } from './build.ts';
+import { buildSqlite, type CompileName, flagsFor, melfCc, type SqliteBuild } from './build.ts';
 import { type Form, formNames, forms, type Program, programs } from './forms.ts';
 
 const guestFolder = join(import.meta.dirname, 'guest');
@@ -20,29 +21,28 @@ const programSources = (program: Program, { amalgamation }: SqliteBuild): string
     : [join(amalgamation.folder, 'speedtest1.c')];
 
 /** Frame pointers, for the stacks in reports of failed assertions. */
-const guestFlags = ['-std=gnu11', ...baseFlags, '-fno-omit-frame-pointer', '-fno-optimize-sibling-calls'];
+const guestFlags = ['-std=gnu11', '-fno-omit-frame-pointer', '-fno-optimize-sibling-calls'];
 
+/** The common objects of a program. A form with one variant has a stand-in for libmelf, the other gets libmelf from melf-cc. */
 async function guestObjects(program: Program, form: Form, build: SqliteBuild): Promise<string[]> {
   const { toolchain, amalgamation } = build;
-  const [only, second] = forms[form] as readonly CompileName[];
-  const oneVariant = [`-DONE_VARIANT=${only === 'assert' ? 1 : 0}`];
-  const melf =
-    second === undefined
-      ? { source: guest('one-variant.c'), flags: oneVariant }
-      : { source: join(libmelfFolder, 'melf.c'), flags: [] };
+  const own = ['-Wall', '-Wextra', '-Werror'];
   const sources = [...programSources(program, build), guest('assertion.c')].map((source) => ({
     source,
-    flags: source.startsWith(guestFolder) ? ['-Wall', '-Wextra', '-Werror'] : ['-DSQLITE_OMIT_LOAD_EXTENSION'],
+    flags: source.startsWith(guestFolder) ? own : ['-DSQLITE_OMIT_LOAD_EXTENSION'],
   }));
+  const variant = `-DONE_VARIANT=${form === 'always' ? 1 : 0}`;
+  const standIn = form === 'melf' ? [] : [{ source: guest('one-variant.c'), flags: [...own, variant] }];
   const paths: string[] = [];
-  for (const { source, flags } of [...sources, melf]) {
-    const all = flagsFor(toolchain.isa, [...guestFlags, ...flags]);
+  for (const { source, flags } of [...sources, ...standIn]) {
+    const all = [...flagsFor(toolchain.isa), ...guestFlags, ...flags];
     const includes = [guestFolder, libmelfFolder, amalgamation.folder];
     paths.push(await compileGuestObject(toolchain, { source, flags: all, includes }));
   }
   return paths;
 }
 
+/** Start files, SQLite, the program, libraries; two variants of SQLite only to be refused. */
 function linkOptions(variants: readonly CompileName[], build: SqliteBuild, guestPaths: readonly string[]): LinkOptions {
   const { crt, libc, libgcc, isa, version } = build.toolchain;
   const multivariant = variants.length > 1;
@@ -59,20 +59,26 @@ function linkOptions(variants: readonly CompileName[], build: SqliteBuild, guest
       ...guestPaths.map(common),
       ...[libc, libgcc, crt.crtn].map(common),
     ],
-    ...(multivariant ? { variants: variants.map((name) => ({ name, flags: flagsOf(name).join(' ') })) } : {}),
+    ...(multivariant ? { variants: variants.map((name) => ({ name })) } : {}),
     gcSections: true,
     buildFlags: version,
   };
 }
 
 async function linkForm(program: Program, form: Form, build: SqliteBuild): Promise<string> {
-  const options = linkOptions(forms[form], build, await guestObjects(program, form, build));
-  const key = hashOf([program, form, JSON.stringify(options), build.toolchain.hash, ...linkerSources()]);
+  const objects = await guestObjects(program, form, build);
+  const { toolchain } = build;
+  const key = hashOf([program, form, build.fat, build.objects.plain, ...objects, toolchain.hash, ...linkerSources()]);
   const folder = await cache.entry('executables', key, (temporary) =>
-    step(`linked ${program}, ${form}`, async () => {
+    step(`linked ${program}, ${form} (${toolchain.isa})`, async () => {
+      const output = join(temporary, program);
+      if (form === 'melf') {
+        await melfCc(toolchain, ['-Wl,--gc-sections', build.fat, ...objects, '-o', output]);
+        return;
+      }
       // Only now: a link is rare, and the linker is much to load.
       const { link } = await import('../../linker/link.ts');
-      writeFileSync(join(temporary, program), link(options).bytes, { mode: 0o755 });
+      writeFileSync(output, link(linkOptions(forms[form], build, objects)).bytes, { mode: 0o755 });
     }),
   );
   return join(folder, program);
@@ -86,7 +92,7 @@ export interface Refusal {
 
 /** Tries to link the pair that one would take first: with and without SQLITE_DEBUG. Its structs differ. */
 async function refuseNaivePair(build: SqliteBuild): Promise<Refusal> {
-  const options = linkOptions(['plain', 'assert'], build, await guestObjects('service', 'melf', build));
+  const options = linkOptions(['plain', 'assert'], build, await guestObjects('service', 'plain', build));
   const key = hashOf(['naive', JSON.stringify(options), build.toolchain.hash, ...linkerSources()]);
   const folder = await cache.entry('executables', key, async (temporary) => {
     const { link } = await import('../../linker/link.ts');
