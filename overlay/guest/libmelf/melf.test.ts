@@ -7,7 +7,7 @@ import { Machine } from '../../../emulator/machine.ts';
 import { loadMachine } from '../../../emulator/scheduler/machine-description.ts';
 import { link } from '../../../linker/link.ts';
 import { ensureEngine } from '../../../setup/engine.ts';
-import { ensureToolchain, type Toolchain } from '../../../setup/toolchain.ts';
+import { ensureToolchain, type Isa, type Toolchain } from '../../../setup/toolchain.ts';
 import { installMmview } from '../../mmview.ts';
 
 /** Both variants: they differ in what they return and in size, and share a counter. */
@@ -91,112 +91,121 @@ const beforeThreads = [
 ];
 const afterThreads = ['all: 0, then 51 in 1, pinned 1: 51, freed 1 1: 50', ''];
 
-const canRunNatively = process.arch === 'x64' && process.platform === 'linux';
+const isas: readonly Isa[] = ['x86-64', 'aarch64'];
 
-describe('libmelf', function () {
-  this.timeout(300_000);
-  let folder: string;
-  let multivariant: string;
-  let ordinary: string;
+for (const isa of isas) describeOn(isa);
 
-  before(async () => {
-    await ensureEngine();
-    folder = mkdtempSync(join(tmpdir(), 'libmelf-'));
-    const toolchain = await ensureToolchain('x86-64');
-    const object = compiler(toolchain, folder);
-    const [quick, slow] = [object('quick.c', work, '-DVARIANT=0'), object('slow.c', work, '-DVARIANT=1', '-DSLOW')];
-    const main = object('main.c', program);
-    const libmelf = object('libmelf.c', `#include "${join(import.meta.dirname, 'melf.c')}"`);
-    const { crt, libc, libgcc } = toolchain;
-    const common = [crt.crt1, crt.crti, main, libmelf, libc, libgcc, crt.crtn].map((path) => ({ path }));
-    const linked = (name: string, options: Parameters<typeof link>[0]): string => {
-      const path = join(folder, name);
-      writeFileSync(path, link(options).bytes, { mode: 0o755 });
-      return path;
-    };
-    multivariant = linked('multivariant', {
-      isa: 'x86-64',
-      inputs: [
-        ...common,
-        { path: quick, variant: 'quick', unit: 'work' },
-        { path: slow, variant: 'slow', unit: 'work' },
-      ],
-      variants: [{ name: 'quick' }, { name: 'slow' }],
+function describeOn(isa: Isa): void {
+  const canRunNatively = isa === 'x86-64' && process.arch === 'x64' && process.platform === 'linux';
+
+  describe(`libmelf, ${isa}`, function () {
+    this.timeout(300_000);
+    let folder: string;
+    let multivariant: string;
+    let ordinary: string;
+
+    before(async () => {
+      await ensureEngine();
+      folder = mkdtempSync(join(tmpdir(), 'libmelf-'));
+      const toolchain = await ensureToolchain(isa);
+      const object = compiler(toolchain, folder);
+      const [quick, slow] = [object('quick.c', work, '-DVARIANT=0'), object('slow.c', work, '-DVARIANT=1', '-DSLOW')];
+      const main = object('main.c', program);
+      const libmelf = object('libmelf.c', `#include "${join(import.meta.dirname, 'melf.c')}"`);
+      const { crt, libc, libgcc } = toolchain;
+      const common = [crt.crt1, crt.crti, main, libmelf, libc, libgcc, crt.crtn].map((path) => ({ path }));
+      const linked = (name: string, options: Parameters<typeof link>[0]): string => {
+        const path = join(folder, name);
+        writeFileSync(path, link(options).bytes, { mode: 0o755 });
+        return path;
+      };
+      multivariant = linked('multivariant', {
+        isa,
+        inputs: [
+          ...common,
+          { path: quick, variant: 'quick', unit: 'work' },
+          { path: slow, variant: 'slow', unit: 'work' },
+        ],
+        variants: [{ name: 'quick' }, { name: 'slow' }],
+      });
+      ordinary = linked('ordinary', { isa, inputs: [...common, { path: slow }] });
     });
-    ordinary = linked('ordinary', { isa: 'x86-64', inputs: [...common, { path: slow }] });
-  });
-  after(() => rmSync(folder, { recursive: true, force: true }));
+    after(() => rmSync(folder, { recursive: true, force: true }));
 
-  async function inMachine(
-    path: string,
-    env: readonly string[] = [],
-  ): Promise<{ code: number | undefined; lines: string[]; machine: Machine }> {
-    let output = '';
-    const machine = await Machine.create({
-      description: loadMachine('uniform-2'),
-      ramBytes: 256 * 2 ** 20,
-      console: {
-        stdout: (bytes) => {
-          output += Buffer.from(bytes).toString();
+    async function inMachine(
+      path: string,
+      env: readonly string[] = [],
+    ): Promise<{ code: number | undefined; lines: string[]; machine: Machine }> {
+      let output = '';
+      const machine = await Machine.create({
+        description: loadMachine('uniform-2', isa),
+        ramBytes: 256 * 2 ** 20,
+        console: {
+          stdout: (bytes) => {
+            output += Buffer.from(bytes).toString();
+          },
+          stderr: (bytes) => {
+            output += Buffer.from(bytes).toString();
+          },
         },
-        stderr: (bytes) => {
-          output += Buffer.from(bytes).toString();
-        },
-      },
-      extensions: [installMmview],
-    });
-    const process = machine.spawn(readFileSync(path), { argv: ['program'], env });
-    machine.run({ maxTime: 10e9 });
-    return { code: process.exitCode, lines: output.split('\n'), machine };
-  }
-
-  it('gives each thread its own variant where there are views', async () => {
-    const { code, lines } = await inMachine(multivariant);
-    assert.deepEqual(lines, [
-      ...beforeThreads,
-      'thread: wanted 0 inherited 0 switched 0 0 got 10',
-      'thread: wanted 1 inherited 0 switched 0 0 got 11',
-      ...afterThreads,
-    ]);
-    assert.equal(code, 0);
-  });
-
-  (canRunNatively ? it : it.skip)('switches the process where there are none, and only while it has one thread', () => {
-    assert.deepEqual(execFileSync(multivariant, { encoding: 'utf8' }).split('\n'), [
-      ...beforeThreads,
-      'thread: wanted 0 inherited 0 switched 0 0 got 10',
-      'thread: wanted 1 inherited 0 switched -1 1 got 10',
-      ...afterThreads,
-    ]);
-  });
-
-  it('starts in the variant that the environment names', async () => {
-    const { lines } = await inMachine(multivariant, ['MELF_VARIANT=slow']);
-    assert.equal(lines[2], 'start in 1: 21');
-    if (canRunNatively) {
-      const native = execFileSync(multivariant, { encoding: 'utf8', env: { MELF_VARIANT: 'slow' } }).split('\n');
-      assert.equal(native[2], 'start in 1: 21');
+        extensions: [installMmview],
+      });
+      const process = machine.spawn(readFileSync(path), { argv: ['program'], env });
+      machine.run({ maxTime: 10e9 });
+      return { code: process.exitCode, lines: output.split('\n'), machine };
     }
-  });
 
-  it('refuses to start in one that is not there', async () => {
-    const { code, lines } = await inMachine(multivariant, ['MELF_VARIANT=fast']);
-    assert.equal(code, 64);
-    assert.equal(lines[0], 'melf: MELF_VARIANT=fast: no such variant; this program has quick slow');
-  });
+    it('gives each thread its own variant where there are views', async () => {
+      const { code, lines } = await inMachine(multivariant);
+      assert.deepEqual(lines, [
+        ...beforeThreads,
+        'thread: wanted 0 inherited 0 switched 0 0 got 10',
+        'thread: wanted 1 inherited 0 switched 0 0 got 11',
+        ...afterThreads,
+      ]);
+      assert.equal(code, 0);
+    });
 
-  (canRunNatively ? it : it.skip)('tells what it does when asked', () => {
-    const { stderr } = spawnSync(multivariant, { encoding: 'utf8', env: { MELF_VERBOSE: '1' } });
-    assert.match(stderr, /^melf: 2 variants, window 0x[0-9a-f]+, \d+ bytes, no views on this kernel/);
-    assert.match(stderr, /the process executes variant slow/);
-  });
+    (canRunNatively ? it : it.skip)(
+      'switches the process where there are none, and only while it has one thread',
+      () => {
+        assert.deepEqual(execFileSync(multivariant, { encoding: 'utf8' }).split('\n'), [
+          ...beforeThreads,
+          'thread: wanted 0 inherited 0 switched 0 0 got 10',
+          'thread: wanted 1 inherited 0 switched -1 1 got 10',
+          ...afterThreads,
+        ]);
+      },
+    );
 
-  it('finds one variant in a program that was linked without', async () => {
-    const { lines } = await inMachine(ordinary);
-    assert.equal(lines[0], 'init 0 count 1 names default (null) none 1');
-    assert.equal(lines[2], 'start in 0: 21');
+    it('starts in the variant that the environment names', async () => {
+      const { lines } = await inMachine(multivariant, ['MELF_VARIANT=slow']);
+      assert.equal(lines[2], 'start in 1: 21');
+      if (canRunNatively) {
+        const native = execFileSync(multivariant, { encoding: 'utf8', env: { MELF_VARIANT: 'slow' } }).split('\n');
+        assert.equal(native[2], 'start in 1: 21');
+      }
+    });
+
+    it('refuses to start in one that is not there', async () => {
+      const { code, lines } = await inMachine(multivariant, ['MELF_VARIANT=fast']);
+      assert.equal(code, 64);
+      assert.equal(lines[0], 'melf: MELF_VARIANT=fast: no such variant; this program has quick slow');
+    });
+
+    (canRunNatively ? it : it.skip)('tells what it does when asked', () => {
+      const { stderr } = spawnSync(multivariant, { encoding: 'utf8', env: { MELF_VERBOSE: '1' } });
+      assert.match(stderr, /^melf: 2 variants, window 0x[0-9a-f]+, \d+ bytes, no views on this kernel/);
+      assert.match(stderr, /the process executes variant slow/);
+    });
+
+    it('finds one variant in a program that was linked without', async () => {
+      const { lines } = await inMachine(ordinary);
+      assert.equal(lines[0], 'init 0 count 1 names default (null) none 1');
+      assert.equal(lines[2], 'start in 0: 21');
+    });
   });
-});
+}
 
 /** Compiles a source text in `folder`. */
 function compiler(toolchain: Toolchain, folder: string): (name: string, text: string, ...flags: string[]) => string {
