@@ -4,6 +4,7 @@ import { MelfError } from '../errors.ts';
 import type { NativeBinding } from '../native/binding.ts';
 import { selfTest } from './self-test.ts';
 
+/** The engine is not built, or its Unicorn is too old. */
 export class EngineError extends MelfError {}
 
 const LEAST = 0x02010400;
@@ -13,7 +14,7 @@ let loaded: NativeBinding | undefined;
  * The addon that set-up built. Loading checks the library's version (2.0.1 under the same soname runs garbage instead of
  * failing) and that stops and faults are exact with the cheap exit check; if they are not, the stock addon is taken.
  *
- * @param stock take the addon with Unicorn's own exit checks, to compare speed
+ * @param options.stock take the addon with Unicorn's own exit checks, to compare speed
  */
 export function loadEngine(options: { stock?: boolean } = {}): NativeBinding {
   if (loaded !== undefined && !options.stock) return loaded;

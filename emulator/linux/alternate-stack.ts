@@ -12,5 +12,6 @@ export const SS_AUTODISARM = 2 ** 31;
 
 export const NO_ALTERNATE_STACK: AlternateStack = { address: 0, size: 0, flags: SS_DISABLE };
 
+/** Whether a thread with this stack pointer is executing on the alternate stack. */
 export const isOnStack = (stack: AlternateStack, sp: number): boolean =>
   stack.flags !== SS_DISABLE && sp > stack.address && sp - stack.address <= stack.size;

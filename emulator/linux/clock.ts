@@ -65,6 +65,7 @@ export function readTimespec(memory: UserMemory, va: number): number {
   return seconds * NS + ns;
 }
 
+/** Writes `ns` as a struct timespec. */
 export function writeTimespec(memory: UserMemory, va: number, ns: number): void {
   memory.setWord(va, Math.floor(ns / NS));
   memory.setWord(va + 8, Math.floor(ns % NS));
@@ -78,6 +79,7 @@ export function readTimeval(memory: UserMemory, va: number): number {
   return seconds * NS + microseconds * 1000;
 }
 
+/** Writes `ns` as a struct timeval, rounded down to microseconds. */
 export function writeTimeval(memory: UserMemory, va: number, ns: number): void {
   memory.setWord(va, Math.floor(ns / NS));
   memory.setWord(va + 8, Math.floor((ns % NS) / 1000));

@@ -20,6 +20,7 @@ export interface CrashReport {
   readonly time: number;
 }
 
+/** As C writes it: 0x and lower-case digits. */
 export const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 
 /** "name+0x12" of a code address. */
@@ -29,6 +30,7 @@ export function symbolized(symbols: SymbolTable, va: number): string | undefined
   return va === found.address ? found.name : `${found.name}+${hex(va - found.address)}`;
 }
 
+/** Where and how a thread is dying; to be called while its memory and registers are still there. */
 export function crashReport(thread: Thread, info: SignalInfo): CrashReport {
   const { core, process, kernel, fault } = thread;
   const pc = core.pc;

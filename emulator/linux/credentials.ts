@@ -9,4 +9,5 @@ export interface Credentials {
   groups: number[];
 }
 
+/** Those of the first process: everything is allowed to it inside the guest. */
 export const rootCredentials = (): Credentials => ({ uid: 0, euid: 0, suid: 0, gid: 0, egid: 0, sgid: 0, groups: [0] });

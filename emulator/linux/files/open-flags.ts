@@ -50,5 +50,7 @@ export function openFlagsToGuest(isa: Isa, flags: number): number {
   return result;
 }
 
+/** Whether read(2) is allowed: O_RDONLY or O_RDWR. */
 export const isReadable = (flags: number): boolean => (flags & OpenFlag.ACCMODE) !== OpenFlag.WRONLY;
+/** Whether write(2) is allowed: O_WRONLY or O_RDWR. */
 export const isWritable = (flags: number): boolean => (flags & OpenFlag.ACCMODE) !== 0;

@@ -28,6 +28,7 @@ export const loopback = (port: number): InetAddress => ({
   port,
 });
 
+/** INADDR_ANY or in6addr_any. */
 export const anyAddress = (family: InetAddress['family'], port = 0): InetAddress => ({
   family,
   host: new Uint8Array(family === Family.INET ? 4 : 16),
@@ -49,6 +50,7 @@ export function mapped(host: Uint8Array): Uint8Array {
   return bytes;
 }
 
+/** Whether the host is INADDR_ANY or in6addr_any, mapped or not. */
 export const isAny = (host: Uint8Array): boolean => unmapped(host).every((byte) => byte === 0);
 
 /** The machine has one interface, the loopback one: 127.0.0.0/8 and ::1. */
@@ -57,6 +59,7 @@ export function isLoopback(host: Uint8Array): boolean {
   return plain.length === 4 ? plain[0] === 127 : plain.every((byte, index) => byte === (index === 15 ? 1 : 0));
 }
 
+/** Whether two hosts are the same, IPv4 mapped into IPv6 counting as IPv4. */
 export const sameHost = (a: Uint8Array, b: Uint8Array): boolean => {
   const left = unmapped(a);
   const right = unmapped(b);
@@ -114,13 +117,4 @@ export function asFamily(address: InetAddress, family: number): InetAddress {
     return { family, host: mapped(address.host), port: address.port };
   }
   return address;
-}
-
-/** For messages: "127.0.0.1:11211", "/run/x.sock", "@name". */
-export function formatAddress(address: SocketAddress): string {
-  if (address.family === Family.UNIX) return address.path.replaceAll('\0', '@');
-  if (address.family === Family.INET) return `${address.host.join('.')}:${address.port}`;
-  const words: string[] = [];
-  for (let i = 0; i < 16; i += 2) words.push(((address.host[i]! << 8) | address.host[i + 1]!).toString(16));
-  return `[${words.join(':')}]:${address.port}`;
 }

@@ -16,6 +16,7 @@ export const MAX_TRANSFER = 0x7ffff000;
 /** The low 32 bits of an argument as C's `int`. */
 export const int = (argument: number): number => argument | 0;
 
+/** The open file behind a descriptor argument. */
 export const fileOf = (thread: Thread, fd: number): OpenFile | undefined => thread.process.files.get(int(fd));
 
 /** A path from guest memory; the walk refuses one that is too long. */
@@ -40,6 +41,7 @@ export function segmentsAt(memory: UserMemory, va: number, count: number): Segme
 export const oneSegment = (va: number, length: number): Segment[] =>
   length > 0 ? [{ va, length: Math.min(length, MAX_TRANSFER) }] : [];
 
+/** Bytes of all segments. */
 export const totalLength = (segments: readonly Segment[]): number =>
   segments.reduce((sum, { length }) => sum + length, 0);
 

@@ -244,17 +244,3 @@ export const signalSyscalls: SyscallTopic = {
     note: 'complete',
   },
 };
-
-/**
- * Runs a blocking call under another signal mask (ppoll, epoll_pwait, pselect6); `maskVa` 0 leaves the mask alone. The old mask comes back after
- * the call, or after the handler of the signal that ended it.
- */
-export function* withSignalMask(thread: Thread, maskVa: number, body: Blocking): Blocking {
-  if (maskVa === 0) return yield* body;
-  const old = thread.signalMask;
-  thread.setSignalMask(thread.memory.u64(maskVa));
-  const result = yield* body;
-  if (result === -Errno.EINTR && thread.deliverable !== 0n) thread.savedMask = old;
-  else thread.setSignalMask(old);
-  return result;
-}

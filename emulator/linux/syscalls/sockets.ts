@@ -24,6 +24,7 @@ const SOCKET_FLAGS = OpenFlag.NONBLOCK | OpenFlag.CLOEXEC;
 const IPPROTO_TCP = 6;
 const IPPROTO_UDP = 17;
 
+/** The socket behind a descriptor argument, or a negated errno. */
 export function socketOf(thread: Thread, fd: number): Socket | number {
   const file = fileOf(thread, fd);
   if (file === undefined) return -Errno.EBADF;
