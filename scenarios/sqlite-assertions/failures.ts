@@ -1,31 +1,40 @@
 // Reports of failed assertions, as guest/assertion.c writes them, with names for their addresses.
 
 import type { MelfFile } from '../../linker/melf-reader.ts';
-import { type FunctionSymbol, FunctionTable } from '../memcached-profiling/symbols.ts';
 import type { AssertionFailure } from './run-record.ts';
 
 const STT_FUNC = 2;
+const SHN_UNDEF = 0;
+
+interface NamedRange {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+}
 
 /** Names code addresses of an executable: those of the overlay window by the slots of the linker's own table. */
 export class Symboliser {
-  readonly #file: MelfFile;
-  readonly #functions: FunctionTable;
+  readonly #ranges: readonly NamedRange[];
 
   constructor(file: MelfFile) {
-    this.#file = file;
-    const common: FunctionSymbol[] = file
+    const slots = (file.melf?.functions ?? []).map(({ name, va, slotSize }) => ({
+      name,
+      start: va,
+      end: va + slotSize,
+    }));
+    const symbols = file
       .symbols()
-      .filter(({ type, section }) => type === STT_FUNC && section !== 0)
-      .map(({ name, va }) => ({ name, address: va }));
-    this.#functions = new FunctionTable(common);
+      .filter(({ type, section }) => type === STT_FUNC && section !== SHN_UNDEF)
+      .map(({ name, va, size }) => ({ name, start: va, end: va + size }));
+    this.#ranges = [...slots, ...symbols];
   }
 
-  /** `function+0x12` */
+  /** `function+0x12`; the address alone where there is no function. */
   at(address: number): string {
-    const slot = this.#file.melf?.functions.find(({ va, slotSize }) => address >= va && address < va + slotSize);
-    const found = slot === undefined ? this.#functions.containing(address) : { name: slot.name, address: slot.va };
-    if (found === undefined) return `0x${address.toString(16)}`;
-    return `${found.name}+0x${(address - found.address).toString(16)}`;
+    const found = this.#ranges.find(({ start, end }) => address >= start && address < end);
+    return found === undefined
+      ? `0x${address.toString(16)}`
+      : `${found.name}+0x${(address - found.start).toString(16)}`;
   }
 }
 
