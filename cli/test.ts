@@ -48,6 +48,7 @@ function testFilesBelow(path: string, full: boolean): string[] {
 async function setUp(): Promise<void> {
   await ensureEngine();
   await ensureToolchain('x86-64');
+  await ensureToolchain('aarch64');
   await ensureSource('memcached');
   await ensureSource('libevent');
 }

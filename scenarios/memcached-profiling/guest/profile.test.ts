@@ -3,7 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ensureToolchain } from '../../../setup/toolchain.ts';
+import { Machine } from '../../../emulator/machine.ts';
+import { loadMachine } from '../../../emulator/scheduler/machine-description.ts';
+import { ensureToolchain, type Isa } from '../../../setup/toolchain.ts';
 import { parseProfile, resolveProfile } from '../profile.ts';
 import { readFunctions } from '../symbols.ts';
 
@@ -25,10 +27,15 @@ double variadic(int n, ...) {
 struct big makes(long a) { struct big b = {{a, a+1, a+2, a+3, a+4}}; return b; }
 long double x87(long double a, int b) { return a * b; }
 static long apply(long (*f)(long), long x) { return f(x); }
+#ifdef WITHOUT_TRAMPOLINE
+static long add(long x) { return 32 + x; }
+long nested(long base) { return apply(add, 10) + base - 32; }
+#else
 long nested(long base) {
   long add(long x) { return base + x; }
   return apply(add, 10);
 }
+#endif
 int recursive(int n) { return n == 0 ? 0 : 1 + recursive(n - 1); }
 void leaf(void) {}
 `;
@@ -59,84 +66,113 @@ int main(void) {
 const output = '91 204 7.75 11 6 42 1000\n';
 const canRunNatively = process.arch === 'x64' && process.platform === 'linux';
 
-(canRunNatively ? describe : describe.skip)('the profiling runtime', function () {
-  this.timeout(300_000);
-  let folder: string;
-  let build: (name: string, instrument: readonly string[], ...sources: readonly string[]) => string;
-
-  before(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'melf-profile-'));
-    const { wrapper } = await ensureToolchain('x86-64');
-    writeFileSync(join(folder, 'functions.c'), functions);
-    writeFileSync(join(folder, 'program.c'), program);
-    // A nested function's trampoline is code on the stack.
-    const flags = [
-      '-O2',
-      '-fno-inline',
-      '-fno-ipa-sra',
-      '-fno-ipa-cp',
-      '-fno-ipa-ra',
-      '-fno-optimize-sibling-calls',
-      '-fcf-protection=none',
-    ];
-    build = (name, instrument, ...sources) => {
-      const object = join(folder, `${name}.o`);
-      const runtime = join(folder, `${name}-profile.o`);
-      execFileSync(wrapper, [...flags, ...instrument, '-c', join(folder, 'functions.c'), '-o', object]);
-      const profile = join(import.meta.dirname, 'profile.c');
-      execFileSync(wrapper, ['-O2', '-mgeneral-regs-only', '-c', profile, '-o', runtime]);
-      const out = join(folder, name);
-      const rest = instrument.length > 0 ? [runtime, ...sources] : [];
-      execFileSync(wrapper, [...flags, join(folder, 'program.c'), object, ...rest, '-Wl,-z,execstack', '-o', out], {
-        stdio: 'pipe',
-      });
-      return out;
-    };
-  });
-  after(() => rmSync(folder, { recursive: true, force: true }));
-
-  const counts = (path: string): Map<string, number> => {
+/** Runs the program with MELF_PROFILE_OUT set: natively where the host can, else in the machine, whose stacks hold no code. */
+async function profileOf(isa: Isa, path: string): Promise<string> {
+  if (isa === 'x86-64') {
     const file = `${path}.profile`;
     assert.equal(execFileSync(path, { encoding: 'utf8', env: { MELF_PROFILE_OUT: file } }), output);
-    const { calls, lost } = resolveProfile(
-      parseProfile(readFileSync(file, 'latin1')),
-      readFunctions(readFileSync(path)),
-    );
-    assert.equal(lost, 0);
-    const table = readFunctions(readFileSync(path));
-    return new Map(
-      [...calls].map(([address, count]) => [table.containing(address)!.name.replace(/\.\d+$/, ''), count]),
-    );
-  };
-
-  it('leaves every argument as it was and counts every call, of four threads at once', () => {
-    const plain = build('plain', []);
-    assert.equal(execFileSync(plain, { encoding: 'utf8' }), output);
-    const instrumented = build('instrumented', ['-pg', '-mfentry'], join(import.meta.dirname, 'fentry.S'));
-    assert.deepEqual(
-      [...counts(instrumented)].sort(),
-      [
-        ['add', 1],
-        ['apply', 1],
-        ['eight', 1],
-        ['leaf', 200_000],
-        ['makes', 1],
-        ['nested', 1],
-        ['recursive', 1001],
-        ['six', 1],
-        ['variadic', 1],
-        ['x87', 1],
-      ].sort(),
-    );
+    return readFileSync(file, 'latin1');
+  }
+  let printed = '';
+  const machine = await Machine.create({
+    description: loadMachine('uniform-4', isa),
+    ramBytes: 256 * 2 ** 20,
+    console: { stdout: (bytes) => (printed += Buffer.from(bytes).toString()), stderr: () => {} },
   });
+  machine.spawn(readFileSync(path), { argv: ['program'], env: ['MELF_PROFILE_OUT=/tmp/profile'] });
+  machine.run({ maxTime: 10e9 });
+  assert.equal(printed, output);
+  return Buffer.from(machine.files.fileBytes('/tmp/profile') ?? []).toString('latin1');
+}
 
-  it('counts behind a condition only the threads that ask for it', () => {
-    const conditional = join(folder, 'fentry-branch.o');
-    const condition = join(folder, 'condition.c');
-    const source = join(import.meta.dirname, 'fentry.S');
-    writeFileSync(condition, '_Thread_local int melf_profiling; void ask_for_counts(void) { melf_profiling = 1; }');
-    execFileSync('gcc', ['-DMELF_BRANCH', '-c', source, '-o', conditional]);
-    const path = build('conditional', ['-pg', '-mfentry'], conditional, condition);
-    assert.deepEqual([...counts(path)], [['leaf', 200_000]]);
+const guest = import.meta.dirname;
+/** How a function's entry is instrumented, and what it calls. */
+const instrumentation = {
+  'x86-64': { flags: ['-pg', '-mfentry'], entry: join(guest, 'fentry.S') },
+  aarch64: { flags: ['-pg'], entry: join(guest, 'mcount.c') },
+} as const;
+
+for (const isa of ['x86-64', 'aarch64'] as const)
+  (isa === 'aarch64' || canRunNatively ? describe : describe.skip)(`the profiling runtime, ${isa}`, function () {
+    this.timeout(300_000);
+    let folder: string;
+    let build: (name: string, instrument: readonly string[], ...sources: readonly string[]) => string;
+
+    before(async () => {
+      folder = mkdtempSync(join(tmpdir(), 'melf-profile-'));
+      const { wrapper } = await ensureToolchain(isa);
+      writeFileSync(join(folder, 'functions.c'), functions);
+      writeFileSync(join(folder, 'program.c'), program);
+      // A nested function's trampoline is code on the stack.
+      const flags = [
+        '-O2',
+        '-fno-inline',
+        '-fno-ipa-sra',
+        '-fno-ipa-cp',
+        '-fno-ipa-ra',
+        '-fno-optimize-sibling-calls',
+        '-fcf-protection=none',
+        ...(isa === 'aarch64' ? ['-DWITHOUT_TRAMPOLINE'] : []),
+      ];
+      build = (name, instrument, ...sources) => {
+        const object = join(folder, `${name}.o`);
+        const runtime = join(folder, `${name}-profile.o`);
+        execFileSync(wrapper, [...flags, ...instrument, '-c', join(folder, 'functions.c'), '-o', object]);
+        const profile = join(import.meta.dirname, 'profile.c');
+        const inlineAtomics = isa === 'aarch64' ? ['-mno-outline-atomics'] : [];
+        execFileSync(wrapper, ['-O2', '-mgeneral-regs-only', ...inlineAtomics, '-c', profile, '-o', runtime]);
+        const out = join(folder, name);
+        const rest = instrument.length > 0 ? [runtime, ...sources] : [];
+        execFileSync(wrapper, [...flags, join(folder, 'program.c'), object, ...rest, '-Wl,-z,execstack', '-o', out], {
+          stdio: 'pipe',
+        });
+        return out;
+      };
+    });
+    after(() => rmSync(folder, { recursive: true, force: true }));
+
+    const counts = async (path: string): Promise<Map<string, number>> => {
+      const { calls, lost } = resolveProfile(
+        parseProfile(await profileOf(isa, path)),
+        readFunctions(readFileSync(path)),
+      );
+      assert.equal(lost, 0);
+      const table = readFunctions(readFileSync(path));
+      return new Map(
+        [...calls].map(([address, count]) => [table.containing(address)!.name.replace(/\.\d+$/, ''), count]),
+      );
+    };
+
+    it('leaves every argument as it was and counts every call, of four threads at once', async () => {
+      const plain = build('plain', []);
+      if (isa === 'x86-64') assert.equal(execFileSync(plain, { encoding: 'utf8' }), output);
+      const { flags, entry } = instrumentation[isa];
+      const instrumented = build('instrumented', flags, entry);
+      assert.deepEqual(
+        [...(await counts(instrumented))].sort(),
+        [
+          ['add', 1],
+          ['apply', 1],
+          ['eight', 1],
+          ['leaf', 200_000],
+          ['makes', 1],
+          ['nested', 1],
+          ['recursive', 1001],
+          ['six', 1],
+          ['variadic', 1],
+          ['x87', 1],
+        ].sort(),
+      );
+    });
+
+    it('counts behind a condition only the threads that ask for it', async () => {
+      const conditional = join(folder, 'fentry-branch.o');
+      const condition = join(folder, 'condition.c');
+      const { flags, entry } = instrumentation[isa];
+      const { wrapper } = await ensureToolchain(isa);
+      writeFileSync(condition, '_Thread_local int melf_profiling; void ask_for_counts(void) { melf_profiling = 1; }');
+      execFileSync(wrapper, ['-O2', '-DMELF_BRANCH', '-c', entry, '-o', conditional]);
+      const path = build('conditional', flags, conditional, condition);
+      assert.deepEqual([...(await counts(path))], [['leaf', 200_000]]);
+    });
   });
-});
