@@ -21,6 +21,9 @@ import { type Personality, personalities, personalityExtension } from '../overla
 import { ensureEngine } from '../setup/engine.ts';
 import { integerValue, parseCommandLine, UsageError } from './arguments.ts';
 
+/** Some minutes: an endless loop ends by itself, and says where it was. */
+const mostInstructions = 1e11;
+
 const command = defineCommand({
   meta: { name: 'melf run', description: 'Run a static x86-64 or AArch64 Linux program on emulated cores' },
   args: {
@@ -57,7 +60,10 @@ const command = defineCommand({
     },
     publish: { type: 'string', description: 'Bind this loopback port of the host to the same port of the guest' },
     trace: { type: 'string', description: 'Write a trace for Perfetto (ui.perfetto.dev) to this file' },
-    'max-instructions': { type: 'string', description: 'End the run with an error after so many' },
+    'max-instructions': {
+      type: 'string',
+      description: `End the run with an error after so many; 0: never (default ${mostInstructions}; with --publish never)`,
+    },
     'max-time': { type: 'string', description: 'The same after so many seconds of virtual time' },
     stats: { type: 'boolean', description: 'Show what the run took' },
   },
@@ -73,6 +79,18 @@ function readProgram(path: string): Uint8Array {
     throw new UsageError('run.file', `Cannot read ${path}`, {
       facts: { reason: (error as NodeJS.ErrnoException).code },
       hint: 'Give the path of a static executable.',
+      cause: error,
+    });
+  }
+}
+
+function writeTrace(path: string, content: string): void {
+  try {
+    writeFileSync(path, content);
+  } catch (error) {
+    throw new UsageError('run.trace', `Cannot write ${path}`, {
+      facts: { reason: (error as NodeJS.ErrnoException).code },
+      hint: 'Give --trace a file in a folder that you may write to.',
       cause: error,
     });
   }
@@ -125,6 +143,12 @@ export async function main(argv: string[]): Promise<number> {
     if (!setting.includes('='))
       throw new UsageError('cli.value', `--env cannot be ${setting}`, { hint: 'Write NAME=VALUE.' });
   }
+  if (args.publish !== undefined && (args['max-instructions'] ?? args['max-time']) !== undefined) {
+    throw new UsageError('run.limits', 'A published program runs until it ends or is interrupted', {
+      hint: 'Leave --max-instructions and --max-time away, or --publish.',
+    });
+  }
+  if (args.trace !== undefined) writeTrace(args.trace, '');
   const machine = await Machine.create({
     description: loadMachine(args.machine ?? `uniform-${cpus}`, isa),
     costModel: args['cost-model'] as CostModelName,
@@ -156,8 +180,8 @@ export async function main(argv: string[]): Promise<number> {
       machine.run({
         maxInstructions:
           args['max-instructions'] === undefined
-            ? undefined
-            : integerValue('--max-instructions', args['max-instructions'], 1),
+            ? mostInstructions
+            : integerValue('--max-instructions', args['max-instructions'], 0) || undefined,
         maxTime: args['max-time'] === undefined ? undefined : integerValue('--max-time', args['max-time'], 1) * 1e9,
       });
     } else {
@@ -165,7 +189,7 @@ export async function main(argv: string[]): Promise<number> {
     }
   } finally {
     machine.close();
-    if (trace !== undefined && args.trace !== undefined) writeFileSync(args.trace, trace.toString());
+    if (trace !== undefined && args.trace !== undefined) writeTrace(args.trace, trace.toString());
   }
   if (guest.end?.crash !== undefined) process.stderr.write(`${formatCrash(guest.end.crash)}\n`);
   if (overlay !== undefined) process.stderr.write(overlay());

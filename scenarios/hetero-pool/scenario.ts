@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ensureEngine } from '../../setup/engine.ts';
 import { note, seconds } from '../../setup/progress.ts';
 import type { Isa } from '../../setup/toolchain.ts';
+import { endInOrder } from '../runner/interruption.ts';
 import { type Job, type JobFailure, type JobOutcome, runJobs } from '../runner/jobs.ts';
 import { ResultFolder } from '../runner/results.ts';
 import { terminalTable } from '../runner/terminal.ts';
@@ -198,8 +199,7 @@ export async function main(argv: string[]): Promise<number> {
   const options = await readOptions(argv);
   if (options === undefined) return 0;
   const started = performance.now();
-  // Ends by process.exit, so that unfinished results are removed and the runs' processes stopped.
-  process.once('SIGINT', () => process.exit(130));
+  endInOrder();
   const engine = await ensureEngine();
   const executables = new Map<Isa, Executables>();
   for (const isa of options.isas) executables.set(isa, await ensureExecutables(isa));

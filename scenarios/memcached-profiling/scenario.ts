@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { MelfError } from '../../emulator/errors.ts';
 import { ensureEngine } from '../../setup/engine.ts';
 import { note, seconds } from '../../setup/progress.ts';
+import { endInOrder } from '../runner/interruption.ts';
 import { type Job, type JobFailure, runJobs } from '../runner/jobs.ts';
 import { ResultFolder } from '../runner/results.ts';
 import { terminalTable } from '../runner/terminal.ts';
@@ -147,8 +148,7 @@ export async function main(argv: string[]): Promise<number> {
   const options = await readOptions(argv);
   if (options === undefined) return 0;
   const started = performance.now();
-  // Ends by process.exit, so that unfinished results are removed and the runs' processes stopped.
-  process.once('SIGINT', () => process.exit(130));
+  endInOrder();
   const engine = await ensureEngine();
   const executables = await ensureExecutables(
     options.machine.isa,

@@ -55,4 +55,10 @@ describe('result folders', () => {
     assert.equal(readFileSync(join(second!.path, 'report.json'), 'utf8'), 'second');
     assert.notEqual(first!.path, second!.path);
   });
+
+  it('need a place that can be a folder', () => {
+    writeFileSync(join(folder, 'file'), '');
+    for (const out of ['', join(folder, 'file'), join(folder, 'file', 'below'), '/proc/nowhere/run'])
+      assert.throws(() => ResultFolder.create('test', 'x', out), { code: 'results.place' });
+  });
 });

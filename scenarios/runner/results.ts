@@ -1,10 +1,34 @@
 // A scenario's results appear in one step: they are written beside their place and renamed into it. A run that fails or is interrupted leaves
 // nothing, and nothing of an earlier run is touched.
 
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { MelfError } from '../../emulator/errors.ts';
 import { projectRoot } from '../../setup/project.ts';
+
+/** Makes what is missing of `path`, one folder after the other: Node's recursive mkdir never returns below /proc. */
+function makeFolders(path: string): void {
+  if (existsSync(path)) return;
+  makeFolders(dirname(path));
+  mkdirSync(path);
+}
+
+const unusable = (path: string, cause?: unknown): MelfError =>
+  new MelfError('results.place', `Results cannot be written to ${path === '' ? 'a folder without a name' : path}`, {
+    facts: { reason: (cause as NodeJS.ErrnoException | undefined)?.code },
+    hint: 'Give --out a folder that can be made, or leave it away: then they go below results/.',
+    cause,
+  });
 
 export class ResultFolder {
   #path: string;
@@ -13,9 +37,13 @@ export class ResultFolder {
 
   private constructor(path: string) {
     this.#path = path;
-    mkdirSync(dirname(path), { recursive: true });
-    this.#draft = mkdtempSync(join(dirname(path), `.${basename(path)}.unfinished-`));
-    chmodSync(this.#draft, 0o777 & ~process.umask()); // mkdtemp gives a private folder
+    try {
+      makeFolders(dirname(path));
+      this.#draft = mkdtempSync(join(dirname(path), `.${basename(path)}.unfinished-`));
+      chmodSync(this.#draft, 0o777 & ~process.umask()); // mkdtemp gives a private folder
+    } catch (error) {
+      throw unusable(path, error);
+    }
     process.once('exit', () => this.discard());
   }
 
@@ -23,6 +51,7 @@ export class ResultFolder {
   static create(scenario: string, label: string, out: string | undefined): ResultFolder {
     if (out !== undefined) {
       const path = resolve(out);
+      if (out === '' || (existsSync(path) && !statSync(path).isDirectory())) throw unusable(out);
       if (existsSync(path) && readdirSync(path).length > 0) {
         throw new MelfError('results.exist', `The folder ${out} is not empty`, {
           hint: 'Results never replace earlier ones: name another folder, or remove this one.',

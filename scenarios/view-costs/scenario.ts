@@ -10,6 +10,7 @@ import { run } from '../../setup/command.ts';
 import { ensureEngine } from '../../setup/engine.ts';
 import { note, seconds } from '../../setup/progress.ts';
 import { ensureToolchain } from '../../setup/toolchain.ts';
+import { endInOrder } from '../runner/interruption.ts';
 import { type Job, type JobFailure, runJobs } from '../runner/jobs.ts';
 import { ResultFolder } from '../runner/results.ts';
 import { terminalTable } from '../runner/terminal.ts';
@@ -85,7 +86,7 @@ export async function main(argv: string[]): Promise<number> {
   const { args } = parsed;
   const quick = args.quick === true;
   const started = performance.now();
-  process.once('SIGINT', () => process.exit(130)); // by exit, so that unfinished results are removed and the runs' processes stopped
+  endInOrder();
   const folder = ResultFolder.create(name, quick ? 'quick' : 'full', args.out);
   try {
     const results = await measureAll(
