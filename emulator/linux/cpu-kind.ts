@@ -1,4 +1,5 @@
 import type { CorePool } from '../core/core-pool.ts';
+import type { CostModel } from '../timing/cost-model.ts';
 import type { BlockAccounting } from './block-accounting.ts';
 import type { FeatureGuard } from './feature-guard.ts';
 
@@ -9,5 +10,6 @@ export interface CpuKind {
   /** Kinds of the same engine model share their cores. */
   readonly pool: CorePool;
   readonly accounting: BlockAccounting;
+  readonly costs: CostModel;
   readonly guard: FeatureGuard;
 }

@@ -135,15 +135,16 @@ export class Kernel {
     const bootRoot = makeBootRoot(abi.isa, physical);
     const pools = new Map<number, CorePool>();
     const kinds = new Map<string, CpuKind>();
-    for (const { kind, model, features } of options.description.cpus) {
+    for (const { kind, model, features, cycles } of options.description.cpus) {
       const cpuModel = engineModel(abi.isa, model);
       const pool =
         pools.get(cpuModel) ??
         new CorePool({ native, physical, isa: abi.isa, cpuModel, bootRoot, accounting, seed: options.seed });
       pools.set(cpuModel, pool);
       const guard = new FeatureGuard(options.decoder, features, modelFeatures(abi.isa, model));
-      const blocks = new BlockAccounting(native, options.costs, this.#watch, guard);
-      kinds.set(kind, { name: kind, features, pool, accounting: blocks, guard });
+      const costs = cycles === undefined ? options.costs : options.costs.withCycles(cycles);
+      const blocks = new BlockAccounting(native, costs, this.#watch, guard);
+      kinds.set(kind, { name: kind, features, pool, accounting: blocks, costs, guard });
     }
     return kinds;
   }

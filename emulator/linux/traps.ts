@@ -111,7 +111,7 @@ export class Traps {
     if (missing !== undefined && missing.va > pc) {
       const reason = core.runTo(missing.va);
       if (reason !== ExitReason.budget && reason !== ExitReason.illegal) return this.#kernel.handleExit(thread, reason);
-      const { cycles, instructions } = this.#kernel.costs.block(code.subarray(0, core.exitPc - pc), pc);
+      const { cycles, instructions } = kind!.costs.block(code.subarray(0, core.exitPc - pc), pc);
       core.cycles += cycles;
       core.instructions += instructions;
     }
@@ -196,7 +196,11 @@ export class Traps {
     const { va, size } = core.lastBlock;
     const pc = core.exitPc;
     if (pc < va || pc >= va + size) return;
-    const { cycles, instructions } = this.#kernel.costs.uncharge(thread.memory.read(va, size), va, pc);
+    const { cycles, instructions } = (thread.kind?.costs ?? this.#kernel.costs).uncharge(
+      thread.memory.read(va, size),
+      va,
+      pc,
+    );
     core.cycles -= cycles;
     core.instructions -= instructions;
   }

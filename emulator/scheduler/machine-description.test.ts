@@ -70,6 +70,8 @@ describe('machine description', () => {
       ],
       ['[[cpus]]\nmodel = "haswell"\nhz = 3\n', 'toml', /cpus\[0\]\.hz: .*1 MHz/, 'line 3, column 1'],
       ['[[cpus]]\nmodel = "haswell"\ncolour = 1\n', 'toml', /cpus\[0\]\.colour/, 'line 3, column 1'],
+      ['[[cpus]]\nmodel = "haswell"\ncycles = { simd = -1 }\n', 'toml', /cpus\[0\]\.cycles\.simd/, 'line 3, column 12'],
+      ['[[cpus]]\nmodel = "haswell"\ncycles = { sind = 1 }\n', 'toml', /cpus\[0\]\.cycles/, 'line 3, column 12'],
       ['isa = "riscv"\n[[cpus]]\nmodel = "x"\n', 'toml', /isa/, 'line 1, column 1'],
       ['[[cpus]\n', 'toml', /it: /, 'line 1, column 8'],
       ['{ "cpus": [\n  { "model": "haswell",\n    "count": 0 } ] }', 'json', /cpus\[0\]\.count/, 'line 3, column 5'],

@@ -5,6 +5,8 @@ import { parse as parseToml, TomlError } from 'smol-toml';
 import * as v from 'valibot';
 import { MelfError } from '../errors.ts';
 import type { Isa } from '../isa/isa.ts';
+import type { ClassCycles } from '../timing/cost-model.ts';
+import { instructionClasses } from '../timing/instruction-class.ts';
 import { cpuModels } from './machines/cpu-models.ts';
 import { readyMachines, uniform } from './machines/ready.ts';
 
@@ -19,6 +21,8 @@ export interface CpuKind {
   readonly hz: number;
   /** What programs may ask for, as in /proc/cpuinfo; derived from the model unless given. */
   readonly features: readonly string[];
+  /** Cycles of classes of instructions that differ from the cost model's (docs/cost-model.md). */
+  readonly cycles?: ClassCycles | undefined;
 }
 
 export interface MachineDescription {
@@ -30,7 +34,7 @@ export interface MachineDescription {
 /** A machine description that cannot be used: says where. */
 export class MachineDescriptionError extends MelfError {}
 
-const most = { cpus: 64, hz: 10e9, kinds: 16 };
+const most = { cpus: 64, hz: 10e9, kinds: 16, cycles: 10_000 };
 
 const cpuKindSchema = v.strictObject({
   kind: v.optional(v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]*$/, 'must be a short name in lower case')), 'cpu'),
@@ -38,6 +42,9 @@ const cpuKindSchema = v.strictObject({
   model: v.string(),
   hz: v.optional(v.pipe(v.number(), v.minValue(1e6, 'must be at least 1 MHz'), v.maxValue(most.hz)), 3e9),
   features: v.optional(v.array(v.string())),
+  cycles: v.optional(
+    v.record(v.picklist(instructionClasses), v.pipe(v.number(), v.minValue(0), v.maxValue(most.cycles))),
+  ),
 });
 
 const machineSchema = v.strictObject({

@@ -198,4 +198,15 @@ describe('cost models', () => {
     assert.equal(subtree.costs.viewCreate({ ...work, mappedPages: () => assert.fail('not asked for') }), 3 * 512);
     assert.equal(entries.costs.viewCreate(work), 262_144 * 96); // 32 ns at 3 GHz
   });
+
+  it('a kind of CPU may have cycles of its own; counting does not care', async () => {
+    const code = Uint8Array.of(0x48, 0x01, 0xd8, 0x0f, 0x28, 0xc1, 0x0f, 0x54, 0xc1); // add rax, rbx; movaps xmm0, xmm1; andps xmm0, xmm1
+    const model = await loadCostModel('inorder', 'x86-64');
+    const slow = model.withCycles({ simd: 7 });
+    assert.equal(slow.block(code, 0).cycles - model.block(code, 0).cycles, 6);
+    assert.equal(slow.uncharge(code, 0, 6).cycles, 7);
+    assert.equal(slow.block(code, 0).instructions, 3);
+    const count = await loadCostModel('count', 'x86-64');
+    assert.equal(count.withCycles({ simd: 7 }).block(code, 0).cycles, 3);
+  });
 });

@@ -25,7 +25,12 @@ export interface CostModel {
   /** The part of {@link block} that was charged for the instructions from `fromPc` on: what to take back when the one at `fromPc` faulted. */
   uncharge(code: Uint8Array, va: number, fromPc: number): BlockCharge;
   readonly costs: KernelCosts;
+  /** This model with other cycles for some classes of instructions, for a CPU kind of its own. `count` stays as it is. */
+  withCycles(cycles: ClassCycles): CostModel;
 }
+
+/** Cycles of some classes of instructions. */
+export type ClassCycles = Readonly<Partial<Record<InstructionClass, number>>>;
 
 export const costModelNames = ['count', 'inorder'] as const;
 export type CostModelName = (typeof costModelNames)[number];
@@ -51,13 +56,21 @@ class DecodingModel implements CostModel {
   readonly costs: KernelCosts;
   readonly #decoder: Decoder;
   readonly #classifier: Classifier;
+  readonly #views: ViewModelName;
+  readonly #cycles: Readonly<Record<InstructionClass, number>>;
 
-  constructor(name: CostModelName, views: ViewModelName, decoder: Decoder) {
+  constructor(name: CostModelName, views: ViewModelName, decoder: Decoder, cycles: ClassCycles = {}) {
     this.name = name;
     this.isa = decoder.isa;
     this.costs = kernelCosts(views);
+    this.#views = views;
+    this.#cycles = { ...classCosts[decoder.isa].cycles, ...cycles };
     this.#decoder = decoder;
     this.#classifier = decoder.isa === 'x86-64' ? new X86Classifier(decoder) : new Aarch64Classifier(decoder);
+  }
+
+  withCycles(cycles: ClassCycles): CostModel {
+    return new DecodingModel(this.name, this.#views, this.#decoder, cycles);
   }
 
   block(code: Uint8Array, va: number): BlockCharge {
@@ -115,7 +128,8 @@ class DecodingModel implements CostModel {
 
   #cyclesOf(instruction: DecodedInstruction | undefined): number {
     if (this.name === 'count' || instruction === undefined) return 1;
-    const { cycles, loadOperand, storeOperand } = classCosts[this.isa];
+    const { loadOperand, storeOperand } = classCosts[this.isa];
+    const cycles = this.#cycles;
     const found = this.#classifier.classOf(instruction);
     const memory = this.#classifier.memoryOf(instruction);
     const operands = (memory & MemoryAccess.read ? loadOperand : 0) + (memory & MemoryAccess.write ? storeOperand : 0);
