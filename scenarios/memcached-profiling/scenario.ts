@@ -149,12 +149,12 @@ export async function main(argv: string[]): Promise<number> {
   if (options === undefined) return 0;
   const started = performance.now();
   endInOrder();
+  const folder = ResultFolder.create(name, `seed-${options.seeds[0]}${options.quick ? '-quick' : ''}`, options.out);
   const engine = await ensureEngine();
   const executables = await ensureExecutables(
     options.machine.isa,
     options.configurations.map(({ form }) => form),
   );
-  const folder = ResultFolder.create(name, `seed-${options.seeds[0]}${options.quick ? '-quick' : ''}`, options.out);
   try {
     const finished = await runAll(options, executables, folder);
     if (finished.runs.length === 0) throw noRun(finished.failures);
