@@ -167,8 +167,10 @@ export class SwitchSafety {
       if (slot !== undefined) explained.add(slot);
       look(found, pc, slot ?? -1);
     }
-    for (const { slot, pc } of unwinder.suspects(thread, this.#start, this.#end))
-      if (!explained.has(slot)) look('word', pc, slot);
+    // Where the stack was unwound without a guess, a word that no frame explains is stale, unless it is part of a saved context.
+    const isGuessed = frames.some(({ found }) => found === 'scanned');
+    for (const { slot, pc, isContext } of unwinder.suspects(thread, this.#start, this.#end))
+      if (!explained.has(slot) && (isContext || isGuessed)) look('word', pc, slot);
     this.#known.set(thread, now);
     if (places.length === 0) return undefined;
     return { tid, from, to, places };

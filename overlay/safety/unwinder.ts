@@ -20,6 +20,17 @@ export interface StackFrame {
   readonly slot: number | undefined;
 }
 
+/** A word on the stack that looks like a return address. */
+export interface Suspect {
+  readonly slot: number;
+  readonly pc: number;
+  /** A stack pointer lies beside it, as in what setjmp and getcontext save. */
+  readonly isContext: boolean;
+}
+
+/** The functions that a program and its threads begin in: nobody called them. */
+const outermost = new Set(['_start', 'clone', '__clone']);
+
 /** Tables by DWARF register number (System V psABI x86-64, 3.6.2; DWARF for the Arm 64-bit architecture, 4.1). */
 interface Conventions {
   readonly registers: readonly number[];
@@ -132,13 +143,21 @@ export class Unwinder {
     return frames;
   }
 
-  /** Words on the stack that look like return addresses into [start, end): of frames, stale, or of a saved context such as setjmp's. */
-  suspects(thread: Thread, start: number, end: number): { slot: number; pc: number }[] {
+  /** Words on the stack that look like return addresses into [start, end): of frames, stale, or of a saved context. */
+  suspects(thread: Thread, start: number, end: number): Suspect[] {
     const how = conventions[thread.kernel.isa];
-    const found: { slot: number; pc: number }[] = [];
+    const found: Suspect[] = [];
+    const stack = thread.process.space.areas.find(thread.core.sp);
     for (const [slot, pc] of stackWords(thread, thread.core.sp)) {
-      if (pc < start || pc >= end) continue;
-      if (isReturnAddress(thread, how, pc)) found.push({ slot, pc });
+      if (pc < start || pc >= end || !isReturnAddress(thread, how, pc)) continue;
+      // setjmp and the ucontext keep the stack pointer beside the address: before it, and on AArch64 setjmp two words behind.
+      const isContext = [-WORD, 2 * WORD].some((offset) => {
+        const at = slot + offset;
+        if (stack === undefined || at < thread.core.sp || at + WORD > stack.end) return false;
+        const value = thread.memory.pointer(at);
+        return value % WORD === 0 && value >= stack.start && value < stack.end;
+      });
+      found.push({ slot, pc, isContext });
     }
     return found;
   }
@@ -183,22 +202,27 @@ class Walk {
 
   /** Goes to the caller's frame. */
   step(rulesAt: (pc: number) => FrameRules | undefined, pcIsReturnAddress: boolean): StackFrame | undefined {
+    const f = this.#thread.process.symbols.functionAt(this.#pc - 1);
+    if (f !== undefined && outermost.has(f.name) && pcIsReturnAddress) return undefined;
     const code = this.#memory.read(this.#pc, 9);
     if (this.#how.isSigreturn(code)) return this.#interrupted();
     // A call may be the last instruction of its function.
     const rules = rulesAt(pcIsReturnAddress ? this.#pc - 1 : this.#pc);
     if (rules !== undefined) return this.#unwind(rules, 'unwound') ?? this.#scan();
-    const read = this.#readFunction();
+    const read = this.#readFunction(pcIsReturnAddress);
     return (read === undefined ? undefined : this.#unwind(read, 'analysed')) ?? this.#scan();
   }
 
   /** What the function's own instructions do to the stack, where no table says it. */
-  #readFunction(): FrameRules | undefined {
+  #readFunction(isReturnAddress: boolean): FrameRules | undefined {
     const { process, kernel } = this.#thread;
-    const f = process.symbols.functionAt(this.#pc - 1);
-    if (f === undefined || this.#pc - f.address > LONGEST_FUNCTION) return undefined;
-    const code = this.#memory.read(f.address, this.#pc - f.address);
-    return kernel.isa === 'aarch64' ? aarch64Prologue(code) : x86Prologue(kernel.decoder, code, f.address);
+    const f = process.symbols.functionAt(isReturnAddress ? this.#pc - 1 : this.#pc);
+    if (f === undefined || f.size === 0 || f.size > LONGEST_FUNCTION) return undefined;
+    const code = this.#memory.read(f.address, f.size);
+    const place = { offset: this.#pc - f.address, isReturnAddress };
+    return kernel.isa === 'aarch64'
+      ? aarch64Prologue(code, place)
+      : x86Prologue(kernel.decoder, code, f.address, place);
   }
 
   /** The restorer is about to return to what the signal interrupted. */
