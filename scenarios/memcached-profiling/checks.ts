@@ -31,8 +31,9 @@ function over(
   });
   return {
     name,
-    ok: complaints.length === 0,
-    detail: complaints.length === 0 ? fine : complaints.slice(0, 5).join('; '),
+    ok: complaints.length === 0 && runs.length > 0,
+    detail:
+      runs.length === 0 ? 'no run to look at' : complaints.length === 0 ? fine : complaints.slice(0, 5).join('; '),
   };
 }
 
@@ -69,7 +70,10 @@ export function checkRuns(runs: readonly RunRecord[], functions: (configuration:
     over(
       'every reply is right',
       runs,
-      ({ wrong, wrongCount }) => (wrongCount === 0 ? undefined : `${wrongCount} wrong (${wrong[0]})`),
+      ({ requests: asked, wrong, wrongCount }) => {
+        if (asked === 0) return 'no request was made';
+        return wrongCount === 0 ? undefined : `${wrongCount} wrong (${wrong[0]})`;
+      },
       `${requests} replies compared with the model of the store`,
     ),
     over(
