@@ -25,6 +25,7 @@ import { buildSymbolTable } from './symbol-table.ts';
 import type { Finished } from './synthetic.ts';
 import { buildId, buildIdPlacement, framePlacements, metadataPlacements, tablePlacements } from './synthetic.ts';
 import { scanRelocations } from './tables.ts';
+import { checkTypeAgreement } from './type-agreement.ts';
 import type { VariantPlan } from './variants.ts';
 import { planVariants } from './variants.ts';
 import { Window } from './window.ts';
@@ -66,6 +67,7 @@ export function link(options: LinkOptions): LinkResult {
   const inputs = phase('inputs', () => loadInputs(options, diagnostics));
   const backend = BACKENDS[inputs.isa];
   const frameSections = phase('sections', () => splitSections(inputs));
+  phase('types', () => checkTypeAgreement(inputs, diagnostics));
   const table = phase('symbols', () => resolveSymbols(inputs, options, diagnostics));
   allocateCommons(table);
   const linkerSymbols = provideLinkerSymbols(inputs, table);

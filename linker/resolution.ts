@@ -36,8 +36,8 @@ export class SymbolTable {
   }
 
   /**
-   * The definition that code of `variant` means by `name`: its own, the common one, the default variant's, or the only
-   * one that there is. Addresses of multivariant functions and of shared data agree whichever is taken.
+   * The definition that code of `variant` means by `name`: its own, the common one, or the default variant's; common code may also mean
+   * the only one that there is. Addresses of multivariant functions and of shared data agree whichever is taken.
    */
   lookup(name: string, variant: number): LinkSymbol | undefined {
     const found = this.names.get(name);
@@ -46,7 +46,9 @@ export class SymbolTable {
     const first = variant === COMMON ? this.defaultIndex : variant;
     const own = stronger(definitions[first + 1], definitions[0]);
     if (own !== undefined) return own;
-    return definitions[this.defaultIndex + 1] ?? definitions.find((d) => d !== undefined);
+    const shared = definitions[this.defaultIndex + 1];
+    // Code of one variant never leads into another that is not the default: that would be a mistake of the build.
+    return shared ?? (variant === COMMON ? definitions.find((d) => d !== undefined) : undefined);
   }
 
   /** Defines a symbol of the linker's own, unless an input defined it. */

@@ -101,7 +101,7 @@ describe('variants', () => {
     assert.deepEqual(shop.run(file), expected);
   });
 
-  it('switches in place: same results, shared statics, valid pointers, own literals (L7, L11, L12, L13, L14)', () => {
+  it('switches in place: same results, shared statics, valid pointers, own literals (L7, L11, L12, L13, L14; defects 6, 8 and 9)', () => {
     const fixed = shop.run(file);
     const switched = shop.run(file, ['switch']);
     assert.equal(switched.status, 0, switched.output);
@@ -148,7 +148,7 @@ describe('variants', () => {
     }
   });
 
-  it('does not depend on the order of inputs, of sections, or of variants but for the default (L8, L19)', () => {
+  it('does not depend on the order of inputs, of sections, or of variants but for the default (L8, L19; defects 1 and 2)', () => {
     const other = `${SUBJECT.split('\n').slice(0, 7).join('\n')}\nint apart(int x) { return x + seen++; }\n`;
     const pair = shop.compileVariants(
       'other.c',
@@ -200,7 +200,7 @@ describe('variants', () => {
     assert.equal(shop.run(result).output, 'extra 2\n');
   });
 
-  it('links three variants with a function in two of them and says whose body fills the slot (L9)', () => {
+  it('links three variants with a function in two of them and says whose body fills the slot (L9; defect 3)', () => {
     const source = `
       int base(int x) { return x + V; }
       #if V != 2
@@ -231,7 +231,7 @@ describe('variants', () => {
     assert.equal(shop.run(turned).output, '102 11\n101 11\n103 13\n');
   });
 
-  it('keeps statics of one name in two files apart (L10)', () => {
+  it('keeps statics of one name in two files apart (L10; defect 4)', () => {
     const one = 'static int state = 5; static int step(void) { return state += K; } int NAME(void) { return step(); }';
     const make = (unit: string, k: number) =>
       shop.compileVariants(`${unit}.c`, one.replace('NAME', unit).replace('K', `${k}`), { fast: [], prof: ['-O0'] });
@@ -271,7 +271,7 @@ describe('variants', () => {
     assert.equal(shop.run(shop.variants(pair, [use])).output, 'alpha gamma own A\nalpha gamma own B\n');
   });
 
-  it('aligns a slot for the strictest variant', () => {
+  it('aligns a slot for the strictest variant (defect 5)', () => {
     const source = 'A int first(void) { return 1; } A int second(void) { return 2; }';
     const pair = shop.compileVariants('align.c', source, {
       fast: ['-DA='],
@@ -389,7 +389,55 @@ describe('variants', () => {
       assert.match(error.message, />>> 24 bytes in .*prof\/bad\.o \[variant prof\]/);
     });
 
-    it('data of different contents, bytes or addresses', () => {
+    describe('types of different layout, by the debug information (defect 13)', () => {
+      const typed = `
+        #include <stddef.h>
+        typedef struct node { struct node *next; int kind;
+        #ifdef DEBUG
+          int line;
+        #endif
+          char flags : 3; union { double d; long l; } value; short tail[WIDTH]; } node;
+        node *make(node *n) { n->kind = 1; n->tail[0] = 2; return n->next; }`;
+      const typesOf = (debug: readonly string[], plain: readonly string[], source = typed) =>
+        shop.compileVariants('typed.c', source, { plain: ['-g', ...plain], debug: ['-g', ...debug] });
+      const plainMain = () =>
+        shop.compile('typed-main.c', 'int make(void *); int main(void) { long n[20] = {0}; return make(n); }');
+      for (const [what, flags, told] of [
+        [
+          'an additional member',
+          ['-DDEBUG', '-DWIDTH=2'],
+          /disagree about struct node: member flags is at \+12 in variant plain and at \+16 in variant debug, after line, which only that has/,
+        ],
+        [
+          'another element count',
+          ['-DWIDTH=3'],
+          /member tail at \+24 is short int of 2 bytes\[2\] in variant plain and short int of 2 bytes\[3\] in variant debug/,
+        ],
+      ] as const) {
+        for (const version of ['-gdwarf-4', '-gdwarf-5']) {
+          it(`${what} (${version})`, () => {
+            const variants = typesOf([...flags, version], ['-DWIDTH=2', version]);
+            assert.throws(
+              () => shop.variants(variants, [plainMain()]),
+              (error: Error) => {
+                assert.match(error.message, told);
+                assert.match(error.message, />>> defined in .*typed\.c:3 \[variant plain\], 32 bytes/);
+                assert.match(error.message, />>> defined in .*typed\.c:3 \[variant debug\], \d+ bytes/);
+                return true;
+              },
+            );
+          });
+        }
+      }
+
+      it('but not code that differs, nor types that only one variant has', () => {
+        const asserting = `${typed}\n#ifdef ASSERT\nstruct only { int x; }; int check(struct only *o) { return o->x; }\n#endif\n`;
+        const variants = typesOf(['-DWIDTH=2', '-DASSERT', '-O0'], ['-DWIDTH=2'], asserting);
+        assert.ok(reread(shop.variants(variants, [plainMain()])).melf !== undefined);
+      });
+    });
+
+    it('data of different contents, bytes or addresses (defect 7)', () => {
       const bytes = refusal({
         fast: 'static int k = 4; int bad(int x) { return k += x; }',
         prof: 'static int k = 5; int bad(int x) { return k += x; }',
@@ -432,7 +480,7 @@ describe('variants', () => {
       assert.throws(() => shop.variants({ fast: [a], prof: [b] }, [use]), { code: 'variants/address-differs' });
     });
 
-    it('duplicate strong definitions inside a variant and between it and common code (L16)', () => {
+    it('duplicate strong definitions inside a variant and between it and common code (L16; defect 10)', () => {
       const a = shop.compile('fast/dup.c', 'int bad(int x) { return x; }');
       const b = shop.compile('fast/dup2.c', 'int bad(int x) { return x; }');
       const use = shop.compile('use-bad.c', 'extern int bad(int); int main(void) { return bad(1); }');
