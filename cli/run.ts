@@ -153,6 +153,8 @@ export async function main(argv: string[]): Promise<number> {
     description: loadMachine(args.machine ?? `uniform-${cpus}`, isa),
     costModel: args['cost-model'] as CostModelName,
     seed: integerValue('--seed', args.seed ?? '1'),
+    // Who talks to real clients has their date.
+    epochSeconds: args.publish === undefined ? undefined : Math.floor(Date.now() / 1000),
     ramBytes: integerValue('--memory', args.memory ?? '2048', 16, 4095) * 2 ** 20,
     console: terminal,
     mounts: mountsOf(args.root),

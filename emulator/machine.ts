@@ -38,6 +38,8 @@ export interface MachineOptions {
   readonly coherence?: boolean;
   /** Default 1. */
   readonly seed?: number;
+  /** Wall clock at virtual time 0, seconds since the Unix epoch. Default: a fixed date, so that runs repeat. */
+  readonly epochSeconds?: number;
   /** Guest RAM; the host commits what is touched. Default 2 GiB. */
   readonly ramBytes?: number;
   readonly console?: ConsoleSinks;
@@ -110,6 +112,7 @@ export class Machine {
       decoder,
       events: this.events,
       seed: options.seed ?? 1,
+      epochSeconds: options.epochSeconds,
       console: options.console ?? silent,
       topics: Object.values(topics),
       scheduling: options.scheduling,
@@ -117,6 +120,7 @@ export class Machine {
       makeFiles: (kernel) =>
         guestFiles({
           now: () => kernel.now(),
+          epochSeconds: options.epochSeconds,
           frames: physical,
           mounts: options.mounts,
         }),

@@ -17,7 +17,7 @@ export const ClockId = {
   TAI: 11,
 } as const;
 
-/** Every run starts at 2026-01-01 00:00:00 UTC, seconds since the Unix epoch. */
+/** Unless told otherwise a run starts at 2026-01-01 00:00:00 UTC, seconds since the Unix epoch. */
 export const EPOCH_SECONDS = 1_767_225_600;
 
 const NS = 1e9;
@@ -54,7 +54,7 @@ export function readClock(thread: Thread, clock: number): readonly [number, numb
         ? thread.kernel.scheduler.cpuTimeOf(thread)
         : thread.now();
   const seconds = Math.floor(now / NS);
-  return [seconds + (wall ? EPOCH_SECONDS : 0), Math.floor(now - seconds * NS)];
+  return [seconds + (wall ? thread.kernel.epochSeconds : 0), Math.floor(now - seconds * NS)];
 }
 
 /** A duration or point in time in guest memory, in ns; negative errno if it is none. */
@@ -86,9 +86,10 @@ export function writeTimeval(memory: UserMemory, va: number, ns: number): void {
 }
 
 /** Virtual time of an absolute timespec on `clock`; ns, or a negated errno. Never rounds a wall-clock time through 2^53. */
-export function readAbsolute(memory: UserMemory, va: number, clock: number): number {
+export function readAbsolute(thread: Thread, va: number, clock: number): number {
+  const { memory, kernel } = thread;
   const seconds = memory.word(va);
   const ns = memory.word(va + 8);
   if (seconds < 0 || ns < 0 || ns >= NS) return -Errno.EINVAL;
-  return Math.max(0, (seconds - (isWallClock(clock) ? EPOCH_SECONDS : 0)) * NS + ns);
+  return Math.max(0, (seconds - (isWallClock(clock) ? kernel.epochSeconds : 0)) * NS + ns);
 }

@@ -54,7 +54,8 @@ export function crashReport(thread: Thread, info: SignalInfo): CrashReport {
 export function formatCrash(crash: CrashReport): string {
   const where = crash.symbol === undefined ? hex(crash.pc) : `${hex(crash.pc)} (${crash.symbol})`;
   const lines = [`guest thread ${crash.tid} (${crash.comm}) died by ${crash.signal} at ${where}`];
-  if (crash.address !== undefined) lines.push(`  ${crash.access ?? 'access'} of ${hex(crash.address)}`);
+  if (crash.signal === 'SIGILL') lines.push('  illegal instruction');
+  else if (crash.address !== undefined) lines.push(`  ${crash.access ?? 'access'} of ${hex(crash.address)}`);
   if (crash.view !== 0) lines.push(`  in view ${crash.view}`);
   for (let index = 0; index < crash.registers.length; index += 4) {
     const row = crash.registers.slice(index, index + 4);

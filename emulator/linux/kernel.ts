@@ -49,6 +49,8 @@ export interface KernelOptions {
   readonly decoder: Decoder;
   readonly events: EventBus;
   readonly seed: number;
+  /** Wall clock at virtual time 0, seconds since the Unix epoch. */
+  readonly epochSeconds?: number;
   readonly console: ConsoleSinks;
   readonly topics: readonly SyscallTopic[];
   readonly scheduling?: Omit<SchedulerOptions, 'cpus'>;
@@ -70,6 +72,8 @@ export class Kernel {
   readonly scheduler: Scheduler;
   readonly events: EventBus;
   readonly seed: number;
+  /** Wall clock at virtual time 0, seconds since the Unix epoch. */
+  readonly epochSeconds: number;
   /** For getrandom, AT_RANDOM and /dev/urandom. */
   readonly random: SeededRandom;
   readonly costs: CostModel;
@@ -102,6 +106,7 @@ export class Kernel {
     this.physical = options.physical;
     this.events = options.events;
     this.seed = options.seed;
+    this.epochSeconds = options.epochSeconds ?? EPOCH_SECONDS;
     this.random = new SeededRandom(options.seed, 'kernel');
     this.costs = options.costs;
     this.coherence = options.coherence;
@@ -144,7 +149,7 @@ export class Kernel {
       const guard = new FeatureGuard(options.decoder, features, modelFeatures(abi.isa, model));
       const costs = cycles === undefined ? options.costs : options.costs.withCycles(cycles);
       const blocks = new BlockAccounting(native, costs, this.#watch, guard);
-      kinds.set(kind, { name: kind, features, pool, accounting: blocks, costs, guard });
+      kinds.set(kind, { name: kind, model, features, pool, accounting: blocks, costs, guard });
     }
     return kinds;
   }
@@ -171,7 +176,7 @@ export class Kernel {
   /** The wall clock at virtual time `now`: [seconds since the Unix epoch, ns]. */
   wallClock(now: number = this.now()): readonly [seconds: number, ns: number] {
     const seconds = Math.floor(now / 1e9);
-    return [EPOCH_SECONDS + seconds, Math.floor(now - seconds * 1e9)];
+    return [this.epochSeconds + seconds, Math.floor(now - seconds * 1e9)];
   }
 
   /** Tells the user something about the guest that is no error of the run. */

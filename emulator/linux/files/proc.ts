@@ -1,6 +1,5 @@
 import { Errno } from '../../errno.ts';
 import { Prot, protIn, type Vma } from '../../memory/vma.ts';
-import { EPOCH_SECONDS } from '../clock.ts';
 import type { Process } from '../process.ts';
 import type { Thread } from '../thread.ts';
 import { type FileSystem, GeneratedFile, type Inode, MagicLink } from './inode.ts';
@@ -256,7 +255,7 @@ function kernelStat({ kernel }: Thread): string {
   const { cpus } = kernel.scheduler;
   const row = (name: string, busy: number) => `${name} ${ticks(busy)} 0 0 0 0 0 0 0 0 0\n`;
   const busy = cpus.reduce((sum, cpu) => sum + cpu.busy, 0);
-  return `${row('cpu ', busy)}${cpus.map((cpu) => row(`cpu${cpu.id}`, cpu.busy)).join('')}btime ${EPOCH_SECONDS}\nprocesses ${kernel.processes.size}\n`;
+  return `${row('cpu ', busy)}${cpus.map((cpu) => row(`cpu${cpu.id}`, cpu.busy)).join('')}btime ${kernel.epochSeconds}\nprocesses ${kernel.processes.size}\n`;
 }
 
 function cpuinfo({ kernel }: Thread): string {

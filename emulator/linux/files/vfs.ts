@@ -48,6 +48,8 @@ export interface HostMount {
 export interface VfsOptions {
   /** Virtual time in ns. */
   readonly now: () => number;
+  /** Wall clock at virtual time 0, seconds since the Unix epoch. */
+  readonly epochSeconds?: number;
   /** Guest memory, for files mapped shared; without it such mappings fail. */
   readonly frames?: FrameStore;
   readonly mounts?: readonly HostMount[];
@@ -108,7 +110,7 @@ export class Vfs {
   readonly wallClock = (): Timestamp => {
     const now = this.#options.now();
     const seconds = Math.floor(now / 1e9);
-    return { sec: EPOCH_SECONDS + seconds, nsec: Math.floor(now - seconds * 1e9) };
+    return { sec: (this.#options.epochSeconds ?? EPOCH_SECONDS) + seconds, nsec: Math.floor(now - seconds * 1e9) };
   };
 
   /** A new file system with a device number of its own. */

@@ -29,7 +29,7 @@ function futex(
     case Op.WAIT_BITSET: {
       if (value3 >>> 0 === 0) return -Errno.EINVAL;
       const clock = op & CLOCK_REALTIME_FLAG ? ClockId.REALTIME : ClockId.MONOTONIC;
-      const deadline = a3 === 0 ? undefined : readAbsolute(thread.memory, a3, clock);
+      const deadline = a3 === 0 ? undefined : readAbsolute(thread, a3, clock);
       if (deadline !== undefined && deadline < 0) return deadline;
       return wait(thread, va, value, isPrivate, value3 >>> 0, deadline);
     }

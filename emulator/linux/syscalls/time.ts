@@ -1,7 +1,6 @@
 import { Errno } from '../../errno.ts';
 import {
   ClockId,
-  EPOCH_SECONDS,
   isWallClock,
   readAbsolute,
   readClock,
@@ -68,7 +67,7 @@ function clockNanosleep(
   if (isWallClock(clock) === undefined || clock === ClockId.THREAD_CPUTIME_ID) return -Errno.EINVAL;
   if (clock === ClockId.PROCESS_CPUTIME_ID) return -Errno.EOPNOTSUPP;
   if ((flags & TIMER_ABSTIME) === 0) return nanosleep(thread, va, remainingVa);
-  const deadline = readAbsolute(thread.memory, va, clock);
+  const deadline = readAbsolute(thread, va, clock);
   return deadline < 0 ? deadline : sleepUntil(thread, deadline, 0);
 }
 
@@ -132,7 +131,7 @@ function timerSetTime(thread: Thread, id: number, flags: number, newVa: number, 
   if (interval < 0 || value < 0) return -Errno.EINVAL;
   if (oldVa !== 0) writeTimer(thread, oldVa, found.timer, writeTimespec);
   if (value === 0) found.timer.disarm();
-  else if (flags & TIMER_ABSTIME) found.timer.arm(readAbsolute(thread.memory, newVa + 16, found.clock), interval);
+  else if (flags & TIMER_ABSTIME) found.timer.arm(readAbsolute(thread, newVa + 16, found.clock), interval);
   else found.timer.arm(thread.now() + value, interval);
   return 0;
 }
@@ -163,7 +162,7 @@ export const timeSyscalls: SyscallTopic = {
   gettimeofday: { handler: getTimeOfDay, note: 'complete' },
   time: {
     handler: (thread, va) => {
-      const seconds = EPOCH_SECONDS + Math.floor(thread.now() / 1e9);
+      const seconds = thread.kernel.epochSeconds + Math.floor(thread.now() / 1e9);
       if (va !== 0) thread.memory.setWord(va, seconds);
       return seconds;
     },

@@ -31,7 +31,7 @@ function setTime(thread: Thread, fd: number, flags: number, newVa: number, oldVa
   const interval = readTimespec(memory, newVa);
   const value = readTimespec(memory, newVa + 16);
   if (interval < 0 || value < 0) return -Errno.EINVAL;
-  const first = flags & TFD_TIMER_ABSTIME ? readAbsolute(memory, newVa + 16, file.clock) : thread.now() + value;
+  const first = flags & TFD_TIMER_ABSTIME ? readAbsolute(thread, newVa + 16, file.clock) : thread.now() + value;
   if (oldVa !== 0) writeSetting(thread, oldVa, file);
   file.arm(value === 0 ? undefined : first, interval);
   return 0;
