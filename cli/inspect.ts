@@ -8,13 +8,14 @@ import type { MelfFunction, MelfInfo } from '../linker/melf-format.ts';
 import { BODY_FILLED, BODY_THUNK } from '../linker/melf-format.ts';
 import { readMelf } from '../linker/melf-reader.ts';
 import { parseCommandLine, UsageError } from './arguments.ts';
+import { sideBySide } from './inspect-function.ts';
 import { suggestion } from './suggest.ts';
 
 const command = defineCommand({
   meta: { name: 'melf inspect', description: 'Show the variants, slots and pages of a MELF file' },
   args: {
     functions: { type: 'boolean', description: 'Also a table of all multivariant functions' },
-    function: { type: 'string', description: 'Only this function' },
+    function: { type: 'string', description: 'Only this function, with its code in each variant side by side' },
     json: { type: 'boolean', description: 'Everything as JSON' },
     file: { type: 'positional', description: 'An executable that melf link wrote' },
   },
@@ -46,6 +47,7 @@ export async function main(argv: string[]): Promise<number> {
     return 0;
   }
   const parts = chosen !== undefined ? [functionTable(melf, chosen)] : [summary(inspection), variantTable(inspection)];
+  if (chosen !== undefined) for (const f of chosen) parts.push(await sideBySide(file, f));
   if (chosen === undefined && args.functions === true) parts.push(functionTable(melf, melf.functions));
   process.stdout.write(`${parts.join('\n')}\n`);
   return 0;
