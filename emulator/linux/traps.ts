@@ -8,8 +8,8 @@ import { Access, ExitReason } from '../native/binding.ts';
 import { hex } from './crash-report.ts';
 import type { Kernel } from './kernel.ts';
 import { Signal, SignalCode, type SignalInfo } from './signals.ts';
+import { emulateRegisterRead } from './system-registers.ts';
 import type { Thread } from './thread.ts';
-import { emulateCounterRead } from './virtual-counter.ts';
 
 /** The engine stopped for a reason that it should never give. */
 export class EngineStopped extends MelfError {}
@@ -63,7 +63,7 @@ export class Traps {
       case ExitReason.pageFault:
         return this.#pageFault(thread);
       case ExitReason.illegal:
-        return emulateCounterRead(thread) || this.#illegalInstruction(thread);
+        return emulateRegisterRead(thread) || this.#illegalInstruction(thread);
       case ExitReason.interrupt:
         return this.#interrupt(thread);
       default:
@@ -90,7 +90,7 @@ export class Traps {
     }
     const [signo, code] = found;
     if (isa === 'x86-64' && (number === 0 || (number >= 10 && number <= 13))) this.#kernel.renewCore(thread);
-    if (signo === Signal.SIGILL && emulateCounterRead(thread)) return true;
+    if (signo === Signal.SIGILL && emulateRegisterRead(thread)) return true;
     if (signo === Signal.SIGILL) return this.#refused(thread, code);
     // A breakpoint on x86-64 is reported behind the instruction and without an address.
     const address =

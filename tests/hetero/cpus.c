@@ -1,5 +1,5 @@
 /*
- * Goes to every CPU in turn and tells what it finds there: where it is, what /proc/cpuinfo says, what CPUID says (x86-64), and which instructions
+ * Goes to every CPU in turn and tells what it finds there: where it is, what /proc/cpuinfo and the CPU itself say, and which instructions
  * the CPU refuses, with SIGILL's address. Vector registers and flags of the floating-point unit have to come along.
  */
 #define _GNU_SOURCE
@@ -102,7 +102,7 @@ static int has_flag(int cpu, const char *feature) {
     return strstr(flags_of[cpu], word) != NULL;
 }
 
-/* What the CPU itself says; -1 where it cannot be asked. */
+/* What the CPU itself says, by CPUID or ID registers. */
 static int says(const char *feature) {
 #if defined(__x86_64__)
     unsigned a, b, c, d, c1, b7 = 0;
@@ -116,7 +116,20 @@ static int says(const char *feature) {
     for (unsigned i = 0; i < sizeof bits / sizeof *bits; i++)
         if (strcmp(bits[i].name, feature) == 0) return (bits[i].leaf == 1 ? c1 : b7) >> bits[i].bit & 1;
 #else
-    (void)feature;
+    uint64_t isar0, isar1, pfr0;
+    __asm__("mrs %0, s3_0_c0_c6_0" : "=r"(isar0));
+    __asm__("mrs %0, s3_0_c0_c6_1" : "=r"(isar1));
+    __asm__("mrs %0, s3_0_c0_c4_0" : "=r"(pfr0));
+    static const struct {
+        const char *name;
+        int reg, bit;
+        unsigned least;
+    } fields[] = {{"atomics", 0, 20, 2}, {"asimddp", 0, 44, 1}, {"asimdrdm", 0, 28, 1}, {"lrcpc", 1, 20, 1}, {"sha512", 0, 12, 2},
+                  {"sha3", 0, 32, 1}, {"asimdhp", 2, 20, 1}, {"aes", 0, 4, 1}, {"sve", 2, 32, 1}};
+    for (unsigned i = 0; i < sizeof fields / sizeof *fields; i++) {
+        const uint64_t value = fields[i].reg == 0 ? isar0 : fields[i].reg == 1 ? isar1 : pfr0;
+        if (strcmp(fields[i].name, feature) == 0) return (value >> fields[i].bit & 15) >= fields[i].least;
+    }
 #endif
     return -1;
 }

@@ -32,6 +32,9 @@ const HWCAP: Readonly<Record<string, number>> = {
   paca: 30,
 };
 
+/** ID registers can be read, see system-registers.ts. */
+const HWCAP_CPUID = 1 << 11;
+
 /** AAPCS64 as Linux uses it (arch/arm64). */
 export const aarch64Abi: Abi = {
   isa: 'aarch64',
@@ -45,7 +48,7 @@ export const aarch64Abi: Abi = {
   syscallSize: 4,
   sigreturnCode: Uint8Array.of(0x68, 0x11, 0x80, 0xd2, 0x01, 0x00, 0x00, 0xd4), // mov x8, #139; svc #0
   hwcaps(features) {
-    let bits = 3;
+    let bits = 3 | HWCAP_CPUID;
     for (const feature of features) bits |= 1 << (HWCAP[feature] ?? 0); // bit 31 is none of ours
     return [bits, 0];
   },
