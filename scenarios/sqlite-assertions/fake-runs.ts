@@ -36,7 +36,16 @@ export function fakeRun(id: string, seed = 1, changes: Partial<ServiceRecord> = 
       const view = configuration.form === 'melf' && asserted ? 1 : 0;
       const factor = asserted ? 1.8 : 1;
       const cycles = (configuration.form === 'plain' ? 500 : 1000) * factor * (1 + statement / 100);
-      statements.push({ client, statement, asserted, view, instructions: cycles / 2, cycles, latency: cycles * 10 });
+      statements.push({
+        client,
+        statement,
+        asserted,
+        view,
+        instructions: cycles / 2,
+        cycles,
+        tlbMisses: 1,
+        latency: cycles * 10,
+      });
     }
   const asserted = statements.filter((one) => one.asserted).length;
   const threads =

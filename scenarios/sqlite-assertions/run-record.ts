@@ -48,6 +48,7 @@ export interface StatementRecord {
   readonly view: number;
   readonly instructions: number;
   readonly cycles: number;
+  readonly tlbMisses: number;
   /** Virtual ns that the client waited. */
   readonly latency: number;
 }

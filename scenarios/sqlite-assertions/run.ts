@@ -90,6 +90,7 @@ interface Open {
   readonly statement: number;
   readonly instructions: number;
   readonly cycles: number;
+  readonly tlbMisses: number;
   asserted: boolean;
   view: number;
 }
@@ -100,16 +101,21 @@ type Marked = Omit<StatementRecord, 'latency'>;
 function statementMarks(done: Marked[]): (thread: Thread, what: number, a: number, b: number) => number {
   const open = new Map<number, Open>();
   return ({ tid, core, view }, what, a, b) => {
-    const { instructions, cycles } = core;
+    const { instructions, cycles, tlbMisses } = core;
     const one = open.get(tid);
     if (what === Mark.begin)
-      open.set(tid, { client: a, statement: b, instructions, cycles, asserted: false, view: -1 });
+      open.set(tid, { client: a, statement: b, instructions, cycles, tlbMisses, asserted: false, view: -1 });
     else if (one === undefined) throw new MelfError('run.mark', 'the service marked the end of what did not begin');
     else if (what === Mark.run) {
       one.asserted = a === 1;
       one.view = view;
     } else {
-      done.push({ ...one, instructions: instructions - one.instructions, cycles: cycles - one.cycles });
+      done.push({
+        ...one,
+        instructions: instructions - one.instructions,
+        cycles: cycles - one.cycles,
+        tlbMisses: tlbMisses - one.tlbMisses,
+      });
       open.delete(tid);
     }
     return 0;

@@ -17,6 +17,7 @@ export interface GroupResult {
   readonly count: number;
   readonly instructions: number;
   readonly cycles: number;
+  readonly tlbMisses: number;
   readonly latency: number;
   readonly latencyP99: number;
   /** Change against the very same statements of the baseline, percent; by seed, so with an interval from two seeds on. */
@@ -96,7 +97,7 @@ function groupResult(
   if (chosen.length === 0) return null;
   const latencies = new Latencies();
   for (const { latency } of chosen) latencies.record(latency);
-  const average = (measure: Measure): number => mean(chosen.map((one) => one[measure]));
+  const average = (measure: Measure | 'tlbMisses'): number => mean(chosen.map((one) => one[measure]));
   const against = (baseline: Baseline): Record<Measure, RelativeChange | null> => ({
     instructions: change(runs, baselineRuns[baseline], choice, 'instructions'),
     cycles: change(runs, baselineRuns[baseline], choice, 'cycles'),
@@ -106,6 +107,7 @@ function groupResult(
     count: chosen.length,
     instructions: average('instructions'),
     cycles: average('cycles'),
+    tlbMisses: average('tlbMisses'),
     latency: average('latency'),
     latencyP99: latencies.summary()!.p99,
     against: { plain: against('plain'), noassert: against('noassert') },
