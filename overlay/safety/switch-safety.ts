@@ -9,7 +9,7 @@ import type { MelfFunction } from '../../linker/melf-format.ts';
 import type { MelfFile } from '../../linker/melf-reader.ts';
 import { guardMigrations } from '../mmview.ts';
 import { CallFrames, type FrameRules } from './call-frames.ts';
-import { type Found, Unwinder } from './unwinder.ts';
+import { type Found, type ReadRules, Unwinder } from './unwinder.ts';
 
 export const safetyModes = ['off', 'warn', 'strict'] as const;
 /** `off`: nothing is looked at, as on a real kernel. `warn`: unsafe switches are reported and made. `strict`: they are refused (EPERM). */
@@ -67,6 +67,7 @@ export class SwitchSafety {
   readonly #start: number;
   readonly #end: number;
   readonly #tables: readonly (CallFrames | undefined)[];
+  readonly #read: ReadRules = new Map();
   readonly #known = new WeakMap<Thread, Map<number, Known>>();
 
   constructor(file: MelfFile, mode: SafetyMode) {
@@ -145,7 +146,7 @@ export class SwitchSafety {
     this.checks++;
     const { process, view: from, tid } = thread;
     const before = this.#known.get(thread) ?? new Map<number, Known>();
-    const unwinder = new Unwinder((pc) => this.#rulesAt(thread, before, pc));
+    const unwinder = new Unwinder((pc) => this.#rulesAt(thread, before, pc), this.#read);
     const now = new Map<number, Known>();
     const places: UnsafePlace[] = [];
     const look = (found: UnsafePlace['found'], pc: number, slot: number): void => {

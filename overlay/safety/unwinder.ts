@@ -4,8 +4,10 @@ import { Arm, X } from '../../emulator/isa/aarch64/registers.ts';
 import type { Isa } from '../../emulator/isa/isa.ts';
 import { X86 } from '../../emulator/isa/x86-64/registers.ts';
 import type { Thread } from '../../emulator/linux/thread.ts';
+import { PAGE_SIZE } from '../../emulator/memory/physical.ts';
 import { UserFault, type UserMemory } from '../../emulator/memory/user-memory.ts';
 import { Prot, protIn } from '../../emulator/memory/vma.ts';
+import { Access } from '../../emulator/native/binding.ts';
 import type { FrameRules } from './call-frames.ts';
 import { aarch64Prologue, x86Prologue } from './prologue.ts';
 
@@ -112,24 +114,32 @@ const LONGEST_CALL = 7;
 const LONGEST_FUNCTION = 16384;
 const addressOf = (value: bigint): number => Number(value & 0xffff_ffff_ffffn); // a signature of the address is above bit 47
 
+/** Rules that were found by reading code, by return address. */
+export type ReadRules = Map<number, FrameRules>;
+
 /** Walks the stacks of one program's threads. */
 export class Unwinder {
   readonly #rulesAt: (pc: number) => FrameRules | undefined;
+  readonly #read: ReadRules;
 
-  /** @param rulesAt what the program's unwind tables say of an address */
-  constructor(rulesAt: (pc: number) => FrameRules | undefined) {
+  /**
+   * @param rulesAt what the program's unwind tables say of an address
+   * @param read what was found by reading code that is the same in all views, by return address; kept by the caller
+   */
+  constructor(rulesAt: (pc: number) => FrameRules | undefined, read: ReadRules = new Map()) {
     this.#rulesAt = rulesAt;
+    this.#read = read;
   }
 
   /** The thread's frames, innermost first. Where tables are missing or the stack ends in code without them, return addresses are guessed. */
   frames(thread: Thread): StackFrame[] {
-    const { core, memory } = thread;
+    const { core } = thread;
     const isa = thread.kernel.isa;
     const how = conventions[isa];
     const values = new BigUint64Array(how.registers.length * 2);
     core.readRegisters(Int32Array.from(how.registers), values);
     const registers: (bigint | undefined)[] = how.registers.map((_, index) => values[2 * index]!);
-    const walk = new Walk(thread, memory, how, registers, core.pc);
+    const walk = new Walk(thread, how, registers, core.pc, this.#read);
     const frames: StackFrame[] = [{ pc: core.pc, found: 'unwound', slot: undefined }];
     try {
       while (frames.length < MOST_FRAMES) {
@@ -163,15 +173,22 @@ export class Unwinder {
   }
 }
 
-/** Words from `sp` to the end of the area that it is in. */
-function* stackWords({ process, memory }: Thread, sp: number): Generator<[slot: number, value: number]> {
+/** Words from `sp` to the end of the area that it is in. Pages that nobody has touched stay so: looking must not change the run. */
+function* stackWords({ process, view }: Thread, sp: number): Generator<[slot: number, value: number]> {
   const area = process.space.areas.find(sp);
   if (area === undefined) return;
+  const { views, physical } = process.space;
   const end = Math.min(area.end, sp + MOST_BYTES);
-  try {
-    for (let slot = Math.ceil(sp / WORD) * WORD; slot + WORD <= end; slot += WORD) yield [slot, memory.pointer(slot)];
-  } catch (error) {
-    if (!(error instanceof UserFault)) throw error;
+  for (let slot = Math.ceil(sp / WORD) * WORD; slot < end; ) {
+    const pageEnd = Math.min(end, slot - (slot % PAGE_SIZE) + PAGE_SIZE);
+    const entry = views.find(view, slot);
+    if (entry < 0 || (physical.u32[entry]! & Access.read) === 0) {
+      slot = pageEnd;
+      continue;
+    }
+    let at = (physical.u32[entry + 1]! * PAGE_SIZE + (slot % PAGE_SIZE)) / 4;
+    for (; slot + WORD <= pageEnd; slot += WORD, at += 2)
+      yield [slot, physical.u32[at + 1]! * 2 ** 32 + physical.u32[at]!];
   }
 }
 
@@ -187,13 +204,15 @@ class Walk {
   readonly #how: Conventions;
   #registers: (bigint | undefined)[];
   #pc: number;
+  readonly #read: ReadRules;
 
-  constructor(thread: Thread, memory: UserMemory, how: Conventions, registers: (bigint | undefined)[], pc: number) {
+  constructor(thread: Thread, how: Conventions, registers: (bigint | undefined)[], pc: number, read: ReadRules) {
     this.#thread = thread;
-    this.#memory = memory;
+    this.#memory = thread.memory;
     this.#how = how;
     this.#registers = registers;
     this.#pc = pc;
+    this.#read = read;
   }
 
   get #sp(): number {
@@ -218,11 +237,15 @@ class Walk {
     const { process, kernel } = this.#thread;
     const f = process.symbols.functionAt(isReturnAddress ? this.#pc - 1 : this.#pc);
     if (f === undefined || f.size === 0 || f.size > LONGEST_FUNCTION) return undefined;
+    const known = isReturnAddress ? this.#read.get(this.#pc) : undefined;
+    if (known !== undefined) return known;
     const code = this.#memory.read(f.address, f.size);
     const place = { offset: this.#pc - f.address, isReturnAddress };
-    return kernel.isa === 'aarch64'
-      ? aarch64Prologue(code, place)
-      : x86Prologue(kernel.decoder, code, f.address, place);
+    const rules =
+      kernel.isa === 'aarch64' ? aarch64Prologue(code, place) : x86Prologue(kernel.decoder, code, f.address, place);
+    if (isReturnAddress && rules !== undefined && process.space.areas.find(this.#pc)?.viewShared)
+      this.#read.set(this.#pc, rules);
+    return rules;
   }
 
   /** The restorer is about to return to what the signal interrupted. */
