@@ -49,6 +49,10 @@ describe('melf link and melf inspect', () => {
     const table = melf('inspect', out, '--functions');
     assert.match(table.out, /x86-64, 2 variants, fast at start; 2 multivariant functions/);
     assert.match(table.out, /│ add +│ unit\.o/);
+    const code = melf('inspect', out, '--function', 'add');
+    assert.match(code.out, /add at 0x[0-9a-f]+, unit\.o: \d+ of \d+ lines differ/);
+    assert.match(code.out, /^ {2}fast, \d+ bytes +prof, \d+ bytes$/m);
+    assert.match(code.out, /^ .* ret +[0-9a-f]+ {2}ret$/m);
     const turned = melf('link', '-o', out, '--default', 'prof', ...variants, ...operands());
     assert.equal(turned.status, 0);
     assert.equal(spawnSync(out).status, 3);
@@ -59,6 +63,16 @@ describe('melf link and melf inspect', () => {
     const failed = melf('link', '-o', out, '--variant', `fast:${folder('fast')}`);
     assert.equal(failed.status, 1);
     assert.match(failed.err, /undefined symbol: _start/);
+    const json = melf('link', '-o', out, '--diagnostics', 'json', '--variant', `fast:${folder('fast')}`);
+    assert.equal(json.status, 1);
+    const told = json.err
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { code: string; severity: string });
+    assert.ok(
+      told.some((one) => one.severity === 'error' && one.code === 'link/no-entry'),
+      json.err,
+    );
     assert.equal(readFileSync(out, 'utf8'), 'old');
     assert.deepEqual(
       readdirSync(shop.folder).filter((name) => name.endsWith('.tmp')),

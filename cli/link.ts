@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineCommand } from 'citty';
-import { formatDiagnostic, InputError, LinkError } from '../linker/errors.ts';
-import { link } from '../linker/link.ts';
+import { type Diagnostic, formatDiagnostic, InputError, LinkError } from '../linker/errors.ts';
+import { type LinkResult, link } from '../linker/link.ts';
 import { formatMap } from '../linker/map.ts';
 import type { Isa } from '../linker/object.ts';
 import type { LinkInput, LinkOptions } from '../linker/options.ts';
@@ -41,6 +41,12 @@ const command = defineCommand({
     'build-flags': { type: 'string', description: 'Free text to record in the file' },
     map: { type: 'string', description: 'Write a map of the output to this file' },
     'error-limit': { type: 'string', default: '20', description: 'How many problems of one kind are shown' },
+    diagnostics: {
+      type: 'enum',
+      options: ['text', 'json'],
+      default: 'text',
+      description: 'Problems as text, or as one JSON object a line',
+    },
     stats: { type: 'boolean', description: 'Show the time of each phase' },
     file: { type: 'positional', required: false, description: 'Objects and archives of common code, or @FILE' },
   },
@@ -93,8 +99,17 @@ export async function main(argv: string[]): Promise<number> {
       hint: 'Give object files and archives; see --help.',
     });
   }
-  const result = link(options);
-  for (const warning of result.warnings) process.stderr.write(`${formatDiagnostic(warning)}\n`);
+  const json = args.diagnostics === 'json';
+  let result: LinkResult;
+  try {
+    result = link(options);
+  } catch (error) {
+    if (!json || !(error instanceof LinkError)) throw error;
+    for (const one of diagnosticsOf(error)) process.stderr.write(`${JSON.stringify(one)}\n`);
+    return 1;
+  }
+  for (const warning of result.warnings)
+    process.stderr.write(`${json ? JSON.stringify(warning) : formatDiagnostic(warning)}\n`);
   writeWhole(args.output, result.bytes, 0o755);
   if (args.map !== undefined) writeWhole(args.map, Buffer.from(formatMap(result)), 0o644);
   if (args.stats === true) {
@@ -106,6 +121,13 @@ export async function main(argv: string[]): Promise<number> {
     );
   }
   return 0;
+}
+
+/** A file that cannot be read at all ends the link with one problem; others are collected. */
+function diagnosticsOf(error: LinkError): readonly Diagnostic[] {
+  if (error.diagnostics.length > 0) return error.diagnostics;
+  const { code, message, hint, facts } = error;
+  return [{ severity: 'error', code, message, places: [], hint, facts }];
 }
 
 function splitVariant(text: string): { name: string; text: string } {
