@@ -5,8 +5,8 @@ import type { RegisterFile } from '../isa.ts';
 /** Unicorn's register numbers (unicorn/arm64.h) that only the start of a core needs. */
 const Reg = { pc: 260, cpacrEl1: 261, elrEl1: 267, cpReg: 290 } as const;
 const BOOT_VA = 0x1000;
-/** `eret`, then `svc #0` where it returns to. */
-const BOOT_CODE = Uint8Array.of(0xe0, 0x03, 0x9f, 0xd6, 0x01, 0x00, 0x00, 0xd4);
+/** `eret`, then `svc #0` where it returns to; boot.test.ts has it assembled by Keystone, which no start needs to load. */
+export const BOOT_CODE = Uint8Array.of(0xe0, 0x03, 0x9f, 0xd6, 0x01, 0x00, 0x00, 0xd4);
 
 /** A page-table root with the two instructions that bring a core to EL0. */
 export function bootRoot(physical: PhysicalMemory): number {

@@ -9,8 +9,8 @@ const USER_DATA = 0x23;
 const DATA_VA = 0x1000; // descriptor table, and the frame for iretq further up
 const FRAME = 0x800;
 const CODE_VA = 0x2000;
-/** `iretq`, then `syscall` where it returns to. */
-const BOOT_CODE = Uint8Array.of(0x48, 0xcf, 0x0f, 0x05);
+/** `iretq`, then `syscall` where it returns to; boot.test.ts has it assembled by Keystone, which no start needs to load. */
+export const BOOT_CODE = Uint8Array.of(0x48, 0xcf, 0x0f, 0x05);
 const USER_FLAGS = 0x202;
 
 /** A page-table root with the two pages that a core needs while it enters ring 3. */
