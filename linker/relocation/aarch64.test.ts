@@ -178,6 +178,12 @@ describe('AArch64 relocations', () => {
   for (const [name, c] of Object.entries({
     'a branch that does not reach': { type: 'CALL26', symbol: 'abs48' },
     'an address that a scaled load cannot have': { type: 'LDST64_ABS_LO12_NC', addend: 1 },
+    // ldr x1, [x0]: two registers
+    'an initial-exec load that cannot be relaxed': {
+      type: 'TLSIE_LD64_GOTTPREL_LO12_NC',
+      instruction: 0xf9400001,
+      symbol: 'mine',
+    },
     'a value too large for its field': { type: 'MOVW_UABS_G0', symbol: 'abs48' },
   } as const)) {
     it(`reports ${name}, with the place`, () => {

@@ -373,7 +373,10 @@ function applyOne(
       w.put(0xd2a00000 | (half(tprel(), 16) << 5) | (w.insn() & 31));
       return;
     case A64.TLSIE_LD64_GOTTPREL_LO12_NC:
-      // ldr x, [x, :gottprel_lo12:]  ->  movk x, #tprel
+      // ldr x, [x, :gottprel_lo12:]  ->  movk x, #tprel: the upper half is in the register that it loads
+      if ((w.insn() & 0xffc00000) >>> 0 !== 0xf9400000 || ((w.insn() >> 5) & 31) !== (w.insn() & 31)) {
+        w.problem('this initial-exec TLS load does not load the register that it reads, so it cannot be relaxed');
+      }
       w.put(0xf2800000 | (half(tprel(), 0) << 5) | (w.insn() & 31));
       return;
     case A64.TLSIE_LD_GOTTPREL_PREL19:
