@@ -110,12 +110,23 @@ extern thread_local Core* runningCore;
 // random.cc: the next number after `state`.
 uint64_t NextRandom(uint64_t& state);
 
-// core.cc: translated code counts in `hot`; JavaScript sees, and may change, the mailbox.
+// accounting.cc: translated code counts in `hot`; JavaScript sees, and may change, the mailbox.
 void BringOut(Core* core);
 void BringIn(Core* core);
 
-// core.cc: what the block at `va` costs, in the running core's view. False: the CPU lacks an instruction of it.
+// accounting.cc: what the block at `va` costs, in the running core's view. False: the CPU lacks an instruction of it.
 bool FillCell(Core* core, Cell& cell, uint64_t va, uint32_t size);
+
+// callback.cc: calls TypeScript; null after an exception, which run() throws when the engine has stopped.
+napi_value Call(Core* core, napi_ref function, size_t argc, const napi_value* argv);
+napi_value Number(napi_env env, double value);
+
+// tlb.cc
+bool FillTlb(uc_engine*, uint64_t va, uc_mem_type type, uc_tlb_entry* result, void* core);
+void FlushEngineTlb(Core* core);
+
+// accounting.cc: the block hook
+void OnBlock(uc_engine* uc, uint64_t va, uint32_t size, void* core);
 
 void DefineMemory(napi_env env, napi_value exports);
 void DefineCore(napi_env env, napi_value exports);
