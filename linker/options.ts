@@ -50,8 +50,6 @@ export interface LinkOptions {
   /** Functions that get pages of their own in the overlay window, as patterns. */
   readonly pageAlign?: readonly string[];
   readonly imageBase?: number;
-  /** A static executable that runs at any address (static-PIE). */
-  readonly pie?: boolean;
   readonly relro?: boolean;
   readonly buildId?: boolean;
   readonly executableStack?: boolean;

@@ -269,8 +269,9 @@ class Reader {
         break;
       case '--pie':
       case '--pic-executable':
-        options.pie = true;
-        break;
+        throw new LinkError('cc.ld-pie', 'position-independent executables are not made by this linker yet', {
+          hint: 'Link with -static -no-pie.',
+        });
       case '--shared':
       case '--Bshareable':
         throw new LinkError('cc.ld-shared', 'a shared library cannot be made by this linker', {
