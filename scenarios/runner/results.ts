@@ -30,6 +30,12 @@ const unusable = (path: string, cause?: unknown): MelfError =>
     cause,
   });
 
+const drafts = new Set<ResultFolder>();
+process.once('exit', () => {
+  for (const draft of drafts) draft.discard();
+});
+
+/** Where one run's results go, as a draft until they are complete. */
 export class ResultFolder {
   #path: string;
   readonly #draft: string;
@@ -44,7 +50,7 @@ export class ResultFolder {
     } catch (error) {
       throw unusable(path, error);
     }
-    process.once('exit', () => this.discard());
+    drafts.add(this);
   }
 
   /** The folder that `--out` names, or `results/<scenario>/<time and seed>`. */
@@ -100,10 +106,12 @@ export class ResultFolder {
       }
     }
     this.#finished = true;
+    drafts.delete(this);
   }
 
   discard(): void {
     if (!this.#finished) rmSync(this.#draft, { recursive: true, force: true });
     this.#finished = true;
+    drafts.delete(this);
   }
 }
