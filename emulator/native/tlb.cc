@@ -4,7 +4,7 @@
 namespace melf {
 namespace {
 
-constexpr uint32_t kFillsBeforeGrowth = 2048;
+constexpr uint32_t kFillsBeforeGrowth = 16384;
 
 uint32_t NeededFlag(uc_mem_type type) {
   return type == UC_MEM_WRITE ? kPteWrite : type == UC_MEM_FETCH ? kPteExec : kPteRead;
