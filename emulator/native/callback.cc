@@ -1,4 +1,4 @@
-// Calls from the running engine into TypeScript.
+// Both directions between TypeScript and the addon: exported functions, and calls from the running engine.
 #include "machine.h"
 
 namespace melf {
@@ -22,6 +22,12 @@ napi_value Number(napi_env env, double value) {
   napi_value result;
   napi_create_double(env, value, &result);
   return result;
+}
+
+void Export(napi_env env, napi_value exports, const char* name, napi_callback function) {
+  napi_value value;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, function, nullptr, &value);
+  napi_set_named_property(env, exports, name, value);
 }
 
 }  // namespace melf

@@ -120,6 +120,7 @@ bool FillCell(Core* core, Cell& cell, uint64_t va, uint32_t size);
 // callback.cc: calls TypeScript; null after an exception, which run() throws when the engine has stopped.
 napi_value Call(Core* core, napi_ref function, size_t argc, const napi_value* argv);
 napi_value Number(napi_env env, double value);
+void Export(napi_env env, napi_value exports, const char* name, napi_callback function);
 
 // tlb.cc
 bool FillTlb(uc_engine*, uint64_t va, uc_mem_type type, uc_tlb_entry* result, void* core);

@@ -126,12 +126,6 @@ napi_value ClearBlockTable(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-void Export(napi_env env, napi_value exports, const char* name, napi_callback function) {
-  napi_value value;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, function, nullptr, &value);
-  napi_set_named_property(env, exports, name, value);
-}
-
 }  // namespace
 
 void BlockTable::clear() {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
+import type { ClientHandlers, ClientWorld } from '../runner/client-world.ts';
 import { randomStreams } from '../runner/random.ts';
 import { type ClientResult, MemcachedClients } from './client.ts';
 import { defaultLoad, type Load } from './load.ts';
-import type { ClientHandlers, ClientWorld } from './load-connection.ts';
 
 /** A world with a small memcached in it that answers each message after a fixed time. */
 class FakeWorld implements ClientWorld {

@@ -1,15 +1,9 @@
 import { MelfError } from '../../emulator/errors.ts';
+import type { ClientConnection, ClientWorld } from '../runner/client-world.ts';
 import { Latencies } from '../runner/latency.ts';
 import { type RandomStream, Zipf } from '../runner/random.ts';
 import type { Load } from './load.ts';
-import {
-  type ClientConnection,
-  type ClientWorld,
-  type Crowd,
-  keyName,
-  LoadConnection,
-  type Request,
-} from './load-connection.ts';
+import { type Crowd, keyName, LoadConnection, type Request } from './load-connection.ts';
 import { type Reply, ReplyReader, setRequest } from './protocol.ts';
 import { StoreModel } from './store-model.ts';
 

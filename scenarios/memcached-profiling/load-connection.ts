@@ -1,26 +1,8 @@
+import type { ClientConnection, ClientHandlers, ClientWorld } from '../runner/client-world.ts';
 import type { RandomStream, Zipf } from '../runner/random.ts';
 import type { Load } from './load.ts';
 import { getRequest, type Reply, ReplyReader, setRequest } from './protocol.ts';
 import type { StoreModel } from './store-model.ts';
-
-/** A connection of a simulated client, as the guest's network gives it. */
-export interface ClientConnection {
-  send(bytes: Uint8Array, at: number): void;
-  close(at: number): void;
-}
-
-export interface ClientHandlers {
-  onConnected(at: number): void;
-  onData(bytes: Uint8Array, at: number): void;
-  onClose(at: number): void;
-  onRefused(at: number): void;
-}
-
-/** What the clients need of the world they live in; all times are ns of virtual time. */
-export interface ClientWorld {
-  at(time: number, callback: (now: number) => void): void;
-  connect(at: number, handlers: ClientHandlers): ClientConnection;
-}
 
 /** A request under way. */
 export interface Request {

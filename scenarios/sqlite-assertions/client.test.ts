@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import type { ClientHandlers } from '../runner/client-world.ts';
 import { randomStreams } from '../runner/random.ts';
-import { type ClientHandlers, ClientModel, Clients } from './client.ts';
+import { ClientModel, Clients } from './client.ts';
 import { configurationNamed } from './configurations.ts';
 
 const modelOf = (client: number, seed = 1) => new ClientModel(client, 4, randomStreams(seed, 1)[0]!);

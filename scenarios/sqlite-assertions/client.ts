@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { MelfError } from '../../emulator/errors.ts';
+import type { ClientConnection, ClientWorld } from '../runner/client-world.ts';
 import type { RandomStream } from '../runner/random.ts';
 import {
   type Configuration,
@@ -84,24 +85,6 @@ export class ClientModel {
     const count = this.#clients * accounts;
     return { text: 'sum', reply: `ok${row(count, count * firstBalance)}` };
   }
-}
-
-export interface ClientConnection {
-  send(bytes: Uint8Array, at: number): void;
-  close(at: number): void;
-}
-
-export interface ClientHandlers {
-  onConnected(at: number): void;
-  onData(bytes: Uint8Array, at: number): void;
-  onClose(at: number): void;
-  onRefused(at: number): void;
-}
-
-/** What the clients need of the world they live in; all times are ns of virtual time. */
-export interface ClientWorld {
-  at(time: number, callback: (now: number) => void): void;
-  connect(at: number, handlers: ClientHandlers): ClientConnection;
 }
 
 const keptMessages = 10;
