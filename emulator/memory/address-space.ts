@@ -121,7 +121,8 @@ export class AddressSpace {
 
   /**
    * mprotect as seen from `view`: in shared ranges for all views, in unshared ranges for this view alone; a mix is EACCES.
-   * Rights are only taken away here; a right that was added is granted by the next fault.
+   * Pages that are there get the right to read or to execute at once, as Linux' change_pte_range does it. The right to write comes with the
+   * next fault: it may need a copy of the page, and ends what was executed from it.
    */
   protect(view: number, address: number, length: number, prot: number): number {
     const end = address + pageUp(length);
@@ -137,13 +138,16 @@ export class AddressSpace {
       else rightsPerView(area, this.views.ids()).set(view, prot);
     }
     const allowed = Pte.present | entryFlags(prot);
+    // A page of an area that may be written and executed has one of these rights at a time: here it keeps the one it has.
+    const given = entryFlags(prot) & (prot & Prot.write ? Pte.read : Pte.read | Pte.exec);
     const words = this.physical.u32;
     const ids = covered[0]!.viewShared ? undefined : [view];
     this.views.forEach(
       address,
       end,
       (entry) => {
-        words[entry] = words[entry]! & allowed;
+        words[entry] = (words[entry]! & allowed) | given;
+        if (given & Pte.exec) this.physical.markExecuted(words[entry + 1]!);
       },
       ids,
     );

@@ -231,4 +231,35 @@ describe('views of an address space', function () {
     assert.notEqual(physical.codeGeneration, generation);
     space.destroy();
   });
+
+  it('lets mprotect give rights to read and to execute to the pages that are there, without another fault', () => {
+    const space = new AddressSpace(physical);
+    const address = space.map({ address: 0, length: 2 * PAGE_SIZE, prot: RW });
+    const flags = (view = 0): number => physical.u32[space.views.find(view, address)]! & 14;
+    space.setViewShared(address, PAGE_SIZE, false);
+    space.userMemory(0).setU8(address, 1);
+    const other = space.createView(0);
+    const protect = (prot: number): void => assert.equal(space.protect(0, address, PAGE_SIZE, prot), 0);
+    protect(Prot.none);
+    assert.equal(flags(), 0);
+    protect(Prot.read | Prot.exec);
+    assert.equal(flags(), Access.read | Access.exec);
+    // The other view's rights are its own, and its page may still be copied.
+    assert.equal(flags(other), Access.read);
+    // Writing waits for a fault, and its first store is one into what may have been translated.
+    protect(RW);
+    assert.equal(flags(), Access.read);
+    space.userMemory(0).setU8(address, 2);
+    assert.equal(flags(), Access.read | Access.write);
+    assert.equal(space.userMemory(other).u8(address), 1);
+    protect(Prot.read | Prot.exec);
+    const generation = physical.codeGeneration;
+    protect(RW);
+    space.userMemory(0).setU8(address, 3);
+    assert.notEqual(physical.codeGeneration, generation);
+    // Where both are allowed a page keeps the one it has.
+    protect(RW | Prot.exec);
+    assert.equal(flags(), Access.read | Access.write);
+    space.destroy();
+  });
 });
