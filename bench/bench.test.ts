@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { MelfError } from '../emulator/errors.ts';
+import { MelfError } from '../base/errors.ts';
 import { main } from './main.ts';
 import { runHost } from './measure.ts';
 import { judged, median } from './row.ts';

@@ -1,7 +1,7 @@
 // `npm run bench`: the sandbox's own speed beside its peers', in one run.
 import { defineCommand } from 'citty';
 import Table from 'cli-table3';
-import { parseCommandLine } from '../cli/arguments.ts';
+import { parseCommandLine } from '../base/arguments.ts';
 import { ensureEngine } from '../setup/engine.ts';
 import { note, step } from '../setup/progress.ts';
 import { guestSpeed } from './guest-speed.ts';

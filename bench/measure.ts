@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { MelfError } from '../emulator/errors.ts';
+import { MelfError } from '../base/errors.ts';
 import type { Measurement, Task } from './child.ts';
 
 export class BenchError extends MelfError {}

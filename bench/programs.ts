@@ -1,8 +1,8 @@
 // What the bench runs: its own guest programs, compiled once, and the peer.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { findProgram, run } from '../base/command.ts';
 import { cache, hashOf } from '../setup/cache.ts';
-import { findProgram, run } from '../setup/command.ts';
 import { aptExists, aptState, unpackPackages } from '../setup/packages.ts';
 import { step } from '../setup/progress.ts';
 import { ensureToolchain, type Isa } from '../setup/toolchain.ts';

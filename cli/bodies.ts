@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { MelfError } from '../emulator/errors.ts';
+import { MelfError } from '../base/errors.ts';
 
 /** What the file of a command or of a scenario exports: it gets the arguments after its name and gives the exit code. */
 export interface Body {

@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { defineCommand } from 'citty';
 import Table from 'cli-table3';
+import { parseCommandLine, UsageError } from '../base/arguments.ts';
+import { suggestion } from '../base/suggest.ts';
 import { InputError } from '../linker/errors.ts';
 import type { Inspection } from '../linker/inspection.ts';
 import { inspectMelf } from '../linker/inspection.ts';
 import type { MelfFunction, MelfInfo } from '../linker/melf-format.ts';
 import { BODY_FILLED, BODY_THUNK } from '../linker/melf-format.ts';
 import { readMelf } from '../linker/melf-reader.ts';
-import { parseCommandLine, UsageError } from './arguments.ts';
 import { sideBySide } from './inspect-function.ts';
-import { suggestion } from './suggest.ts';
 
 const command = defineCommand({
   meta: { name: 'melf inspect', description: 'Show the variants, slots and pages of a MELF file' },

@@ -1,13 +1,13 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineCommand } from 'citty';
+import { parseCommandLine, UsageError } from '../base/arguments.ts';
 import { type Diagnostic, formatDiagnostic, InputError, LinkError } from '../linker/errors.ts';
 import { type LinkResult, link } from '../linker/link.ts';
 import { formatMap } from '../linker/map.ts';
 import type { Isa } from '../linker/object.ts';
 import type { LinkInput, LinkOptions } from '../linker/options.ts';
 import { writeWhole } from '../linker/output-file.ts';
-import { parseCommandLine, UsageError } from './arguments.ts';
 
 const command = defineCommand({
   meta: { name: 'melf link', description: 'Link object files and archives to a static, multivariant executable' },

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { MelfError } from '../emulator/errors.ts';
-import { UsageError } from './arguments.ts';
+import { UsageError } from '../base/arguments.ts';
+import { MelfError } from '../base/errors.ts';
+import { nearest } from '../base/suggest.ts';
 import { exitCodeOf, formatError } from './report-error.ts';
-import { nearest } from './suggest.ts';
 
 function melf(...args: string[]): { status: number | null; stdout: string; stderr: string } {
   const root = join(import.meta.dirname, '..');

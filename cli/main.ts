@@ -2,10 +2,10 @@
 // asked for, so that each start pays only for what it uses.
 
 import { defineCommand } from 'citty';
-import { UsageError, usageText } from './arguments.ts';
+import { UsageError, usageText } from '../base/arguments.ts';
+import { suggestion } from '../base/suggest.ts';
 import { loadBody } from './bodies.ts';
 import { exitCodeOf, formatError } from './report-error.ts';
-import { suggestion } from './suggest.ts';
 
 interface Command {
   readonly description: string;

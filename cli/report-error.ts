@@ -1,6 +1,6 @@
 import pc from 'picocolors';
-import { MelfError } from '../emulator/errors.ts';
-import { UsageError } from './arguments.ts';
+import { UsageError } from '../base/arguments.ts';
+import { MelfError } from '../base/errors.ts';
 
 const indented = (text: string): string => text.split('\n').join('\n    ');
 

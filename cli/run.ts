@@ -2,6 +2,7 @@ import { readFileSync, readSync, writeFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { defineCommand } from 'citty';
 import pc from 'picocolors';
+import { integerValue, parseCommandLine, UsageError } from '../base/arguments.ts';
 import { ChromeTrace } from '../emulator/events/chrome-trace.ts';
 import { TraceHash } from '../emulator/events/trace-hash.ts';
 import { formatCrash } from '../emulator/linux/crash-report.ts';
@@ -19,7 +20,6 @@ import { OverlayManager } from '../overlay/manager.ts';
 import { type SafetyMode, SwitchSafety, safetyModes } from '../overlay/safety/switch-safety.ts';
 import { type Personality, personalities, personalityExtension } from '../overlay/separate-calls.ts';
 import { ensureEngine } from '../setup/engine.ts';
-import { integerValue, parseCommandLine, UsageError } from './arguments.ts';
 
 /** Some minutes: an endless loop ends by itself, and says where it was. */
 const mostInstructions = 1e11;

@@ -1,6 +1,6 @@
-import { UsageError } from './arguments.ts';
+import { UsageError } from '../base/arguments.ts';
+import { suggestion } from '../base/suggest.ts';
 import { loadBody, scenarioNames } from './bodies.ts';
-import { suggestion } from './suggest.ts';
 
 const usage = (names: readonly string[]): string =>
   [

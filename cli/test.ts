@@ -3,13 +3,13 @@ import { join, relative, resolve } from 'node:path';
 import { defineCommand } from 'citty';
 import Mocha from 'mocha';
 import pc from 'picocolors';
-import { CommandError, run } from '../setup/command.ts';
+import { parseCommandLine, UsageError } from '../base/arguments.ts';
+import { CommandError, run } from '../base/command.ts';
 import { ensureEngine } from '../setup/engine.ts';
 import { step } from '../setup/progress.ts';
 import { projectRoot } from '../setup/project.ts';
 import { ensureSource } from '../setup/sources.ts';
 import { ensureToolchain } from '../setup/toolchain.ts';
-import { parseCommandLine, UsageError } from './arguments.ts';
 import { formatError } from './report-error.ts';
 
 const command = defineCommand({
@@ -24,7 +24,7 @@ const command = defineCommand({
   },
 });
 
-const testFolders = ['setup', 'emulator', 'linker', 'overlay', 'scenarios', 'bench', 'cli', 'tests'];
+const testFolders = ['base', 'setup', 'emulator', 'linker', 'overlay', 'scenarios', 'bench', 'cli', 'tests'];
 
 /** Milliseconds for one test that sets no limit of its own: enough to compile and run a small guest program on a busy machine. */
 const testTimeout = 60_000;

@@ -1,5 +1,5 @@
+import { MelfError } from '../base/errors.ts';
 import { loadEngine } from './core/engine-loader.ts';
-import { MelfError } from './errors.ts';
 import { EventBus, type EventSink } from './events/events.ts';
 import { Decoder } from './isa/decoder.ts';
 import type { Isa } from './isa/isa.ts';

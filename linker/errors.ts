@@ -1,5 +1,5 @@
-import type { ErrorFacts } from '../emulator/errors.ts';
-import { MelfError } from '../emulator/errors.ts';
+import type { ErrorFacts } from '../base/errors.ts';
+import { MelfError } from '../base/errors.ts';
 
 /** A place that a diagnostic points at: a file, or a section of it. */
 export interface Place {

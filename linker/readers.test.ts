@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { MelfError } from '../emulator/errors.ts';
+import { MelfError } from '../base/errors.ts';
 import { readArchive } from './archive.ts';
 import { SHF_ALLOC, SHF_MERGE, SHF_STRINGS, SHF_WRITE, SHT_NOBITS } from './elf.ts';
 import { inspectMelf } from './inspection.ts';

@@ -1,4 +1,4 @@
-import { MelfError } from '../emulator/errors.ts';
+import { MelfError } from '../base/errors.ts';
 import type { Process } from '../emulator/linux/process.ts';
 import type { Thread } from '../emulator/linux/thread.ts';
 import { Prot } from '../emulator/memory/vma.ts';

@@ -1,6 +1,6 @@
 // Views that mix variants function by function.
 
-import { MelfError } from '../emulator/errors.ts';
+import { MelfError } from '../base/errors.ts';
 import type { MelfFunction, MelfInfo, MelfPageGroup } from '../linker/melf-format.ts';
 import type { MelfFile } from '../linker/melf-reader.ts';
 import { globMatcher } from '../linker/options.ts';

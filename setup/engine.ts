@@ -3,8 +3,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, relative } from 'node:path';
+import { findProgram, run } from '../base/command.ts';
+import { inParallel } from '../base/parallel.ts';
 import { type Cache, hashOf, cache as projectCache } from './cache.ts';
-import { findProgram, inParallel, run } from './command.ts';
 import { SetupError } from './errors.ts';
 import { addonTools, ensureHostTools, versionLine } from './host-tools.ts';
 import { step } from './progress.ts';

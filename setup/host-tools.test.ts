@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findProgram } from './command.ts';
+import { findProgram } from '../base/command.ts';
 import { addonTools, compileTools, ensureHostTools, installCommand, unpackTools } from './host-tools.ts';
 
 describe('the host tools', () => {

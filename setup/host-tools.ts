@@ -1,6 +1,6 @@
 // The few programs that must come from the system: a compiler for this machine, make, and what unpacks sources.
 
-import { ask, findProgram, run } from './command.ts';
+import { ask, findProgram, run } from '../base/command.ts';
 import { SetupError } from './errors.ts';
 import { aptExists } from './packages.ts';
 import { step } from './progress.ts';

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { CommandError, findProgram, run, tail } from '../base/command.ts';
 import { aptConfiguration } from './apt-configuration.ts';
 import {
   type AptSource,
@@ -15,7 +16,6 @@ import {
   sourcesOfSuite,
 } from './apt-sources.ts';
 import { cache } from './cache.ts';
-import { CommandError, findProgram, run, tail } from './command.ts';
 import { SetupError } from './errors.ts';
 
 /** Which index: the machine's own release, or another suite of the same mirror. */

@@ -4,8 +4,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, lutimesSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { run } from '../base/command.ts';
 import { type Cache, cache as projectCache } from './cache.ts';
-import { run } from './command.ts';
 import { SetupError } from './errors.ts';
 import { ensureHostTools, unpackTools } from './host-tools.ts';
 import { aptExists, aptState } from './packages.ts';

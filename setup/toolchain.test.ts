@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ask } from './command.ts';
+import { ask } from '../base/command.ts';
 import { ensureToolchain, type Toolchain } from './toolchain.ts';
 
 const program = `

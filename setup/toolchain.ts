@@ -3,8 +3,8 @@
 
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ask, findProgram } from '../base/command.ts';
 import { type Cache, hashOf, cache as projectCache } from './cache.ts';
-import { ask, findProgram } from './command.ts';
 import { ensureCrossCompiler } from './cross-compiler.ts';
 import { SetupError } from './errors.ts';
 import { compileTools, ensureHostTools, versionLine } from './host-tools.ts';

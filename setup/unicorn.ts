@@ -2,8 +2,9 @@
 
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { ask } from '../base/command.ts';
+import { MelfError } from '../base/errors.ts';
 import type { Cache } from './cache.ts';
-import { ask } from './command.ts';
 import { SetupError } from './errors.ts';
 import {
   aptExists,
@@ -74,7 +75,7 @@ interface UnicornPackages extends UnicornVersion {
 async function downloadUnicorn(): Promise<UnicornPackages> {
   const suites: readonly Suite[] = ['own', 'testing', 'sid'];
   const offers: string[] = [];
-  let unreachable: SetupError | undefined;
+  let unreachable: MelfError | undefined;
   for (const suite of suites) {
     const state = aptState(suite, hostArchitecture());
     try {
@@ -83,7 +84,7 @@ async function downloadUnicorn(): Promise<UnicornPackages> {
       if (!offered.some(isWanted)) continue;
     } catch (error) {
       // A distribution without this suite, or a mirror without its index: another one may serve. Without its own there is no network.
-      if (!(error instanceof SetupError) || suite === 'own') throw error;
+      if (!(error instanceof MelfError) || suite === 'own') throw error;
       if (error.code === 'setup.no-index') unreachable ??= error;
       offers.push(`${suite}: ${error.message}`);
       continue;

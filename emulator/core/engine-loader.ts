@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
+import { MelfError } from '../../base/errors.ts';
 import { installedEngine } from '../../setup/engine.ts';
-import { MelfError } from '../errors.ts';
 import type { NativeBinding } from '../native/binding.ts';
 import { selfTest } from './self-test.ts';
 

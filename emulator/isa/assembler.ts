@@ -1,7 +1,7 @@
 // Keystone, through its WebAssembly build: assembles the small programs of tests.
 
 import { createRequire } from 'node:module';
-import { MelfError } from '../errors.ts';
+import { MelfError } from '../../base/errors.ts';
 import type { Isa } from './isa.ts';
 
 interface KeystoneEngine {

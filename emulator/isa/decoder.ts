@@ -2,7 +2,7 @@
 // people. The structure offsets are those of Capstone 5 for a 32-bit target (cs_insn, cs_detail, cs_x86, cs_arm64 in its
 // headers): the package's own reader has older ones, so every decoder checks them when it is made.
 import { createRequire } from 'node:module';
-import { MelfError } from '../errors.ts';
+import { MelfError } from '../../base/errors.ts';
 import type { Isa } from './isa.ts';
 
 /** The host's WebAssembly (part of the DOM's types, which Node programs do not have), as far as we use it. */

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run } from '../../setup/command.ts';
+import { run } from '../../base/command.ts';
 import { ensureToolchain } from '../../setup/toolchain.ts';
 import { Core, makeBootRoot } from '../core/core.ts';
 import { loadEngine } from '../core/engine-loader.ts';

@@ -1,7 +1,7 @@
 // An executable as the loader sees it: program headers and symbols of an ELF64 file (System V gABI, chapters 4 and 5). Every field is
 // checked before it is used: the file may come from anywhere.
 
-import { MelfError } from '../errors.ts';
+import { MelfError } from '../../base/errors.ts';
 import { TASK_SIZE } from '../memory/address-space.ts';
 import { PAGE_SIZE } from '../memory/physical.ts';
 

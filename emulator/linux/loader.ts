@@ -1,6 +1,6 @@
 // execve for the first program: maps an executable and builds its first stack (fs/binfmt_elf.c).
 
-import { MelfError } from '../errors.ts';
+import { MelfError } from '../../base/errors.ts';
 import { AddressSpace } from '../memory/address-space.ts';
 import { BytesMappable } from '../memory/mappable.ts';
 import { PAGE_SIZE, pageUp } from '../memory/physical.ts';

@@ -1,5 +1,5 @@
+import { MelfError } from '../../base/errors.ts';
 import { faultAddress } from '../core/fault-address.ts';
-import { MelfError } from '../errors.ts';
 import { maskedCpuid } from '../isa/x86-64/cpuid.ts';
 import { X86 } from '../isa/x86-64/registers.ts';
 import { Fault } from '../memory/page-fault.ts';

@@ -1,4 +1,4 @@
-import { MelfError } from '../errors.ts';
+import { MelfError } from '../../base/errors.ts';
 import type { MemoryHandle, NativeBinding } from '../native/binding.ts';
 
 export const PAGE_SIZE = 4096;

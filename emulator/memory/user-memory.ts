@@ -1,4 +1,4 @@
-import { MelfError } from '../errors.ts';
+import { MelfError } from '../../base/errors.ts';
 import { Access } from '../native/binding.ts';
 import type { AddressSpace } from './address-space.ts';
 import { findEntry } from './page-table.ts';

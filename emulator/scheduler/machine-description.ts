@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { parse as parseToml, TomlError } from 'smol-toml';
 import * as v from 'valibot';
-import { MelfError } from '../errors.ts';
+import { MelfError } from '../../base/errors.ts';
 import type { Isa } from '../isa/isa.ts';
 import type { ClassCycles } from '../timing/cost-model.ts';
 import { instructionClasses } from '../timing/instruction-class.ts';

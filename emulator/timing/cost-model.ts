@@ -1,4 +1,4 @@
-import { MelfError } from '../errors.ts';
+import { MelfError } from '../../base/errors.ts';
 import { type DecodedInstruction, Decoder, MemoryAccess } from '../isa/decoder.ts';
 import type { Isa } from '../isa/isa.ts';
 import { classCosts } from './class-costs.ts';

@@ -3,7 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, extname, join } from 'node:path';
-import { MelfError } from '../../emulator/errors.ts';
+import { MelfError } from '../../base/errors.ts';
 import { type Argument, type CommandLine, expandResponseFiles, readCommandLine } from './command-line.ts';
 import { compileSource, compileWords, fixedFlags } from './compile.ts';
 import { type Configuration, ConfigurationError, findConfiguration, readConfiguration } from './configuration.ts';

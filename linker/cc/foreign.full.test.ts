@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findProgram } from '../../setup/command.ts';
+import { findProgram } from '../../base/command.ts';
 import { readMelf } from '../melf-reader.ts';
 import { foreignSource } from './foreign.ts';
 

@@ -2,8 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { run } from '../../base/command.ts';
 import { cache, hashOf } from '../../setup/cache.ts';
-import { run } from '../../setup/command.ts';
 import { aptState, unpackPackages } from '../../setup/packages.ts';
 import { levelTimes, unpackSourcePackage } from '../../setup/sources.ts';
 

@@ -2,7 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { MelfError } from '../../emulator/errors.ts';
+import { MelfError } from '../../base/errors.ts';
 import { formatDiagnostic } from '../errors.ts';
 import { addExcludedSection, decodeFat, encodeFat, FAT_SECTION, type FatVariant, sectionNamed } from '../fat-object.ts';
 import { link } from '../link.ts';

@@ -1,7 +1,7 @@
 // Unwind tables (LSB, "Exception Frames"; DWARF 5, 6.4 "Call Frame Information"): from a code address to the rules that give the
 // caller's registers.
 
-import { MelfError } from '../../emulator/errors.ts';
+import { MelfError } from '../../base/errors.ts';
 
 /** How the caller's value of a register is found. */
 export type RegisterRule =

@@ -1,7 +1,7 @@
 // Is a switch safe? Only entry addresses of multivariant functions agree between variants. A return address, an interrupted instruction or
 // a saved context inside such a function is right only in the code that was running when it came about.
 
-import { MelfError } from '../../emulator/errors.ts';
+import { MelfError } from '../../base/errors.ts';
 import type { Process } from '../../emulator/linux/process.ts';
 import type { Thread } from '../../emulator/linux/thread.ts';
 import { UserFault } from '../../emulator/memory/user-memory.ts';

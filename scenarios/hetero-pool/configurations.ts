@@ -1,4 +1,4 @@
-import { UsageError } from '../../cli/arguments.ts';
+import { UsageError } from '../../base/arguments.ts';
 import type { Form } from './executable.ts';
 
 /** How workers come to their jobs, see guest/pool.c. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { UsageError } from '../../cli/arguments.ts';
+import { UsageError } from '../../base/arguments.ts';
 import { machineFor, makeJobs } from './load.ts';
 import { readOptions } from './options.ts';
 

@@ -1,5 +1,5 @@
 import type { ArgsDef, CommandDef } from 'citty';
-import { integerValue, parseCommandLine, UsageError } from '../../cli/arguments.ts';
+import { integerValue, parseCommandLine, UsageError } from '../../base/arguments.ts';
 import type { Isa } from '../../setup/toolchain.ts';
 import { runnerFlags, seedsOf } from '../runner/flags.ts';
 import { parseDuration } from '../runner/units.ts';

@@ -3,8 +3,9 @@
 
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { run } from '../../base/command.ts';
+import { inParallel } from '../../base/parallel.ts';
 import { cache, hashOf } from '../../setup/cache.ts';
-import { inParallel, run } from '../../setup/command.ts';
 import { SetupError } from '../../setup/errors.ts';
 import { step } from '../../setup/progress.ts';
 import { applyPatch, ensureSource, levelTimes, type Source } from '../../setup/sources.ts';

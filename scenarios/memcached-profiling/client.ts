@@ -1,4 +1,4 @@
-import { MelfError } from '../../emulator/errors.ts';
+import { MelfError } from '../../base/errors.ts';
 import type { ClientConnection, ClientWorld } from '../runner/client-world.ts';
 import { Latencies } from '../runner/latency.ts';
 import { type RandomStream, Zipf } from '../runner/random.ts';

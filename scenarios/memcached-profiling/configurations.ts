@@ -1,4 +1,4 @@
-import { UsageError } from '../../cli/arguments.ts';
+import { UsageError } from '../../base/arguments.ts';
 
 /**
  * How the server is made:

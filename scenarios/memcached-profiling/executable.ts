@@ -3,9 +3,9 @@
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { run } from '../../base/command.ts';
 import type { LinkInput, LinkOptions, VariantSpec } from '../../linker/options.ts';
 import { cache, hashOf } from '../../setup/cache.ts';
-import { run } from '../../setup/command.ts';
 import { step } from '../../setup/progress.ts';
 import type { Isa, Toolchain } from '../../setup/toolchain.ts';
 import { baseFlags, buildMemcached, type MemcachedBuild } from './build.ts';

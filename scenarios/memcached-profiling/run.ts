@@ -1,7 +1,7 @@
 // One run, in a process of its own: memcached on a machine, clients in virtual time, everything counted.
 
 import { readFileSync, writeFileSync } from 'node:fs';
-import { MelfError } from '../../emulator/errors.ts';
+import { MelfError } from '../../base/errors.ts';
 import { ChromeTrace } from '../../emulator/events/chrome-trace.ts';
 import { TraceHash } from '../../emulator/events/trace-hash.ts';
 import type { BlockCounters } from '../../emulator/linux/block-accounting.ts';

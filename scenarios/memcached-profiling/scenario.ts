@@ -2,7 +2,7 @@
 
 import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { MelfError } from '../../emulator/errors.ts';
+import { MelfError } from '../../base/errors.ts';
 import { ensureEngine } from '../../setup/engine.ts';
 import { note, seconds } from '../../setup/progress.ts';
 import { endInOrder } from '../runner/interruption.ts';

@@ -1,5 +1,5 @@
 import type { ArgsDef } from 'citty';
-import { integerValue } from '../../cli/arguments.ts';
+import { integerValue } from '../../base/arguments.ts';
 
 /** Flags that every scenario has. */
 export const runnerFlags = {

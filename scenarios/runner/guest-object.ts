@@ -2,8 +2,8 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { run } from '../../base/command.ts';
 import { cache, hashOf } from '../../setup/cache.ts';
-import { run } from '../../setup/command.ts';
 import type { Toolchain } from '../../setup/toolchain.ts';
 
 export interface GuestObject {

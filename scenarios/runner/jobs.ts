@@ -3,8 +3,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { extname, join } from 'node:path';
-import { type ErrorFacts, MelfError } from '../../emulator/errors.ts';
-import { inParallel } from '../../setup/command.ts';
+import { type ErrorFacts, MelfError } from '../../base/errors.ts';
+import { inParallel } from '../../base/parallel.ts';
 import { step } from '../../setup/progress.ts';
 
 /** One run: `module` exports `run(input)`, which gives something that JSON can hold. */

@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { MelfError } from '../../emulator/errors.ts';
+import { MelfError } from '../../base/errors.ts';
 import { projectRoot } from '../../setup/project.ts';
 
 /** Makes what is missing of `path`, one folder after the other: Node's recursive mkdir never returns below /proc. */

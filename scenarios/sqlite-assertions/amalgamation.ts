@@ -2,8 +2,8 @@
 
 import { copyFileSync, cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { run } from '../../base/command.ts';
 import { cache, hashOf } from '../../setup/cache.ts';
-import { run } from '../../setup/command.ts';
 import { compileTools, ensureHostTools } from '../../setup/host-tools.ts';
 import { step } from '../../setup/progress.ts';
 import { ensureSource } from '../../setup/sources.ts';

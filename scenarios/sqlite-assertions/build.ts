@@ -2,9 +2,10 @@
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { run } from '../../base/command.ts';
+import { inParallel } from '../../base/parallel.ts';
 import { decodeFat, FAT_SECTION, sectionNamed } from '../../linker/fat-object.ts';
 import { cache, hashOf } from '../../setup/cache.ts';
-import { inParallel, run } from '../../setup/command.ts';
 import { step } from '../../setup/progress.ts';
 import { ensureToolchain, type Isa, type Toolchain } from '../../setup/toolchain.ts';
 import { type Amalgamation, ensureAmalgamation } from './amalgamation.ts';

@@ -2,7 +2,7 @@
 // sum of all balances) nobody changes.
 
 import { createHash } from 'node:crypto';
-import { MelfError } from '../../emulator/errors.ts';
+import { MelfError } from '../../base/errors.ts';
 import type { ClientConnection, ClientWorld } from '../runner/client-world.ts';
 import type { RandomStream } from '../runner/random.ts';
 import {

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UsageError } from '../../cli/arguments.ts';
+import { UsageError } from '../../base/arguments.ts';
 import { configurationNamed, configurationNames, expectsAssertions } from './configurations.ts';
 
 describe('configurations of the service', () => {

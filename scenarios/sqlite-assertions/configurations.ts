@@ -1,4 +1,4 @@
-import { UsageError } from '../../cli/arguments.ts';
+import { UsageError } from '../../base/arguments.ts';
 import type { Form } from './forms.ts';
 
 /** One way to run the service. */

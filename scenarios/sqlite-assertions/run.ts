@@ -1,7 +1,7 @@
 // One run, in a process of its own: a program on a machine, everything counted.
 
 import { readFileSync } from 'node:fs';
-import { MelfError } from '../../emulator/errors.ts';
+import { MelfError } from '../../base/errors.ts';
 import type { EventSink, MachineEvent } from '../../emulator/events/events.ts';
 import { TraceHash } from '../../emulator/events/trace-hash.ts';
 import type { Process } from '../../emulator/linux/process.ts';

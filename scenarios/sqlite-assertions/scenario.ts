@@ -1,7 +1,7 @@
 // SQLite's assertions chosen at run time: for a thread, a statement, a session.
 
 import { join } from 'node:path';
-import { MelfError } from '../../emulator/errors.ts';
+import { MelfError } from '../../base/errors.ts';
 import { ensureEngine } from '../../setup/engine.ts';
 import { note, seconds } from '../../setup/progress.ts';
 import { endInOrder } from '../runner/interruption.ts';

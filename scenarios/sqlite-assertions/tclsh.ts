@@ -3,8 +3,8 @@
 
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { findProgram } from '../../base/command.ts';
 import { cache } from '../../setup/cache.ts';
-import { findProgram } from '../../setup/command.ts';
 import { dependencyNames } from '../../setup/cross-compiler.ts';
 import { SetupError } from '../../setup/errors.ts';
 import {

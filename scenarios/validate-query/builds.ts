@@ -2,9 +2,9 @@
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { run } from '../../base/command.ts';
 import type { LinkInput, LinkOptions } from '../../linker/options.ts';
 import { cache, hashOf } from '../../setup/cache.ts';
-import { run } from '../../setup/command.ts';
 import { ensureToolchain, type Toolchain } from '../../setup/toolchain.ts';
 
 export const buildNames = ['plain', 'always', 'if', 'melf'] as const;

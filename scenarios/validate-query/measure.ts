@@ -1,6 +1,6 @@
 // One program on a machine, with what it executed between the marks that it sets.
 
-import { MelfError } from '../../emulator/errors.ts';
+import { MelfError } from '../../base/errors.ts';
 import type { Thread } from '../../emulator/linux/thread.ts';
 import { Machine } from '../../emulator/machine.ts';
 import { loadMachine } from '../../emulator/scheduler/machine-description.ts';

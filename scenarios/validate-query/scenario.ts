@@ -1,7 +1,7 @@
 // The paper's first slides as a lesson: profiling for one client, in four ways.
 
 import type { ArgsDef, CommandDef } from 'citty';
-import { integerValue, parseCommandLine } from '../../cli/arguments.ts';
+import { integerValue, parseCommandLine } from '../../base/arguments.ts';
 import { ensureEngine } from '../../setup/engine.ts';
 import { note, seconds } from '../../setup/progress.ts';
 import { ResultFolder } from '../runner/results.ts';

@@ -1,7 +1,7 @@
 // One run, in a process of its own: costs.c on a machine.
 
 import { readFileSync } from 'node:fs';
-import { MelfError } from '../../emulator/errors.ts';
+import { MelfError } from '../../base/errors.ts';
 import { EventCounters } from '../../emulator/events/counters.ts';
 import type { Thread } from '../../emulator/linux/thread.ts';
 import { Machine } from '../../emulator/machine.ts';

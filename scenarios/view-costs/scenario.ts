@@ -3,10 +3,10 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ArgsDef, CommandDef } from 'citty';
-import { integerValue, parseCommandLine } from '../../cli/arguments.ts';
-import { MelfError } from '../../emulator/errors.ts';
+import { integerValue, parseCommandLine } from '../../base/arguments.ts';
+import { run } from '../../base/command.ts';
+import { MelfError } from '../../base/errors.ts';
 import { cache, hashOf } from '../../setup/cache.ts';
-import { run } from '../../setup/command.ts';
 import { ensureEngine } from '../../setup/engine.ts';
 import { note, seconds } from '../../setup/progress.ts';
 import { ensureToolchain } from '../../setup/toolchain.ts';

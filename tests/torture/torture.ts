@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { MelfError } from '../../emulator/errors.ts';
+import { MelfError } from '../../base/errors.ts';
 import { Machine } from '../../emulator/machine.ts';
 import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
 import { compareLinks } from '../../linker/compare.ts';

@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs';
+import { MelfError } from '../../../base/errors.ts';
 import { Errno } from '../../errno.ts';
-import { MelfError } from '../../errors.ts';
 import { EPOCH_SECONDS } from '../clock.ts';
 import type { Thread } from '../thread.ts';
 import type { FrameStore } from './content.ts';

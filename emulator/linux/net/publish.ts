@@ -1,5 +1,5 @@
 import { createServer, type Socket as HostSocket } from 'node:net';
-import { MelfError } from '../../errors.ts';
+import { MelfError } from '../../../base/errors.ts';
 import type { Network } from './network.ts';
 import type { SimulatedConnection } from './simulated-client.ts';
 

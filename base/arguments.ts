@@ -4,7 +4,7 @@
 import { type ParseArgsConfig, parseArgs, stripVTControlCharacters } from 'node:util';
 import { type ArgDef, type ArgsDef, type CommandDef, type ParsedArgs, renderUsage } from 'citty';
 import pc from 'picocolors';
-import { MelfError } from '../emulator/errors.ts';
+import { MelfError } from './errors.ts';
 import { suggestion } from './suggest.ts';
 
 /** The command line is wrong; the exit code is 2, as is the custom. */

@@ -1,4 +1,4 @@
-import { editDistance } from '../linker/edit-distance.ts';
+import { editDistance } from './edit-distance.ts';
 
 /** The known word that was probably meant, if one is near enough. */
 export function nearest(word: string, known: readonly string[]): string | undefined {

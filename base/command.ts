@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { SetupError } from './errors.ts';
+import { MelfError } from './errors.ts';
 
 export interface CommandOptions {
   readonly cwd?: string;
@@ -48,7 +48,7 @@ export function tail(text: string, lines: number = tailLines): string {
   return text.trimEnd().split('\n').slice(-lines).join('\n');
 }
 
-export class CommandError extends SetupError {
+export class CommandError extends MelfError {
   readonly output: string;
   readonly status: number | undefined;
 
@@ -122,25 +122,4 @@ export function findProgram(program: string): string | undefined {
     .split(delimiter)
     .map((folder) => join(folder, program))
     .find((path) => existsSync(path));
-}
-
-/** Runs the tasks, at most `width` at a time, and gives their results in order. The first failure ends the rest. */
-export async function inParallel<T>(tasks: readonly (() => Promise<T>)[], width: number): Promise<T[]> {
-  const results: T[] = [];
-  let next = 0;
-  let failed = false;
-  const worker = async (): Promise<void> => {
-    while (next < tasks.length && !failed) {
-      const index = next++;
-      try {
-        results[index] = await tasks[index]!();
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  };
-  const ends = await Promise.allSettled(Array.from({ length: Math.min(width, tasks.length) }, worker));
-  for (const end of ends) if (end.status === 'rejected') throw end.reason;
-  return results;
 }

@@ -5,9 +5,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { CommandError, inParallel, run } from './command.ts';
-import { processStart } from './lock.mjs';
-import { projectRoot } from './project.ts';
+import { processStart } from '../setup/lock.mjs';
+import { projectRoot } from '../setup/project.ts';
+import { CommandError, run } from './command.ts';
 
 const commandModule = pathToFileURL(join(import.meta.dirname, 'command.ts')).href;
 
@@ -54,30 +54,6 @@ describe('running tools', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
-  });
-
-  it('keeps results in order and to the width asked for', async () => {
-    let running = 0;
-    let most = 0;
-    const tasks = [30, 5, 20, 1, 10].map((milliseconds) => async () => {
-      most = Math.max(most, ++running);
-      await new Promise((resolve) => setTimeout(resolve, milliseconds));
-      running--;
-      return milliseconds;
-    });
-    assert.deepEqual(await inParallel(tasks, 2), [30, 5, 20, 1, 10]);
-    assert.equal(most, 2);
-  });
-
-  it('starts nothing more after a failure', async () => {
-    const began: number[] = [];
-    const tasks = [0, 1, 2, 3, 4, 5].map((index) => async () => {
-      began.push(index);
-      await new Promise((resolve) => setTimeout(resolve, 2));
-      if (index === 1) throw new Error('second');
-    });
-    await assert.rejects(inParallel(tasks, 2), /second/);
-    assert.ok(began.length <= 3, `${began.length} began`);
   });
 });
 
