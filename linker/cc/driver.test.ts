@@ -60,7 +60,7 @@ describe('melf-cc in the place of a compiler', () => {
     });
     return { status, output: `${stdout}${stderr}` };
   };
-  const cc = (...args: string[]): Result => call(process.execPath, [join(here, 'melf-cc.mjs'), ...args]);
+  const cc = (...args: string[]): Result => call(process.execPath, [join(here, 'melf-cc.cjs'), ...args]);
   const good = (result: Result): string => {
     assert.equal(result.status, 0, result.output);
     return result.output;
@@ -168,7 +168,7 @@ describe('melf-cc in the place of a compiler', () => {
       variant('zero', '-O0 -DFRAME_BYTES=64');
     file('cxx/melf.toml', all);
     const env = { MELF_CONFIG: 'cxx/melf.toml' };
-    good(call(process.execPath, [join(here, 'melf-c++.mjs'), 'work.cc', 'work-main.cc', '-o', 'thrower'], env));
+    good(call(process.execPath, [join(here, 'melf-c++.cjs'), 'work.cc', 'work-main.cc', '-o', 'thrower'], env));
     for (const [name, sum] of [
       ['plain', 13],
       ['large', 13],
@@ -204,7 +204,7 @@ describe('melf-cc in the place of a compiler', () => {
     good(
       call(
         process.execPath,
-        [join(here, 'melf-cc.mjs'), '-x', 'c', '-c', '-', '-o', 'in.o'],
+        [join(here, 'melf-cc.cjs'), '-x', 'c', '-c', '-', '-o', 'in.o'],
         {},
         'int f(int x) {\n#ifdef LOUD\nx++;\n#endif\nreturn x; }',
       ),
@@ -230,7 +230,7 @@ describe('melf-cc in the place of a compiler', () => {
     assert.match(cc('-flto', '-c', 'say.c').output, /-flto cannot be used/);
     assert.match(cc('main.c', '-Wl,--frobnicate').output, /--frobnicate is not known/);
     assert.match(
-      call(process.execPath, [join(here, 'melf-cc.mjs'), '-c', 'say.c'], { MELF_CONFIG: 'none.toml' }).output,
+      call(process.execPath, [join(here, 'melf-cc.cjs'), '-c', 'say.c'], { MELF_CONFIG: 'none.toml' }).output,
       /none.toml cannot be read/,
     );
   });

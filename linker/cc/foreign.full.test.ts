@@ -78,7 +78,7 @@ describe('foreign programs with CC=melf-cc', function () {
     folder = mkdtempSync(join(tmpdir(), 'melf-foreign-'));
     mkdirSync(join(folder, 'bin'));
     for (const name of ['melf-cc', 'melf-c++'])
-      symlinkSync(join(import.meta.dirname, `${name}.mjs`), join(folder, 'bin', name));
+      symlinkSync(join(import.meta.dirname, `${name}.cjs`), join(folder, 'bin', name));
     writeFileSync(join(folder, 'melf.toml'), CONFIGURATION);
   });
   after(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,5 +1,3 @@
 #!/usr/bin/env node
-// The C++ compiler of a project that builds itself as a MELF: CXX=melf-c++.
-import { start } from './start.mjs';
-
-await start('c++');
+// For callers that know the driver by this name; melf-c++.cjs starts quicker.
+import './melf-c++.cjs';

@@ -1,5 +1,3 @@
 #!/usr/bin/env node
-// The C compiler of a project that builds itself as a MELF: CC=melf-cc.
-import { start } from './start.mjs';
-
-await start('c');
+// For callers that know the driver by this name; melf-cc.cjs starts quicker.
+import './melf-cc.cjs';
