@@ -52,7 +52,7 @@ export interface SqliteBuild {
 
 /** Calls melf-cc as a makefile would. */
 export async function melfCc(toolchain: Toolchain, words: readonly string[]): Promise<void> {
-  const driver = join(linkerFolder, 'cc/melf-cc.mjs');
+  const driver = join(linkerFolder, 'cc/melf-cc.cjs');
   const env = { MELF_CONFIG: configuration, MELF_CC: toolchain.wrapper };
   await run([process.execPath, driver, ...words], { env });
 }
