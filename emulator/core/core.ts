@@ -95,6 +95,7 @@ export class Core implements RegisterFile {
   #view = 0;
   #blocks: BlockTable | undefined;
   #tlbGeneration = 0;
+  #tlbFlushes = 0;
   #codeGeneration: number;
 
   constructor(options: CoreOptions) {
@@ -129,12 +130,22 @@ export class Core implements RegisterFile {
 
   /** The core will run in this view of this space. */
   enter(space: AddressSpace, view: number): void {
+    if (space !== this.#space) {
+      this.#native.flushTlb(this.handle); // a root of this space may be a frame that was one of the other's
+      this.#tlbFlushes = space.tlbFlushes;
+    }
     this.#space = space;
     this.#view = view;
+    this.#load(space);
+  }
+
+  /** Loads the view's root, as a move to CR3 does: the engine forgets its translations, the modelled TLB is tagged and does not. */
+  #load(space: AddressSpace): void {
+    const { window, views } = space;
     this.#tlbGeneration = space.tlbGeneration;
-    const window = space.window;
     // Block costs are kept by address; inside the window the view decides which code is there. 16 bits name the view.
-    this.#native.setSpace(this.handle, space.views.root(view), view % 0xffff, window.start, window.end - window.start);
+    const context = this.#view % 0xffff;
+    this.#native.setSpace(this.handle, views.root(this.#view), context, window.start, window.end - window.start);
   }
 
   useBlockTable(table: BlockTable): void {
@@ -149,9 +160,12 @@ export class Core implements RegisterFile {
   run(result?: number): ExitReason {
     const space = this.#space;
     if (space !== undefined) {
-      if (this.#tlbGeneration !== space.tlbGeneration) {
+      if (this.#tlbFlushes !== space.tlbFlushes) {
+        this.#tlbFlushes = space.tlbFlushes;
         this.#tlbGeneration = space.tlbGeneration;
         this.#native.flushTlb(this.handle);
+      } else if (this.#tlbGeneration !== space.tlbGeneration) {
+        this.#load(space);
       }
       this.#blocks?.follow(space.codeMapGeneration + this.#physical.codeGeneration);
     }

@@ -11,6 +11,11 @@ import { Prot, protIn, type Vma, VmaList } from './vma.ts';
 export const TASK_SIZE = 2 ** 47 - PAGE_SIZE;
 const MMAP_LOW = 0x10000;
 const MMAP_TOP = 0x7fff_f000_0000 - 2 ** 30; // below the stack
+/**
+ * Up to so many pages the kernel invalidates one by one, otherwise all of the process: `tlb_single_page_flush_ceiling` in Linux'
+ * arch/x86/mm/tlb.c. (AArch64 goes on to 512, MAX_TLBI_OPS; here both have the one kernel.)
+ */
+const MOST_PAGES_INVALIDATED = 33;
 
 /** A request of mmap; `address` page aligned, `length` not 0. */
 export interface MapRequest {
@@ -31,13 +36,16 @@ export interface MapRequest {
 /**
  * The address space of a process: areas, and the views' page tables that are filled as pages are touched. A thread sees it
  * through one view. `tlbGeneration` grows whenever a right was taken away or a page moved: cores that run in any of the views
- * flush their TLB before they run again. `codeMapGeneration` grows when code at an address may have become other code.
+ * have their engine forget its translations before they run again. `tlbFlushes` grows with those of the changes for which Linux invalidates
+ * every entry of the process: from them on the modelled TLB is empty. `codeMapGeneration` grows when code at an address may have become
+ * other code.
  */
 export class AddressSpace {
   readonly physical: PhysicalMemory;
   readonly views: Views;
   readonly areas = new VmaList();
   tlbGeneration = 0;
+  tlbFlushes = 0;
   codeMapGeneration = 0;
   /** Hull of the unshared ranges: only here can views hold different code. Empty while there are none. */
   window: Range = { start: 0, end: 0 };
@@ -111,12 +119,32 @@ export class AddressSpace {
       unshared ||= !viewShared;
     }
     this.areas.remove(address, end);
-    this.views.unmap(address, end);
+    this.#change(address, end, (entry) => this.views.clear(entry));
     // What is mapped there next is shared. (`window` keeps its size: views may differ in less than it says.)
     if (unshared) this.views.unshared = this.unsharedRanges();
     for (const memory of memories) this.#disownUnlessMapped(memory);
-    this.tlbGeneration++;
     return 0;
+  }
+
+  /**
+   * Changes the entries that are there in [start, end), of all views or of `ids`. Where none is, no TLB holds anything. (A few pages whose
+   * rights change stay known to the modelled TLB: the next walk for each is not charged.)
+   */
+  #change(start: number, end: number, change: (entry: number) => void, ids?: readonly number[]): void {
+    let [first, last] = [Number.POSITIVE_INFINITY, -1];
+    this.views.forEach(
+      start,
+      end,
+      (entry, va) => {
+        first = Math.min(first, va);
+        last = Math.max(last, va);
+        change(entry);
+      },
+      ids,
+    );
+    if (last < 0) return;
+    this.tlbGeneration++;
+    if (last - first >= MOST_PAGES_INVALIDATED * PAGE_SIZE) this.tlbFlushes++;
   }
 
   /**
@@ -141,17 +169,11 @@ export class AddressSpace {
     // A page of an area that may be written and executed has one of these rights at a time: here it keeps the one it has.
     const given = entryFlags(prot) & (prot & Prot.write ? Pte.read : Pte.read | Pte.exec);
     const words = this.physical.u32;
-    const ids = covered[0]!.viewShared ? undefined : [view];
-    this.views.forEach(
-      address,
-      end,
-      (entry) => {
-        words[entry] = (words[entry]! & allowed) | given;
-        if (given & Pte.exec) this.physical.markExecuted(words[entry + 1]!);
-      },
-      ids,
-    );
-    this.tlbGeneration++;
+    const give = (entry: number): void => {
+      words[entry] = (words[entry]! & allowed) | given;
+      if (given & Pte.exec) this.physical.markExecuted(words[entry + 1]!);
+    };
+    this.#change(address, end, give, covered[0]!.viewShared ? undefined : [view]);
     return 0;
   }
 
@@ -228,8 +250,7 @@ export class AddressSpace {
   discard(address: number, length: number): number {
     const end = address + pageUp(length);
     if (!isGapless(this.areas.overlapping(address, end), address, end)) return -Errno.ENOMEM;
-    this.views.unmap(address, end);
-    this.tlbGeneration++;
+    this.#change(address, end, (entry) => this.views.clear(entry));
     return 0;
   }
 
@@ -267,7 +288,9 @@ export class AddressSpace {
     for (const area of this.areas) {
       if (!area.viewShared && area.protOf !== undefined) area.protOf.set(id, protIn(area, from));
     }
+    // Pages became copy-on-write: as after fork, the whole address space is flushed.
     this.tlbGeneration++;
+    this.tlbFlushes++;
     return id;
   }
 

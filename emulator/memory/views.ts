@@ -275,11 +275,7 @@ export class Views {
     }
   }
 
-  /** Removes every entry in [start, end), in all views or in `ids`. */
-  unmap(start: number, end: number, ids?: Iterable<number>): void {
-    this.forEach(start, end, (entry) => this.clear(entry), ids);
-  }
-
+  /** Removes an entry. */
   clear(entry: number): void {
     const frame = this.#physical.u32[entry + 1]!;
     setEntry(this.#physical, entry, 0, 0);
