@@ -7,6 +7,7 @@ import { ExitReason, type NativeBinding } from '../native/binding.ts';
 import type { Cpu } from '../scheduler/cpu.ts';
 import { engineModel, type MachineDescription, modelFeatures } from '../scheduler/machine-description.ts';
 import { Scheduler, type SchedulerOptions } from '../scheduler/scheduler.ts';
+import type { SchedulerHost } from '../scheduler/task.ts';
 import { TimerQueue } from '../scheduler/timers.ts';
 import type { Coherence } from '../timing/coherence.ts';
 import type { CostModel } from '../timing/cost-model.ts';
@@ -64,12 +65,12 @@ export interface KernelOptions {
 const FIRST_PID = 1000;
 
 /** The guest's kernel: everything that is not one process's. */
-export class Kernel {
+export class Kernel implements SchedulerHost<Thread> {
   readonly abi: Abi;
   readonly physical: PhysicalMemory;
   readonly processes = new Map<number, Process>();
   readonly timers = new TimerQueue();
-  readonly scheduler: Scheduler;
+  readonly scheduler: Scheduler<Thread>;
   readonly events: EventBus;
   readonly seed: number;
   /** Wall clock at virtual time 0, seconds since the Unix epoch. */
@@ -237,13 +238,13 @@ export class Kernel {
   }
 
   /** The thread is about to run on `cpu`, which may be of another kind than the last: then its registers move to another core. */
-  prepareCore(thread: Thread, cpu: Cpu): void {
+  prepareCore(thread: Thread, cpu: Cpu<Thread>): void {
     const kind = this.kinds.get(cpu.kind)!;
     if (thread.kind !== kind) this.#changeKind(thread, kind);
   }
 
   /** Tells events and policies when the thread, which is about to run, came to a CPU of another kind. */
-  announceKind(thread: Thread, cpu: Cpu): void {
+  announceKind(thread: Thread, cpu: Cpu<Thread>): void {
     const kind = this.kinds.get(cpu.kind)!;
     const known = thread.knownKind;
     if (known === kind) return;
@@ -275,9 +276,10 @@ export class Kernel {
     this.#settle(thread, kind);
   }
 
-  /** Whether the policies let the thread go to a CPU of another kind now. */
-  allowsMove(thread: Thread, cpu: Cpu): boolean {
+  /** Whether the thread may go to the CPU now: always to one of its kind, else if the policies let it. */
+  allowsMove(thread: Thread, cpu: Cpu<Thread>): boolean {
     const kind = this.kinds.get(cpu.kind)!;
+    if (kind === thread.kind) return true;
     return this.policies.every((policy) => policy.allowsMove?.(thread, kind) ?? true);
   }
 
@@ -303,13 +305,16 @@ export class Kernel {
     thread.kind?.pool.release(thread.core);
   }
 
-  /** Goes on with the syscall that the thread waited in. Returns whether it then goes on in user mode. */
-  resume(thread: Thread): boolean {
-    return this.dispatcher.resume(thread);
-  }
-
-  deliverSignals(thread: Thread): boolean {
-    return this.signals.deliver(thread);
+  /** Executes the thread in user mode, and what it asks of the kernel, until it waits, has ended or its slice is over. */
+  execute(thread: Thread, isSliceOver: () => boolean): void {
+    if (thread.blocking !== undefined && !this.dispatcher.resume(thread)) return;
+    for (;;) {
+      if (thread.attention && !this.signals.deliver(thread)) return;
+      if (isSliceOver()) return;
+      const { result } = thread;
+      thread.result = undefined;
+      if (!this.handleExit(thread, thread.core.run(result))) return;
+    }
   }
 
   /** The thread's core has stopped. Returns whether it may go on at once. */

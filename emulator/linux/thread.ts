@@ -1,6 +1,7 @@
 import type { Core } from '../core/core.ts';
 import type { UserMemory } from '../memory/user-memory.ts';
 import type { Cpu } from '../scheduler/cpu.ts';
+import type { Task, TaskState } from '../scheduler/task.ts';
 import type { Timer } from '../scheduler/timers.ts';
 import type { FaultDetail } from './abi/abi.ts';
 import { type AlternateStack, NO_ALTERNATE_STACK } from './alternate-stack.ts';
@@ -11,20 +12,18 @@ import { PendingSignals, type SignalInfo, signalBit, UNBLOCKABLE } from './signa
 import type { Blocking } from './syscall.ts';
 import type { Wait, Waiter, WakeReason } from './wait.ts';
 
-export type ThreadState = 'runnable' | 'running' | 'blocked' | 'exited';
-
 export interface ThreadOptions {
   readonly tid: number;
   readonly process: Process;
   readonly core: Core;
   readonly view: number;
   readonly comm: string;
-  readonly cpu: Cpu;
+  readonly cpu: Cpu<Thread>;
   readonly affinity: ReadonlySet<number>;
 }
 
 /** A guest thread and the core that executes it. */
-export class Thread implements Waiter {
+export class Thread implements Task<Thread>, Waiter {
   readonly tid: number;
   readonly process: Process;
   readonly kernel: Kernel;
@@ -37,12 +36,12 @@ export class Thread implements Waiter {
   view: number;
   /** Guest memory as its view sees it. */
   memory: UserMemory;
-  state: ThreadState = 'runnable';
+  state: TaskState = 'runnable';
   /** Up to 15 bytes, as /proc/self/task/N/comm shows. */
   comm: string;
 
   /** Where it runs, or ran last. */
-  cpu: Cpu;
+  cpu: Cpu<Thread>;
   /** Ids of CPUs it may run on. */
   affinity: ReadonlySet<number>;
   /** Set by a policy: counts instead of the affinity, see `Scheduler.override`. */

@@ -1,6 +1,5 @@
-import type { Kernel } from '../linux/kernel.ts';
-import type { Thread } from '../linux/thread.ts';
 import { Cpu } from './cpu.ts';
+import type { SchedulerHost, Task, TaskState } from './task.ts';
 
 /** One CPU of the machine as the scheduler needs it. */
 export interface CpuDescription {
@@ -34,37 +33,37 @@ export type Step = 'ran' | 'timer' | 'idle';
  * runs next, until it is {@link SchedulerOptions.lookahead} ahead of the others or the next timer is due. All CPUs share one
  * host thread, so nothing ever happens at the same time.
  */
-export class Scheduler {
-  readonly cpus: readonly Cpu[];
+export class Scheduler<T extends Task<T>> {
+  readonly cpus: readonly Cpu<T>[];
   readonly timeslice: number;
   readonly lookahead: number;
   /** The thread whose code, syscall or fault is being executed. */
-  current: Thread | undefined;
+  current: T | undefined;
   /** Model cycles and instructions of all finished slices. */
   cycles = 0;
   instructions = 0;
   contextSwitches = 0;
-  readonly #kernel: Kernel;
+  readonly #host: SchedulerHost<T>;
   /** Cycles of the current thread's core when its slice began. */
   #sliceStart = 0;
   #sliceEnd = 0;
   #reconsider = false;
 
-  constructor(kernel: Kernel, options: SchedulerOptions) {
-    this.#kernel = kernel;
-    this.cpus = options.cpus.map(({ kind, hz }, id) => new Cpu(id, kind, hz));
+  constructor(host: SchedulerHost<T>, options: SchedulerOptions) {
+    this.#host = host;
+    this.cpus = options.cpus.map(({ kind, hz }, id) => new Cpu<T>(id, kind, hz));
     this.timeslice = options.timeslice ?? TIMESLICE;
     this.lookahead = options.lookahead ?? LOOKAHEAD;
   }
 
   /** Virtual ns on the thread's CPU. */
-  timeOf(thread: Thread): number {
+  timeOf(thread: T): number {
     const cpu = thread.cpu;
     return thread === this.current ? cpu.clock + (thread.core.cycles - this.#sliceStart) * cpu.nsPerCycle : cpu.clock;
   }
 
   /** CPU time of a thread so far, ns. */
-  cpuTimeOf(thread: Thread): number {
+  cpuTimeOf(thread: T): number {
     return thread.cpuTime + (thread === this.current ? this.timeOf(thread) - thread.cpu.clock : 0);
   }
 
@@ -81,26 +80,26 @@ export class Scheduler {
   }
 
   /** A CPU that a new thread may start on: the idle one with the lowest clock, else the one with the shortest queue. */
-  place(affinity: ReadonlySet<number>): Cpu {
+  place(affinity: ReadonlySet<number>): Cpu<T> {
     const best = this.#bestOf((cpu) => affinity.has(cpu.id));
     if (best === undefined) throw new RangeError('no CPU in the affinity set');
     return best;
   }
 
-  #bestOf(allowed: (cpu: Cpu) => boolean): Cpu | undefined {
-    let best: Cpu | undefined;
+  #bestOf(allowed: (cpu: Cpu<T>) => boolean): Cpu<T> | undefined {
+    let best: Cpu<T> | undefined;
     for (const cpu of this.cpus) if (allowed(cpu) && (best === undefined || isBetter(cpu, best))) best = cpu;
     return best;
   }
 
   /** Whether the thread may run on the CPU: by its affinity, and for a CPU of another kind by the policies. */
-  #allows(thread: Thread, cpu: Cpu): boolean {
+  #allows(thread: T, cpu: Cpu<T>): boolean {
     if (!thread.allowedCpus.has(cpu.id)) return false;
-    return thread.kind?.name === cpu.kind || this.#kernel.allowsMove(thread, cpu);
+    return this.#host.allowsMove(thread, cpu);
   }
 
   /** Makes the thread runnable no earlier than virtual time `at`. */
-  enqueue(thread: Thread, at: number): void {
+  enqueue(thread: T, at: number): void {
     thread.state = 'runnable';
     thread.readyAt = at;
     const stays = thread.allowedCpus.has(thread.cpu.id);
@@ -110,7 +109,7 @@ export class Scheduler {
         ? thread.cpu
         : (this.#bestOf((one) => this.#allows(thread, one)) ?? this.place(thread.allowedCpus));
     if (cpu.idle) {
-      const { wakeupLatency } = this.#kernel.costs.costs;
+      const { wakeupLatency } = this.#host.costs.costs;
       thread.readyAt = at + wakeupLatency * cpu.nsPerCycle; // an idle CPU has to be woken first
       this.#assign(cpu, thread);
     } else {
@@ -123,7 +122,7 @@ export class Scheduler {
     this.#reconsider = true; // the running slice may have been given more time than it now should have
   }
 
-  #assign(cpu: Cpu, thread: Thread): void {
+  #assign(cpu: Cpu<T>, thread: T): void {
     cpu.current = thread;
     cpu.clock = Math.max(cpu.clock, thread.readyAt);
     cpu.timesliceEnd = cpu.queue.size > 0 ? cpu.clock + this.timeslice : Number.POSITIVE_INFINITY;
@@ -132,7 +131,7 @@ export class Scheduler {
   }
 
   /** Restricts the thread to some CPUs; it moves if it is on another. The set must name at least one. */
-  setAffinity(thread: Thread, affinity: ReadonlySet<number>): void {
+  setAffinity(thread: T, affinity: ReadonlySet<number>): void {
     thread.affinity = affinity;
     this.#leaveForbiddenCpu(thread);
   }
@@ -141,12 +140,12 @@ export class Scheduler {
    * Lets the thread run on these CPUs whatever its affinity says, until called with `undefined` (as Linux does for tasks that only some CPUs can
    * execute: force_compatible_cpus_allowed_ptr in kernel/sched/core.c).
    */
-  override(thread: Thread, cpus: ReadonlySet<number> | undefined): void {
+  override(thread: T, cpus: ReadonlySet<number> | undefined): void {
     thread.overriddenAffinity = cpus;
     this.#leaveForbiddenCpu(thread);
   }
 
-  #leaveForbiddenCpu(thread: Thread): void {
+  #leaveForbiddenCpu(thread: T): void {
     const { cpu } = thread;
     if (thread.state === 'blocked' || thread.state === 'exited' || thread.allowedCpus.has(cpu.id)) return;
     if (thread === this.current) {
@@ -162,7 +161,7 @@ export class Scheduler {
   }
 
   /** The thread has ended, wherever it is. */
-  remove(thread: Thread): void {
+  remove(thread: T): void {
     const { cpu } = thread;
     const wasQueued = thread.state === 'runnable' && cpu.current !== thread;
     thread.state = 'exited';
@@ -174,7 +173,7 @@ export class Scheduler {
   }
 
   /** Gives a free CPU its next thread: from its own queue, else from the longest queue of another. */
-  #refill(cpu: Cpu): void {
+  #refill(cpu: Cpu<T>): void {
     let next = cpu.queue.take();
     if (next === undefined) {
       const others = this.cpus.filter((other) => other !== cpu && other.queue.size > 0);
@@ -188,9 +187,9 @@ export class Scheduler {
   }
 
   /** The thread leaves its CPU: it waits, has exited, or others are to run. */
-  #release(cpu: Cpu, thread: Thread): void {
-    if (this.#kernel.events.enabled) {
-      this.#kernel.events.emit({
+  #release(cpu: Cpu<T>, thread: T): void {
+    if (this.#host.events.enabled) {
+      this.#host.events.emit({
         type: 'schedule',
         time: cpu.clock,
         tid: thread.tid,
@@ -210,7 +209,7 @@ export class Scheduler {
    * @param most cycles that the slice may take
    */
   step(until: number, most: number): Step {
-    let cpu: Cpu | undefined;
+    let cpu: Cpu<T> | undefined;
     let second = Number.POSITIVE_INFINITY;
     for (const candidate of this.cpus) {
       if (candidate.current === undefined) continue;
@@ -221,7 +220,7 @@ export class Scheduler {
         second = candidate.clock;
       }
     }
-    const { timers } = this.#kernel;
+    const { timers } = this.#host;
     const time = cpu?.clock ?? Number.POSITIVE_INFINITY;
     if (timers.nextTime <= time) {
       if (timers.nextTime > until || timers.size === 0) return 'idle';
@@ -244,7 +243,7 @@ export class Scheduler {
 
   /** When something happens next: a timer fires or a thread goes on. `Infinity` when nothing ever will by itself. */
   get nextTime(): number {
-    let next = this.#kernel.timers.nextTime;
+    let next = this.#host.timers.nextTime;
     for (const cpu of this.cpus) if (cpu.current !== undefined && cpu.clock < next) next = cpu.clock;
     return next;
   }
@@ -254,8 +253,13 @@ export class Scheduler {
     return this.cpus.reduce((latest, cpu) => Math.max(latest, cpu.clock), this.#lastTime);
   }
 
-  #runSlice(cpu: Cpu, thread: Thread, end: number, most: number): void {
-    this.#kernel.prepareCore(thread, cpu);
+  readonly #isSliceOver = (): boolean => {
+    const { core } = this.current!;
+    return core.cycles >= core.limit || this.#reconsider;
+  };
+
+  #runSlice(cpu: Cpu<T>, thread: T, end: number, most: number): void {
+    this.#host.prepareCore(thread, cpu);
     const { core } = thread;
     this.current = thread;
     this.#sliceStart = core.cycles;
@@ -267,14 +271,14 @@ export class Scheduler {
     if (cpu.last !== thread) {
       if (cpu.last !== undefined) {
         this.contextSwitches++;
-        core.cycles += this.#kernel.costs.costs.contextSwitch;
+        core.cycles += this.#host.costs.costs.contextSwitch;
       }
       cpu.last = thread;
     }
-    if (thread.knownKind !== thread.kind) this.#kernel.announceKind(thread, cpu);
+    this.#host.announceKind(thread, cpu);
     core.tscBase = (cpu.clock * cpu.hz) / 1e9 - this.#sliceStart;
     try {
-      this.#execute(thread);
+      this.#host.execute(thread, this.#isSliceOver);
     } finally {
       const { core } = thread; // an exception may have replaced it
       const used = (core.cycles - this.#sliceStart) * cpu.nsPerCycle;
@@ -289,22 +293,9 @@ export class Scheduler {
     this.#afterSlice(cpu, thread);
   }
 
-  #execute(thread: Thread): void {
-    const kernel = this.#kernel;
-    if (thread.blocking !== undefined && !kernel.resume(thread)) return;
-    for (;;) {
-      if (thread.attention && !kernel.deliverSignals(thread)) return;
-      const { core } = thread;
-      if (core.cycles >= core.limit || this.#reconsider) return;
-      const result = thread.result;
-      thread.result = undefined;
-      if (!kernel.handleExit(thread, core.run(result))) return;
-    }
-  }
-
-  #afterSlice(cpu: Cpu, thread: Thread): void {
+  #afterSlice(cpu: Cpu<T>, thread: T): void {
     // A wake-up during the slice may have made it runnable again already, here or on another CPU.
-    const stillHere = (thread.state as Thread['state']) === 'running';
+    const stillHere = (thread.state as TaskState) === 'running';
     if (stillHere) {
       thread.state = 'runnable';
       if (!thread.allowedCpus.has(cpu.id)) {
@@ -332,7 +323,7 @@ export class Scheduler {
   }
 }
 
-function isBetter(a: Cpu, b: Cpu): boolean {
+function isBetter<T extends Task<T>>(a: Cpu<T>, b: Cpu<T>): boolean {
   if (a.idle !== b.idle) return a.idle;
   if (a.idle) return a.clock < b.clock;
   return a.queue.size < b.queue.size;
