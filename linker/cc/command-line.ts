@@ -6,7 +6,7 @@ import { extname } from 'node:path';
 import { splitWords } from './words.ts';
 
 /** What the compiler is to make. */
-export type Goal = 'executable' | 'object' | 'relocatable' | 'shared' | 'other';
+export type Goal = 'executable' | 'object' | 'assembly' | 'relocatable' | 'shared' | 'other';
 
 export type Argument =
   | { readonly kind: 'flag'; readonly words: readonly string[] }
@@ -21,7 +21,7 @@ export type Argument =
 
 export interface CommandLine {
   readonly goal: Goal;
-  /** All but `-o`, `-c`, in order. */
+  /** All but `-o`, `-c`, `-S`, in order. */
   readonly arguments: readonly Argument[];
   readonly output: string | undefined;
 }
@@ -69,7 +69,7 @@ const WITH_VALUE = new Set(
 
 /** Flags after which no object is made. */
 const OTHER_GOAL =
-  /^(-E|-S|-M|-MM|-fsyntax-only|--help.*|--version|--target-help|-dump(machine|version|specs|fullversion)|-print-.*|--print-.*|-###|-no-canonical-prefixes-query|-emit-llvm|-emit-ast|--preprocess|--assemble|-qversion|-V)$/;
+  /^(-E|-M|-MM|-fsyntax-only|--help.*|--version|--target-help|-dump(machine|version|specs|fullversion)|-print-.*|--print-.*|-###|-no-canonical-prefixes-query|-emit-llvm|-emit-ast|--preprocess|-qversion|-V)$/;
 
 /** Replaces `@file` by the words in the file; one that is not there stays a word, as with gcc. */
 export function expandResponseFiles(words: readonly string[], depth = 0): string[] {
@@ -90,7 +90,14 @@ export function readCommandLine(words: readonly string[]): CommandLine {
   let output: string | undefined;
   let forced: string | undefined;
   let goal: Goal = 'executable';
-  const rank: Readonly<Record<Goal, number>> = { executable: 0, relocatable: 1, shared: 1, object: 2, other: 3 };
+  const rank: Readonly<Record<Goal, number>> = {
+    executable: 0,
+    relocatable: 1,
+    shared: 1,
+    object: 2,
+    assembly: 3,
+    other: 4,
+  };
   const want = (next: Goal): void => {
     if (rank[next] > rank[goal]) goal = next;
   };
@@ -116,6 +123,10 @@ export function readCommandLine(words: readonly string[]): CommandLine {
     }
     if (word === '-c' || word === '--compile') {
       want('object');
+      continue;
+    }
+    if (word === '-S' || word === '--assemble') {
+      want('assembly');
       continue;
     }
     if (OTHER_GOAL.test(word)) want('other');

@@ -1,11 +1,15 @@
-// One source to one object: the real compiler runs once for each variant.
+// One source to one object, or to one file of assembly: the real compiler runs once for each variant.
 
 import { appendFileSync, existsSync, lstatSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { addExcludedSection, encodeFat, FAT_SECTION, type FatVariant } from '../fat-object.ts';
 import { type Argument, isVariantLanguage } from './command-line.ts';
 import type { Configuration, Variant } from './configuration.ts';
-import { runTool } from './process.ts';
+import { decodeAssembly, encodeAssembly } from './fat-assembly.ts';
+import { Jobs } from './jobs.ts';
+import { type Outcome, onEnd, type RunningTool, startTool } from './process.ts';
+
+type Source = Argument & { kind: 'input' };
 
 /** The compiler, what it gets, and where to. */
 export interface Compile {
@@ -13,10 +17,13 @@ export interface Compile {
   readonly configuration: Configuration;
   readonly arguments: readonly Argument[];
   /** The one of `arguments` to compile. */
-  readonly source: Argument & { kind: 'input' };
+  readonly source: Source;
+  /** How far. */
+  readonly goal: 'object' | 'assembly';
   readonly output: string;
   /** Contents of the source when it is `-`. */
   readonly input: Uint8Array | undefined;
+  /** An empty folder. */
   readonly scratch: string;
 }
 
@@ -39,12 +46,13 @@ export function compileWords(
   list: readonly Argument[],
   source: Argument | undefined,
   extra: readonly string[],
-  keep: (flag: readonly string[]) => boolean = () => true,
+  { path, keep = () => true }: { path?: string; keep?: (flag: readonly string[]) => boolean } = {},
 ): string[] {
   const words = list.flatMap((one) => {
     if (one.kind === 'input') {
       if (one !== source) return [];
-      return one.forced === true && one.language !== undefined ? ['-x', one.language, one.path] : [one.path];
+      const name = path ?? one.path;
+      return one.forced === true && one.language !== undefined ? ['-x', one.language, name] : [name];
     }
     return keep(one.words) ? one.words : [];
   });
@@ -52,48 +60,123 @@ export function compileWords(
 }
 
 const isDependencyFlag = (flag: readonly string[]): boolean => /^-M/.test(flag[0]!);
+/** Flags by which the compiler writes further files under names that all variants would share. */
+const writesMore = (flag: readonly string[]): boolean =>
+  isDependencyFlag(flag) || /^(-Wp,-M.*|-save-temps.*|-aux-info.*|-dumpbase.*|-dumpdir.*)$/.test(flag[0]!);
 
-/** Compiles a source into a fat object; gives the exit code of the first compile that failed, or 0. */
-export function compileSource(job: Compile): number {
+/** One call of the compiler: the default variant's makes the output itself, as the compiler alone would. */
+interface Call {
+  readonly variant: Pick<Variant, 'name'> & { readonly flags: string };
+  readonly command: readonly string[];
+  readonly target: string;
+  readonly input: Uint8Array | undefined;
+}
+
+/** Compiles a source for all variants; gives the exit code of the first compile that failed, or 0. */
+export async function compileSource(job: Compile): Promise<number> {
+  const { source, output, scratch } = job;
+  const calls = callsOf(job);
+  const forget = onEnd(() => {
+    // What stands there is the default variant's alone, if it is whole.
+    if (isPlainFile(output)) rmSync(output, { force: true });
+    rmSync(scratch, { recursive: true, force: true });
+  });
+  const outcomes = await runAll(calls).finally(forget);
+  const failed = outcomes.findIndex((one) => one !== undefined && one.code !== 0);
+  if (failed > 0) {
+    const [first, other] = [calls[0]!.variant.name, calls[failed]!.variant.name];
+    process.stderr.write(
+      `${outcomes[failed]!.stderr}melf-cc: ${source.path} compiles as variant ${first}, but not as ${other}\n`,
+    );
+    rmSync(output, { force: true });
+  }
+  if (failed >= 0) return outcomes[failed]!.code;
+  if (calls.length > 1 && isPlainFile(output)) combine(job, calls);
+  return 0;
+}
+
+function callsOf(job: Compile): Call[] {
   const { compiler, configuration, source, output, input } = job;
-  const [first, ...others] = configuration.variants;
-  const multivariant = source.language !== undefined && isVariantLanguage(source.language);
+  const language = source.language ?? 'c';
+  const stop = job.goal === 'object' ? '-c' : '-S';
+  const multivariant = isVariantLanguage(language);
   const fixed = multivariant ? [...fixedFlags(compiler), ...configuration.compileFlags] : configuration.compileFlags;
-  const words = (variant: Variant, target: string, keep?: (flag: readonly string[]) => boolean): string[] => {
-    // What applies to assembly are the flags of the preprocessor, and those must not differ between variants.
-    const own = multivariant ? [...fixed, ...variant.flags] : fixed;
-    return [...compiler, ...compileWords(job.arguments, source, own, keep), '-c', '-o', target];
+  const chosen = configuration.isMultivariant(source.path);
+  const stored = multivariant || !chosen ? undefined : storedVariants(source.path);
+  const ending = job.goal === 'object' ? 'o' : 's';
+  const dependencies = asksForDependencies(job);
+  const call = (variant: Call['variant'], own: readonly string[], i: number, path?: string): Call => {
+    const target = i === 0 ? output : join(job.scratch, `${i}.${ending}`);
+    const keep = (flag: readonly string[]): boolean => i === 0 || !writesMore(flag);
+    const rules = i > 0 && dependencies ? ['-MD', '-MF', `${target}.d`, '-MT', 'x'] : [];
+    const words = compileWords(job.arguments, source, [...fixed, ...own], { path, keep });
+    return { variant, command: [...compiler, ...words, stop, ...rules, '-o', target], target, input };
   };
-  const { code } = runTool(words(first!, output), { input });
-  if (code !== 0 || !multivariant || others.length === 0) return code;
-  if (!configuration.isMultivariant(source.path) || !isPlainFile(output)) return 0;
-  const base = readFileSync(output);
-  const variants: FatVariant[] = [{ name: first!.name, flags: first!.flags.join(' '), object: undefined }];
-  for (const [i, variant] of others.entries()) {
-    const target = join(job.scratch, `${i}.o`);
-    const dependencies = dependencyFile(job);
-    const own = dependencies === undefined ? [] : ['-MD', '-MF', `${target}.d`, '-MT', 'x'];
-    const command = [...words(variant, target, (flag) => !isDependencyFlag(flag)), ...own];
-    const result = runTool(command, { input, quiet: true });
-    if (result.code !== 0) {
-      process.stderr.write(
-        `${result.stderr}melf-cc: ${source.path} compiles as variant ${first!.name}, but not as ${variant.name}\n`,
-      );
-      rmSync(output, { force: true });
-      return result.code;
-    }
-    if (dependencies !== undefined) addDependencies(dependencies, `${target}.d`);
-    const object = readFileSync(target);
-    variants.push({
-      name: variant.name,
-      flags: variant.flags.join(' '),
-      object: object.equals(base) ? undefined : object,
+  if (stored !== undefined) {
+    return stored.map(({ name, flags, object }, i) => {
+      const path = i === 0 ? undefined : join(job.scratch, `${i}-${source.path.endsWith('.S') ? 'in.S' : 'in.s'}`);
+      if (path !== undefined) writeFileSync(path, object ?? readFileSync(source.path));
+      return call({ name, flags }, [], i, path);
     });
   }
-  // The same in all variants: it stays an ordinary object, and its functions common code.
-  if (variants.every(({ object }) => object === undefined)) return 0;
-  writeFileSync(output, addExcludedSection(base, FAT_SECTION, encodeFat(variants), output));
-  return 0;
+  // What applies to assembly are the flags of the preprocessor, and those must not differ between variants.
+  const variants = multivariant && chosen ? configuration.variants : configuration.variants.slice(0, 1);
+  return variants.map(({ name, flags }, i) => call({ name, flags: flags.join(' ') }, multivariant ? flags : [], i));
+}
+
+/** The default variant first; others beside it while processors are free. After a failure no more are started. */
+async function runAll(calls: readonly Call[]): Promise<(Outcome | undefined)[]> {
+  const jobs = new Jobs(process.env);
+  const outcomes: (Outcome | undefined)[] = calls.map(() => undefined);
+  const atWork = new Map<RunningTool, Promise<unknown>>();
+  let next = 0;
+  let failed = false;
+  const begin = (i: number): void => {
+    const done = calls.length > 1 ? jobs.add() : () => undefined;
+    const tool = startTool(calls[i]!.command, { input: calls[i]!.input, quiet: i > 0 });
+    const ended = tool.outcome.then((outcome) => {
+      outcomes[i] = outcome;
+      if (outcome.code === 0) return;
+      failed = true;
+      // The default variant speaks for all: it goes on when another one fails.
+      if (i === 0) for (const one of atWork.keys()) one.stop();
+    });
+    const settled = ended.finally(() => {
+      atWork.delete(tool);
+      done();
+    });
+    atWork.set(tool, settled);
+  };
+  do {
+    while (next < calls.length && !failed && (atWork.size === 0 || jobs.mayAdd())) begin(next++);
+    await Promise.race(atWork.values());
+  } while (atWork.size > 0 || (next < calls.length && !failed));
+  // The others were stopped, or failed for the same reason.
+  return outcomes[0]?.code === 0 ? outcomes : outcomes.slice(0, 1);
+}
+
+/** Puts the other variants into the default one's output. */
+function combine(job: Compile, calls: readonly Call[]): void {
+  const { output } = job;
+  const base = readFileSync(output);
+  const variants = calls.map(({ variant, target }, i): FatVariant => {
+    const object = i === 0 ? undefined : readFileSync(target);
+    return { ...variant, object: object?.equals(base) === true ? undefined : object };
+  });
+  const dependencies = dependencyFile(job);
+  if (dependencies !== undefined) {
+    for (const { target } of calls.slice(1))
+      if (existsSync(`${target}.d`)) addDependencies(dependencies, `${target}.d`);
+  }
+  // The same in all variants: it stays an ordinary file, and its functions common code.
+  if (variants.every(({ object }) => object === undefined)) return;
+  if (job.goal === 'assembly') appendFileSync(output, encodeAssembly(variants));
+  else writeFileSync(output, addExcludedSection(base, FAT_SECTION, encodeFat(variants), output));
+}
+
+function storedVariants(path: string): FatVariant[] | undefined {
+  // Reading assembly that is written by hand costs little: it is short.
+  return isPlainFile(path) ? decodeAssembly(readFileSync(path, 'latin1'), path) : undefined;
 }
 
 /** False for `/dev/null`, which a configure script gives when it only wants to know whether it compiles. */
@@ -101,13 +184,18 @@ function isPlainFile(path: string): boolean {
   return existsSync(path) && lstatSync(path).isFile();
 }
 
+const dependencyFlags = ({ arguments: list }: Compile): (readonly string[])[] =>
+  list.flatMap((one) => (one.kind === 'flag' && isDependencyFlag(one.words) ? [one.words] : []));
+
+const asksForDependencies = (job: Compile): boolean =>
+  dependencyFlags(job).some(([name]) => name === '-MD' || name === '-MMD');
+
 /** Where `-MD` and its like write to, when they are given. */
-function dependencyFile({ arguments: list, output }: Compile): string | undefined {
-  const flags = list.flatMap((one) => (one.kind === 'flag' && isDependencyFlag(one.words) ? [one.words] : []));
-  if (!flags.some(([name]) => name === '-MD' || name === '-MMD')) return undefined;
-  const named = flags.findLast(([name]) => name!.startsWith('-MF'));
-  const file = named === undefined ? output.replace(/(\.[^./]*)?$/, '.d') : (named[1] ?? named[0]!.slice(3));
-  return existsSync(file) && lstatSync(file).isFile() ? file : undefined;
+function dependencyFile(job: Compile): string | undefined {
+  if (!asksForDependencies(job)) return undefined;
+  const named = dependencyFlags(job).findLast(([name]) => name!.startsWith('-MF'));
+  const file = named === undefined ? job.output.replace(/(\.[^./]*)?$/, '.d') : (named[1] ?? named[0]!.slice(3));
+  return isPlainFile(file) ? file : undefined;
 }
 
 const prerequisites = (rule: string): string[] =>

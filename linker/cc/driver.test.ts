@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeFat, FAT_SECTION, sectionNamed } from '../fat-object.ts';
@@ -49,7 +58,8 @@ interface Result {
   readonly output: string;
 }
 
-describe('melf-cc in the place of a compiler', () => {
+describe('melf-cc in the place of a compiler', function () {
+  this.timeout(60_000);
   let folder: string;
   const call = (program: string, args: readonly string[], env: Record<string, string> = {}, input?: string): Result => {
     const { status, stdout, stderr } = spawnSync(program, args, {
@@ -212,6 +222,83 @@ describe('melf-cc in the place of a compiler', () => {
     assert.equal(variantsOf('in.o')?.length, 3);
     good(cc('-c', 'only.c', '-o', '/dev/null'));
     assert.equal(good(cc('-dumpmachine')), good(call('gcc', ['-dumpmachine'])));
+  });
+
+  it('-S keeps the variants for the -c that follows; any other assembler takes the default one', () => {
+    good(cc('-O1', '-S', 'say.c', '-o', 'say.s'));
+    good(cc('-c', 'say.s', '-o', 'by-assembly.o'));
+    assert.deepEqual(variantsOf('by-assembly.o'), variantsOf('lib/say.o'));
+    good(cc('lib/main.o', 'by-assembly.o', 'lib/only.o', 'lib/kept.o', '-o', 'by-assembly'));
+    assert.deepEqual(runAll('./by-assembly'), expected);
+    good(call('as', ['say.s', '-o', 'stock.o']));
+    assert.equal(variantsOf('stock.o'), undefined);
+    assert.match(good(cc('-S', 'say.c', '-o', '-')), /^say:/m);
+    good(cc('-S', 'kept.c', '-o', 'kept.s'));
+    assert.ok(!readFileSync(join(folder, 'kept.s'), 'utf8').includes('melf-cc'));
+  });
+
+  /** A compiler that notes when it begins and ends and lasts a while. */
+  const slowCompiler = (seconds: number): string => {
+    const path = join(folder, `slow-${seconds}`);
+    writeFileSync(
+      path,
+      `#!/bin/sh\necho begin >> times\nsleep ${seconds} & echo $! >> pids\nwait\ngcc "$@"; code=$?\necho end >> times\nexit $code\n`,
+    );
+    chmodSync(path, 0o755);
+    return path;
+  };
+  const melfCc = join(here, 'melf-cc.cjs');
+
+  it('compiles the variants side by side, as many as MELF_JOBS allows', () => {
+    mkdirSync(join(folder, 'tmp'));
+    for (const [jobs, most] of [
+      ['1', 1],
+      ['2', 2],
+      ['8', 3],
+    ] as const) {
+      rmSync(join(folder, 'times'), { force: true });
+      // A temporary folder of its own: compilers of others are counted, too.
+      const env = { MELF_CC: slowCompiler(0.4), MELF_JOBS: jobs, TMPDIR: join(folder, 'tmp') };
+      good(call(process.execPath, [melfCc, '-c', 'say.c', '-o', 'slow.o'], env));
+      assert.equal(variantsOf('slow.o')?.length, 3);
+      let now = 0;
+      let peak = 0;
+      for (const line of readFileSync(join(folder, 'times'), 'utf8').trim().split('\n')) {
+        now += line === 'begin' ? 1 : -1;
+        peak = Math.max(peak, now);
+      }
+      assert.equal(peak, most, `MELF_JOBS=${jobs}`);
+    }
+    assert.deepEqual(readdirSync(join(folder, 'tmp', `melf-cc-jobs-${process.getuid?.()}`)), []);
+  });
+
+  it('a signal ends the compilers and all they started, and leaves no output', async () => {
+    rmSync(join(folder, 'pids'), { force: true });
+    const tmp = mkdtempSync(join(folder, 'tmp-'));
+    const env = { ...process.env, MELF_CC: slowCompiler(60), MELF_JOBS: '2', TMPDIR: tmp };
+    file('ended.o', 'of the last build');
+    const child = spawn(process.execPath, [melfCc, '-c', 'say.c', '-o', 'ended.o'], { cwd: folder, env });
+    const ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve(signal ?? code)));
+    const pids = (): number[] =>
+      existsSync(join(folder, 'pids')) ? readFileSync(join(folder, 'pids'), 'utf8').trim().split('\n').map(Number) : [];
+    const alive = (pid: number): boolean =>
+      existsSync(`/proc/${pid}`) && !/ Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+    const until = async (what: string, is: () => boolean): Promise<void> => {
+      for (let i = 0; !is(); i++) {
+        assert.ok(i < 200, what);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    };
+    await until('two compilers start', () => pids().length === 2);
+    assert.ok(pids().every(alive));
+    child.kill('SIGTERM');
+    assert.equal(await ended, 'SIGTERM');
+    await until('all have ended', () => !pids().some(alive));
+    assert.ok(!existsSync(join(folder, 'ended.o')));
+    assert.deepEqual(
+      readdirSync(tmp).filter((name) => !name.startsWith('melf-cc-jobs')),
+      [],
+    );
   });
 
   it('errors are the compiler’s, told once, with its exit code; nothing is left', () => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import { MelfError } from '../../base/errors.ts';
 import { type Argument, type CommandLine, expandResponseFiles, readCommandLine } from './command-line.ts';
-import { compileSource, compileWords, fixedFlags } from './compile.ts';
+import { compileSource, fixedFlags } from './compile.ts';
 import { type Configuration, ConfigurationError, findConfiguration, readConfiguration } from './configuration.ts';
 import { runTool } from './process.ts';
 import { splitWords } from './words.ts';
@@ -55,7 +55,8 @@ async function compileAndLink(language: 'c' | 'c++', argv: readonly string[]): P
   }
   const first = [...fixedFlags(compiler), ...configuration.compileFlags, ...configuration.variants[0]!.flags];
   const isSource = (one: Input): boolean => one.language !== undefined;
-  if (line.goal === 'other' || inputs.some((one) => one.language?.endsWith('header'))) {
+  const isHeader = (one: Input): boolean => one.language?.endsWith('header') === true;
+  if (line.goal === 'other' || (line.goal === 'assembly' && line.output === '-') || inputs.some(isHeader)) {
     return runTool([...compiler, ...argv, ...(inputs.some(isSource) ? first : [])]).code;
   }
   // A shared library has the default variant only: views belong to the executable.
@@ -75,39 +76,33 @@ async function build(
   configuration: Configuration,
   scratch: string,
 ): Promise<number> {
+  const { goal } = line;
   const input = inputs.some((one) => one.path === '-') ? readFileSync(0) : undefined;
   const sources = inputs.filter((one) => one.language !== undefined);
-  const toObjects = line.goal === 'object';
-  if (toObjects && line.output !== undefined && sources.length > 1) {
+  const stops = goal === 'object' || goal === 'assembly';
+  const ending = goal === 'assembly' ? 's' : 'o';
+  if (stops && (sources.length === 0 || (line.output !== undefined && sources.length > 1))) {
     // The compiler has its own words for this.
-    return runTool([
-      ...compiler,
-      ...compileWords(line.arguments, undefined, []),
-      ...sources.map((s) => s.path),
-      '-c',
-      '-o',
-      line.output,
-    ]).code;
+    return runTool([...compiler, ...rebuilt(line), goal === 'object' ? '-c' : '-S']).code;
   }
-  if (toObjects && sources.length === 0) return runTool([...compiler, ...rebuilt(line), '-c']).code;
   const objects = new Map<Input, string>();
   for (const [i, source] of sources.entries()) {
     const stem = basename(source.path, extname(source.path));
-    const output = toObjects ? (line.output ?? `${stem}.o`) : join(scratch, `${i}-${stem}.o`);
-    const own = mkdtempSync(join(scratch, 'variants-'));
-    const job = {
+    const output = stops ? (line.output ?? `${stem}.${ending}`) : join(scratch, `${i}-${stem}.o`);
+    const code = await compileSource({
       compiler,
       configuration,
       arguments: line.arguments,
       source,
+      goal: goal === 'assembly' ? 'assembly' : 'object',
       output,
       input: source.path === '-' ? input : undefined,
-    };
-    const code = compileSource({ ...job, scratch: own });
+      scratch: sources.length === 1 && stops ? scratch : mkdtempSync(join(scratch, 'variants-')),
+    });
     if (code !== 0) return code;
     objects.set(source, output);
   }
-  if (toObjects) return 0;
+  if (stops) return 0;
   const list = line.arguments.map((one): Argument => {
     const object = one.kind === 'input' ? objects.get(one) : undefined;
     return object === undefined ? one : { kind: 'input', path: object, language: undefined };

@@ -49,8 +49,6 @@ const IGNORED: Readonly<Record<string, string>> = {
   '--allow-shlib-undefined': STATIC,
   '-Bsymbolic': STATIC,
   '-Bsymbolic-functions': STATIC,
-  '--no-pie': STATIC,
-  '-no-pie': STATIC,
   '--start-group': ORDER,
   '--end-group': ORDER,
   '-(': ORDER,
@@ -269,9 +267,11 @@ class Reader {
         break;
       case '--pie':
       case '--pic-executable':
-        throw new LinkError('cc.ld-pie', 'position-independent executables are not made by this linker yet', {
-          hint: 'Link with -static -no-pie.',
-        });
+        options.pie = true;
+        break;
+      case '--no-pie':
+        options.pie = false;
+        break;
       case '--shared':
       case '--Bshareable':
         throw new LinkError('cc.ld-shared', 'a shared library cannot be made by this linker', {
@@ -350,7 +350,7 @@ class Reader {
 const LONG: Readonly<Record<string, true>> = Object.fromEntries(
   (
     'whole-archive no-whole-archive gc-sections build-id strip-all strip-debug Map entry undefined require-defined wrap library library-path ' +
-    'output allow-multiple-definition image-base Ttext-segment defsym error-limit pie pic-executable shared Bshareable relocatable'
+    'output allow-multiple-definition image-base Ttext-segment defsym error-limit pie no-pie pic-executable shared Bshareable relocatable'
   )
     .split(' ')
     .map((name) => [`--${name}`, true as const]),

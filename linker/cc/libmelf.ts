@@ -26,8 +26,11 @@ export function libmelfObject(compiler: readonly string[]): string {
   );
 }
 
+/** Position independent, so that one object serves both kinds of executable. */
+const FLAGS = ['-x', 'c', '-O2', '-ffunction-sections', '-fdata-sections', '-fPIE'];
+
 function compiled(compiler: readonly string[], name: string, source: string, others: readonly string[]): string {
-  const hash = createHash('sha256').update(compiler.join('\0'));
+  const hash = createHash('sha256').update([...compiler, ...FLAGS].join('\0'));
   const machine = runTool([...compiler, '-dumpmachine'], { quiet: true }).stdout;
   hash.update(`${machine}${runTool([...compiler, '--version'], { quiet: true }).stdout}`);
   for (const file of [source, ...others]) hash.update(readFileSync(file));
@@ -36,8 +39,7 @@ function compiled(compiler: readonly string[], name: string, source: string, oth
   if (existsSync(object)) return object;
   mkdirSync(store, { recursive: true });
   const draft = `${object}.${process.pid}.o`;
-  const flags = ['-x', 'c', '-O2', '-ffunction-sections', '-fdata-sections', '-fno-pic', '-c', source, '-o', draft];
-  const { code, stderr } = runTool([...compiler, ...flags], { quiet: true });
+  const { code, stderr } = runTool([...compiler, ...FLAGS, '-c', source, '-o', draft], { quiet: true });
   if (code !== 0) {
     throw new MelfError('cc.libmelf', `${source} does not compile with ${compiler.join(' ')}`, {
       facts: { output: stderr.trimEnd() },

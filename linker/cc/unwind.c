@@ -28,18 +28,27 @@ static uint64_t u64(size_t at) {
     return value;
 }
 
+/* Where the image lies: start-up code corrects the address in .genmeta, those in .melf are the linker's. */
+extern const uint64_t genmeta_start[] __attribute__((weak));
+
 /* docs/melf-format.md: header fields, and those of a variant's entry */
+enum { GENMETA_ADDRESS = 3 };
 enum { WINDOW = 24, WINDOW_SIZE = 32, VARIANTS = 48, VARIANT_TABLE = 52, VARIANT_ENTRY = 56, MARKER = 112 };
 enum { ENTRY_FRAME_HEADER = 40 };
 /* .eh_frame_hdr as our linker writes it: 12 bytes, then rows of code and FDE, both relative to the header (LSB, "Exception Frames") */
 enum { ROWS_AT = 12, ROW = 8 };
 
+static uintptr_t address(size_t at) {
+    uint64_t value = u64(at);
+    return value == 0 ? 0 : (uintptr_t)(value + genmeta_start[GENMETA_ADDRESS] - u64(WINDOW));
+}
+
 static const void *find(uintptr_t pc, struct dwarf_eh_bases *bases) {
     uint32_t variant;
-    memcpy(&variant, (const void *)(uintptr_t)u64(MARKER), sizeof variant);
+    memcpy(&variant, (const void *)address(MARKER), sizeof variant);
     if (variant == 0 || variant >= u32(VARIANTS)) return NULL;
     const unsigned char *header =
-        (const unsigned char *)(uintptr_t)u64(u32(VARIANT_TABLE) + variant * u32(VARIANT_ENTRY) + ENTRY_FRAME_HEADER);
+        (const unsigned char *)address(u32(VARIANT_TABLE) + variant * u32(VARIANT_ENTRY) + ENTRY_FRAME_HEADER);
     if (header == NULL) return NULL;
     uint32_t count;
     memcpy(&count, header + 8, sizeof count);
@@ -68,7 +77,7 @@ static const void *find(uintptr_t pc, struct dwarf_eh_bases *bases) {
 }
 
 const void *__wrap__Unwind_Find_FDE(void *pc, struct dwarf_eh_bases *bases) {
-    if (&__melf_start[0] != NULL && u64(MARKER) != 0 && (uintptr_t)pc - u64(WINDOW) < u64(WINDOW_SIZE)) {
+    if (&__melf_start[0] != NULL && u64(MARKER) != 0 && (uintptr_t)pc - address(WINDOW) < u64(WINDOW_SIZE)) {
         const void *found = find((uintptr_t)pc, bases);
         if (found != NULL) return found;
     }
