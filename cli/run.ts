@@ -16,6 +16,7 @@ import { type CostModelName, costModelNames } from '../emulator/timing/cost-mode
 import { type ViewModelName, viewModelNames } from '../emulator/timing/kernel-costs.ts';
 import { readMelf } from '../linker/melf-reader.ts';
 import { ChaosSwitcher } from '../overlay/chaos.ts';
+import { inProcess } from '../overlay/load-bias.ts';
 import { OverlayManager } from '../overlay/manager.ts';
 import { type SafetyMode, SwitchSafety, safetyModes } from '../overlay/safety/switch-safety.ts';
 import { type Personality, personalities, personalityExtension } from '../overlay/separate-calls.ts';
@@ -214,7 +215,7 @@ function chooseVariants(
   { variant, functions, safety: mode, chaos: seed }: VariantChoice,
 ): (() => string) | undefined {
   if (variant === undefined && functions.length === 0 && mode === 'off' && seed === undefined) return undefined;
-  const file = readMelf(elf);
+  const file = inProcess(guest, readMelf(elf));
   const safety = mode === 'off' ? undefined : new SwitchSafety(file, mode);
   safety?.watch(guest);
   let chaos: ChaosSwitcher | undefined;

@@ -19,6 +19,10 @@ export class Addresses implements RelocationContext {
   readonly gotBase: number;
   readonly tlsStart: number;
   readonly tlsToThreadPointer: number;
+  readonly isPie: boolean;
+  /** Start of the overlay window, 0 without one. */
+  readonly windowVa: number;
+  readonly dynamicVa: number;
   readonly #iplt: number;
   readonly #tables: LinkTables;
   readonly #backend: RelocationBackend;
@@ -32,6 +36,9 @@ export class Addresses implements RelocationContext {
     diagnostics: Diagnostics,
   ) {
     this.gotBase = at.got;
+    this.isPie = layout.isPie;
+    this.dynamicVa = layout.byName.get('.dynamic')?.va ?? 0;
+    this.windowVa = layout.window?.va ?? 0;
     this.#iplt = at.iplt;
     this.#tables = tables;
     this.#backend = backend;
@@ -73,15 +80,17 @@ export class Addresses implements RelocationContext {
   }
 
   gotAddress(symbol: LinkSymbol): number {
-    return this.gotBase + symbol.gotIndex * 8;
+    return this.gotBase + (this.#tables.gotHeader + symbol.gotIndex) * 8;
   }
 
   tlsGotAddress(symbol: LinkSymbol): number {
-    return this.gotBase + (this.#tables.got.length + symbol.tlsGotIndex) * 8;
+    const { gotHeader, got } = this.#tables;
+    return this.gotBase + (gotHeader + got.length + symbol.tlsGotIndex) * 8;
   }
 
   ifuncSlot(index: number): number {
-    return this.gotBase + (this.#tables.got.length + this.#tables.tlsGot.length + index) * 8;
+    const { gotHeader, got, tlsGot } = this.#tables;
+    return this.gotBase + (gotHeader + got.length + tlsGot.length + index) * 8;
   }
 
   problem(section: InputSection, index: number, message: string, hint?: string): void {

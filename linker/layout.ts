@@ -5,6 +5,7 @@ import {
   PF_W,
   PF_X,
   PHDR_SIZE,
+  PT_DYNAMIC,
   PT_GNU_EH_FRAME,
   PT_GNU_RELRO,
   PT_GNU_STACK,
@@ -49,6 +50,7 @@ export interface Layout {
   readonly window: Window | undefined;
   readonly tls: { readonly start: number; readonly size: number; readonly align: number } | undefined;
   readonly imageBase: number;
+  readonly isPie: boolean;
   /** End of the last allocated byte that is not part of the window. */
   readonly end: number;
   /** Bytes of the file before the symbol table. */
@@ -73,6 +75,10 @@ const SECTION_ORDER = [
   '.note.ABI-tag',
   '.genmeta',
   '.melf',
+  '.gnu.hash',
+  '.dynsym',
+  '.dynstr',
+  '.rela.dyn',
   '.rela.plt',
   '.rodata',
   '',
@@ -91,6 +97,7 @@ const SECTION_ORDER = [
   '.ctors',
   '.dtors',
   '.data.rel.ro',
+  '.dynamic',
   '.got',
   '.data',
   '.bss',
@@ -115,6 +122,7 @@ class Builder {
   readonly #options: LinkOptions;
   readonly #window: Window | undefined;
   readonly #maxPage: number;
+  readonly #isPie: boolean;
   readonly #byName = new Map<string, OutputSection>();
   #sections: OutputSection[] = [];
   readonly #segments: Segment[] = [];
@@ -123,6 +131,7 @@ class Builder {
     this.#options = options;
     this.#window = window;
     this.#maxPage = maxPage;
+    this.#isPie = options.pie === true;
   }
 
   collect(inputs: LoadedInputs, placements: readonly Placement[]): void {
@@ -226,7 +235,7 @@ class Builder {
     this.#sort();
     for (const out of this.#sections) if (out.variant < 0) sizeSection(out);
     this.#sections = this.#sections.filter((s) => s.size > 0 || s.chunks.length > 0);
-    const imageBase = this.#options.imageBase ?? 0x400000;
+    const imageBase = this.#options.imageBase ?? (this.#isPie ? 0 : 0x400000);
     const phdrCount = this.#countSegments();
     let offset = EHDR_SIZE + phdrCount * PHDR_SIZE;
     let va = imageBase + offset;
@@ -309,7 +318,8 @@ class Builder {
           this.#segments.push({ ...this.#segments.at(-1)!, type: PT_GNU_RELRO, flags: PF_R, align: 1 });
         }
       } else {
-        this.#segments.push(load(flags, start.offset, start.va, offset - start.offset, va - start.va, this.#maxPage));
+        const align = region === 'read' ? this.#baseAlign : this.#maxPage;
+        this.#segments.push(load(flags, start.offset, start.va, offset - start.offset, va - start.va, align));
       }
       end = va;
     }
@@ -325,9 +335,15 @@ class Builder {
       window: this.#window,
       tls,
       imageBase,
+      isPie: this.#isPie,
       end,
       fileEnd: offset,
     };
+  }
+
+  /** Loaders align a position-independent image for its strictest segment: then the window keeps its page tables to itself. */
+  get #baseAlign(): number {
+    return this.#isPie && this.#window !== undefined ? TABLE_SPAN : this.#maxPage;
   }
 
   #sort(): void {
@@ -366,6 +382,7 @@ class Builder {
     if (this.#sections.some((s) => (s.flags & SHF_TLS) !== 0)) count++;
     count += this.#noteSections().length;
     if (this.#byName.get('.eh_frame_hdr') !== undefined) count++;
+    if (this.#byName.has('.dynamic')) count++;
     return count + 1;
   }
 
@@ -396,6 +413,11 @@ class Builder {
     if (header !== undefined) {
       const segment = load(PF_R, header.offset, header.va, header.size, header.size, 4);
       this.#segments.push({ ...segment, type: PT_GNU_EH_FRAME });
+    }
+    const dynamic = this.#byName.get('.dynamic');
+    if (dynamic !== undefined) {
+      const segment = load(PF_R | PF_W, dynamic.offset, dynamic.va, dynamic.size, dynamic.size, 8);
+      this.#segments.push({ ...segment, type: PT_DYNAMIC });
     }
     const stack = PF_R | PF_W | (this.#options.executableStack === true ? PF_X : 0);
     this.#segments.push({ ...load(stack, 0, 0, 0, 0, 16), type: PT_GNU_STACK });

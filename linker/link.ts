@@ -1,4 +1,5 @@
 import { Addresses, checkDeadReferences, placeLinkerSymbols } from './addresses.ts';
+import { dynamicPlacements, findRelativeWords } from './dynamic.ts';
 import type { FrameSection } from './eh-frame.ts';
 import { parseFrames } from './eh-frame.ts';
 import { SHF_ALLOC, SHF_WRITE, SHT_NOBITS, writeU64 } from './elf.ts';
@@ -52,6 +53,7 @@ export interface LinkResult {
  * @throws LinkError (all problems of the first failing phase) or InputError (a file that cannot be read as what it is).
  */
 export function link(options: LinkOptions): LinkResult {
+  const isPie = options.pie === true;
   const diagnostics = new Diagnostics(options.errorLimit);
   const times: [string, number][] = [];
   let before = performance.now();
@@ -70,24 +72,28 @@ export function link(options: LinkOptions): LinkResult {
   phase('types', () => checkTypeAgreement(inputs, diagnostics));
   const table = phase('symbols', () => resolveSymbols(inputs, options, diagnostics));
   allocateCommons(table);
-  const linkerSymbols = provideLinkerSymbols(inputs, table);
+  const linkerSymbols = provideLinkerSymbols(inputs, table, isPie);
   bindReferences(inputs, options, table);
   const plan = phase('variants', () => planVariants(inputs, options, table, diagnostics));
   phase('gc', () => markLive(inputs, options, table, frameSections));
   const tables = phase('scan', () => {
     checkDeadReferences(inputs, diagnostics);
-    return scanRelocations(inputs, table, backend, diagnostics);
+    return scanRelocations(inputs, table, backend, diagnostics, isPie);
   });
 
   const slots = plan.slots.filter((slot) => slot.bodies.some((b) => b.section?.live === true));
   const window = slots.length > 0 ? new Window(slots) : undefined;
   const finished: Finished = { addresses: undefined };
   const frames = buildFrameTables(frameSections.values(), plan.variants.names.length);
+  const words = isPie ? phase('addresses', () => findRelativeWords(inputs, backend, diagnostics)) : undefined;
   const layout = phase('layout', () => {
+    const metadata = metadataPlacements(plan.variants, window, options.buildFlags ?? '', finished, isPie);
+    const genmeta = window === undefined ? undefined : metadata.find((p) => p.section === '.genmeta')?.synthetic;
     const placements = [
       ...(options.buildId === true ? [buildIdPlacement(finished)] : []),
-      ...metadataPlacements(plan.variants, window, options.buildFlags ?? '', finished),
-      ...tablePlacements(tables, backend, finished),
+      ...metadata,
+      ...(words === undefined ? [] : dynamicPlacements(words, tables, genmeta, backend, finished)),
+      ...tablePlacements(tables, backend, finished, isPie),
       ...framePlacements(frames, plan.variants, backend, finished),
     ];
     return layOut(

@@ -33,7 +33,7 @@ function endOfData(layout: Layout): number {
  * Defines the symbols that start-up files, libc and unwinders expect (GNU ld's default script, musl's and glibc's crt),
  * those of the MELF metadata, and `__start_X`/`__stop_X`. An input's own definition wins.
  */
-export function provideLinkerSymbols(inputs: LoadedInputs, table: SymbolTable): LinkerSymbol[] {
+export function provideLinkerSymbols(inputs: LoadedInputs, table: SymbolTable, isPie: boolean): LinkerSymbol[] {
   const made: LinkerSymbol[] = [];
   const add = (
     name: string,
@@ -43,6 +43,7 @@ export function provideLinkerSymbols(inputs: LoadedInputs, table: SymbolTable): 
     visibility = STV_HIDDEN,
   ): void => {
     const symbol = linkerSymbol(name, type, STB_GLOBAL, visibility);
+    symbol.isPlace = true;
     if (table.provide(symbol)) made.push({ symbol, section, value });
   };
   const base = (layout: Layout): number => layout.imageBase;
@@ -62,6 +63,7 @@ export function provideLinkerSymbols(inputs: LoadedInputs, table: SymbolTable): 
   add('__bss_start', '.bss', bss, STT_NOTYPE, STV_DEFAULT);
   add('__dso_handle', undefined, base);
   add('__GNU_EH_FRAME_HDR', '.eh_frame_hdr', startOf('.eh_frame_hdr'));
+  if (isPie) add('_DYNAMIC', '.dynamic', startOf('.dynamic'));
   add('_TLS_MODULE_BASE_', undefined, (layout) => layout.tls?.start ?? 0, STT_TLS);
   if (inputs.variants.names.length > 0) {
     add('genmeta_start', '.genmeta', startOf('.genmeta'), STT_OBJECT, STV_DEFAULT);

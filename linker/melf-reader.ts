@@ -2,6 +2,7 @@ import {
   EHDR_SIZE,
   EM_AARCH64,
   EM_X86_64,
+  ET_DYN,
   PHDR_SIZE,
   PT_LOAD,
   PT_MVS,
@@ -69,6 +70,10 @@ export interface Genmeta {
 export interface MelfFile {
   readonly bytes: Uint8Array;
   readonly isa: Isa;
+  /** Runs at any address. */
+  readonly isPie: boolean;
+  /** What was added to all addresses; 0 as read, see `loadedAt`. */
+  readonly bias: number;
   readonly entry: number;
   readonly segments: readonly ProgramHeader[];
   readonly sections: readonly SectionEntry[];
@@ -144,6 +149,8 @@ class Reader {
     return {
       bytes: this.#bytes,
       isa: machine === EM_X86_64 ? 'x86-64' : 'aarch64',
+      isPie: type === ET_DYN,
+      bias: 0,
       entry: readU64(view, 24),
       segments,
       sections,

@@ -49,6 +49,8 @@ export interface LinkOptions {
   readonly multipleDefinitions?: boolean;
   /** Functions that get pages of their own in the overlay window, as patterns. */
   readonly pageAlign?: readonly string[];
+  /** A position-independent executable that relocates itself (static-PIE); its start-up file must be rcrt1.o. */
+  readonly pie?: boolean;
   readonly imageBase?: number;
   readonly relro?: boolean;
   readonly buildId?: boolean;

@@ -1,3 +1,4 @@
+import { STT_TLS } from './elf.ts';
 import type { ObjectFile } from './object.ts';
 import type { InputSection } from './section.ts';
 
@@ -25,6 +26,8 @@ export class LinkSymbol {
   gotIndex = -1;
   tlsGotIndex = -1;
   ifuncIndex = -1;
+  /** Set for the linker's own symbols that name a place in the image, not a number. */
+  isPlace = false;
 
   constructor(
     name: string,
@@ -46,6 +49,11 @@ export class LinkSymbol {
     this.section = section;
     this.value = value;
     this.size = size;
+  }
+
+  /** Whether its value changes with the address that a position-independent executable is loaded at. */
+  get movesWithImage(): boolean {
+    return this.type !== STT_TLS && (this.kind === 'section' || this.kind === 'common' || this.isPlace);
   }
 
   get isDefined(): boolean {

@@ -19,7 +19,7 @@ export interface Finished {
 
 type Write = (out: Uint8Array, offset: number, addresses: Addresses, self: Synthetic) => void;
 
-function synthetic(name: string, size: number, align: number, finished: Finished, write: Write): Synthetic {
+export function synthetic(name: string, size: number, align: number, finished: Finished, write: Write): Synthetic {
   return {
     name,
     size,
@@ -35,12 +35,19 @@ function synthetic(name: string, size: number, align: number, finished: Finished
 const viewOf = (out: Uint8Array): DataView => new DataView(out.buffer, out.byteOffset, out.byteLength);
 
 /** The GOT, and iplt entries with their IRELATIVE relocations for ifuncs (start-up code applies those). */
-export function tablePlacements(tables: LinkTables, backend: RelocationBackend, finished: Finished): Placement[] {
+export function tablePlacements(
+  tables: LinkTables,
+  backend: RelocationBackend,
+  finished: Finished,
+  isPie: boolean,
+): Placement[] {
   const result: Placement[] = [];
   const { got, tlsGot, ifuncs } = tables;
   const gotSynthetic = synthetic('got', tables.gotEntries * 8, 8, finished, (out, offset, addresses) => {
     const view = viewOf(out);
-    for (const [i, s] of got.entries()) writeU64(view, offset + i * 8, addresses.target(s, 0));
+    const first = offset + tables.gotHeader * 8;
+    if (tables.gotHeader > 0) writeU64(view, offset, addresses.dynamicVa);
+    for (const [i, s] of got.entries()) writeU64(view, first + i * 8, addresses.target(s, 0));
     for (const s of tlsGot) {
       const at = addresses.tlsGotAddress(s) - addresses.gotBase + offset;
       writeU64(view, at, addresses.target(s, 0) + addresses.tlsToThreadPointer);
@@ -54,6 +61,7 @@ export function tablePlacements(tables: LinkTables, backend: RelocationBackend, 
     result.push({ section: '.got', region: 'relro', type: SHT_PROGBITS, flags, entrySize: 8, synthetic: gotSynthetic });
   }
   if (ifuncs.length === 0) return result;
+  const exec = SHF_ALLOC | SHF_EXECINSTR;
   const iplt = synthetic(
     'iplt',
     ifuncs.length * backend.ipltEntrySize,
@@ -66,6 +74,9 @@ export function tablePlacements(tables: LinkTables, backend: RelocationBackend, 
       }
     },
   );
+  result.push({ section: '.plt', region: 'exec', type: SHT_PROGBITS, flags: exec, entrySize: 16, synthetic: iplt });
+  // A self-relocating program does these with its others.
+  if (isPie) return result;
   const rela = synthetic('rela.iplt', ifuncs.length * RELA_SIZE, 8, finished, (out, offset, addresses) => {
     const view = viewOf(out);
     for (const [i, s] of ifuncs.entries()) {
@@ -76,8 +87,6 @@ export function tablePlacements(tables: LinkTables, backend: RelocationBackend, 
       writeU64(view, at + 16, addresses.definitionAddress(s));
     }
   });
-  const exec = SHF_ALLOC | SHF_EXECINSTR;
-  result.push({ section: '.plt', region: 'exec', type: SHT_PROGBITS, flags: exec, entrySize: 16, synthetic: iplt });
   result.push({
     section: '.rela.plt',
     region: 'read',
@@ -127,20 +136,21 @@ export function metadataPlacements(
   window: Window | undefined,
   buildFlags: string,
   finished: Finished,
+  isPie: boolean,
 ): Placement[] {
   if (variants.names.length === 0) return [];
   const specs = variants.names.map((name, i) => ({ name, flags: variants.flags[i]! }));
   const slots = window?.slots ?? [];
   const strings = melfStrings(specs, slots, buildFlags);
   const size = melfSize(specs.length, slots.length, window?.groups.length ?? 0, strings.size);
-  const later = (name: string, bytes: number, align: number): Placement => ({
+  const later = (name: string, bytes: number, align: number, relocated: boolean): Placement => ({
     section: name,
-    region: 'read',
+    region: relocated ? 'relro' : 'read',
     type: SHT_PROGBITS,
-    flags: SHF_ALLOC,
+    flags: relocated ? SHF_ALLOC | SHF_WRITE : SHF_ALLOC,
     synthetic: synthetic(name, bytes, align, finished, () => undefined),
   });
-  return [later('.genmeta', 32 + 8 * specs.length, 16), later('.melf', size, 16)];
+  return [later('.genmeta', 32 + 8 * specs.length, 16, isPie), later('.melf', size, 16, false)];
 }
 
 /** A build id note: the hash is filled in when everything else is written. */

@@ -10,13 +10,19 @@ import type { LinkSymbol } from './symbol.ts';
 
 /** The entries that relocations asked for, in the order they asked. */
 export class LinkTables {
+  /** Words before the first entry: a self-relocating program finds `_DYNAMIC` in the first, two are ld.so's (psABI 5.2). */
+  readonly gotHeader: number;
   /** GOT entries: addresses first, then thread pointer offsets, then the slots of ifuncs. */
   readonly got: LinkSymbol[] = [];
   readonly tlsGot: LinkSymbol[] = [];
   readonly ifuncs: LinkSymbol[] = [];
 
+  constructor(isPie: boolean) {
+    this.gotHeader = isPie ? 3 : 0;
+  }
+
   get gotEntries(): number {
-    return this.got.length + this.tlsGot.length + this.ifuncs.length;
+    return this.gotHeader + this.got.length + this.tlsGot.length + this.ifuncs.length;
   }
 
   needGot(symbol: LinkSymbol): void {
@@ -43,13 +49,14 @@ export function scanRelocations(
   table: SymbolTable,
   backend: RelocationBackend,
   diagnostics: Diagnostics,
+  isPie: boolean,
 ): LinkTables {
-  const tables = new LinkTables();
+  const tables = new LinkTables(isPie);
   const missing = new Map<string, Missing>();
   for (const file of inputs.objects) {
     for (const section of file.sections) {
       if (section?.live !== true || section.fate !== 'keep') continue;
-      scanSection(section, backend, tables, missing, diagnostics);
+      scanSection(section, backend, tables, missing, diagnostics, isPie);
     }
   }
   for (const found of missing.values()) reportMissing(found, table, diagnostics);
@@ -62,12 +69,13 @@ function scanSection(
   tables: LinkTables,
   missing: Map<string, Missing>,
   diagnostics: Diagnostics,
+  isPie: boolean,
 ): void {
   const { count, types, symbols } = section.relocations;
   const { resolved } = section.file;
   for (let i = 0; i < count; i++) {
     const symbol = resolved[symbols[i]!]!;
-    const needs = backend.needs(section, i, symbol);
+    const needs = backend.needs(section, i, symbol, isPie);
     if (symbol.kind === 'undefined' && symbol.binding === 1 && section.isAlloc) noteMissing(section, symbol, missing);
     if (needs !== 0) {
       if ((needs & UNSUPPORTED) !== 0) {

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Addresses } from './addresses.ts';
+import { linkDynamicSections } from './dynamic.ts';
 import {
   alignUp,
   EHDR_SIZE,
+  ET_DYN,
   ET_EXEC,
   PHDR_SIZE,
   SHDR_SIZE,
@@ -95,6 +97,7 @@ export function writeFile(input: WriteInput): Written {
       rela.flags |= 0x40;
     }
   }
+  linkDynamicSections(layout);
   append('.shstrtab', SHT_STRTAB, shstrtab, 1);
   const shoff = alignUp(end, 8);
   writeSectionHeaders(out, shoff, all, names);
@@ -193,8 +196,8 @@ function writeHeaders(input: WriteInput, out: Uint8Array, shoff: number, shnum: 
   const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
   out.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0]);
   // Ifuncs make a file that needs GNU's start-up code (gABI: ELFOSABI_GNU).
-  if (layout.byName.has('.rela.plt')) out[7] = 3;
-  view.setUint16(16, ET_EXEC, true);
+  if (layout.byName.has('.plt')) out[7] = 3;
+  view.setUint16(16, layout.isPie ? ET_DYN : ET_EXEC, true);
   view.setUint16(18, machine, true);
   view.setUint32(20, 1, true);
   writeU64(view, 24, entry);

@@ -3,6 +3,7 @@ import type { Process } from '../emulator/linux/process.ts';
 import type { Thread } from '../emulator/linux/thread.ts';
 import { Prot } from '../emulator/memory/vma.ts';
 import type { MelfFile } from '../linker/melf-reader.ts';
+import { inProcess } from './load-bias.ts';
 import { migrate } from './mmview.ts';
 import { describePlace, type SafetyMode, SwitchSafety, type UnsafeReport } from './safety/switch-safety.ts';
 import { type SuspectReturn, scanStack } from './stack-scan.ts';
@@ -34,11 +35,12 @@ export class OverlayManager {
         hint: 'link it with `melf link --variant NAME=...`; `melf inspect FILE` shows what a file holds',
       });
     }
-    this.safety = new SwitchSafety(file, safety);
+    const there = inProcess(process, file);
+    this.safety = new SwitchSafety(there, safety);
     this.#process = process;
-    this.#file = file;
-    this.#start = melf.windowVa;
-    this.#end = melf.windowVa + melf.windowSize;
+    this.#file = there;
+    this.#start = there.melf!.windowVa;
+    this.#end = this.#start + melf.windowSize;
     this.#views = [process.space.views.base];
     process.space.setViewShared(this.#start, melf.windowSize, false);
     for (const thread of process.threads.values()) thread.enterView(thread.view);

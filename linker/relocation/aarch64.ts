@@ -2,7 +2,7 @@
 import { alignUp, writeU64 } from '../elf.ts';
 import type { InputSection } from '../section.ts';
 import type { LinkSymbol } from '../symbol.ts';
-import type { RelocationBackend, RelocationContext } from './backend.ts';
+import type { Dependence, RelocationBackend, RelocationContext } from './backend.ts';
 import { NEEDS_GOT, NEEDS_NOTHING, NEEDS_TLS_GOT, UNSUPPORTED } from './backend.ts';
 
 export const A64 = {
@@ -60,6 +60,7 @@ export const A64 = {
   TLSDESC_CALL: 569,
   TLSLE_LDST128_TPREL_LO12: 570,
   TLSLE_LDST128_TPREL_LO12_NC: 571,
+  RELATIVE: 1027,
   IRELATIVE: 1032,
 } as const;
 
@@ -132,10 +133,20 @@ function needs(section: InputSection, index: number): number {
   }
   return NAMES.has(type) &&
     type !== A64.IRELATIVE &&
+    type !== A64.RELATIVE &&
     type !== A64.TLSIE_MOVW_GOTTPREL_G1 &&
     type !== A64.TLSIE_MOVW_GOTTPREL_G0_NC
     ? NEEDS_NOTHING
     : UNSUPPORTED;
+}
+
+function dependence(type: number): Dependence {
+  if (type === A64.ABS64) return 'word';
+  if (type === A64.ABS32 || type === A64.ABS16) return 'narrow';
+  if (type >= A64.MOVW_UABS_G0 && type <= A64.MOVW_SABS_G2) return 'narrow';
+  // The low twelve bits belong to an ADRP, and images move by whole pages.
+  const near = type >= A64.PREL64 && type <= A64.LDST128_ABS_LO12_NC;
+  return near || type === A64.PLT32 || type === A64.GOTREL64 || type === A64.GOTREL32 ? 'distance' : 'free';
 }
 
 const page = (address: number): number => Math.floor(address / 0x1000) * 0x1000;
@@ -469,6 +480,8 @@ export const AARCH64_BACKEND: RelocationBackend = {
   maxPage: 0x10000,
   ipltEntrySize: 16,
   irelativeType: A64.IRELATIVE,
+  relativeType: A64.RELATIVE,
+  dependence,
   needs,
   apply,
   writeIplt(view, offset, va, gotSlot) {

@@ -12,6 +12,12 @@ export const SKIPS_NEXT = 4;
 /** A type of the dynamic model, or unknown. */
 export const UNSUPPORTED = 8;
 
+/**
+ * How a relocation's value depends on where the image lies: `word` an address of 64 bits, which start-up code can correct; `narrow` an
+ * address or a part of one, which it cannot; `distance` from another place of the image; `free` not at all.
+ */
+export type Dependence = 'word' | 'narrow' | 'distance' | 'free';
+
 /** Everything that applying relocations needs to know of the finished layout. */
 export interface RelocationContext {
   /** S: where the symbol is, its iplt entry for an ifunc, 0 for an undefined weak one. */
@@ -26,6 +32,8 @@ export interface RelocationContext {
   readonly tlsStart: number;
   /** What to add to an address inside the TLS segment to get its offset from the thread pointer. */
   readonly tlsToThreadPointer: number;
+  /** The image may be loaded at any address. */
+  readonly isPie: boolean;
   /** Reports a value that does not fit or a sequence that cannot be rewritten. */
   problem(section: InputSection, index: number, message: string, hint?: string): void;
 }
@@ -37,8 +45,10 @@ export interface RelocationBackend {
   readonly maxPage: number;
   readonly ipltEntrySize: number;
   readonly irelativeType: number;
+  readonly relativeType: number;
+  readonly dependence: (type: number) => Dependence;
   /** Bits `NEEDS_…` of relocation `index`. */
-  needs(section: InputSection, index: number, symbol: LinkSymbol): number;
+  needs(section: InputSection, index: number, symbol: LinkSymbol, isPie: boolean): number;
   /** Applies relocations [first, last) of `section`, whose bytes are at `offset` of `out` and will be at `va`. */
   apply(
     section: InputSection,

@@ -2,7 +2,7 @@
 import { alignUp, writeU64 } from '../elf.ts';
 import type { InputSection } from '../section.ts';
 import type { LinkSymbol } from '../symbol.ts';
-import type { RelocationBackend, RelocationContext } from './backend.ts';
+import type { Dependence, RelocationBackend, RelocationContext } from './backend.ts';
 import { NEEDS_GOT, NEEDS_NOTHING, NEEDS_TLS_GOT, SKIPS_NEXT, UNSUPPORTED } from './backend.ts';
 
 export const X86 = {
@@ -37,6 +37,7 @@ export const X86 = {
   SIZE64: 33,
   GOTPC32_TLSDESC: 34,
   TLSDESC_CALL: 35,
+  RELATIVE: 8,
   IRELATIVE: 37,
   GOTPCRELX: 41,
   REX_GOTPCRELX: 42,
@@ -89,17 +90,20 @@ const NAMES: Readonly<Record<number, string>> = {
 /** How an instruction that loads from the GOT can do without (psABI, section B.2). */
 type GotRewrite = 'lea' | 'call' | 'jmp' | 'test' | 'binop' | undefined;
 
-function gotRewrite(section: InputSection, index: number, symbol: LinkSymbol): GotRewrite {
+function gotRewrite(section: InputSection, index: number, symbol: LinkSymbol, isPie: boolean): GotRewrite {
   const { relocations, data } = section;
   const at = relocations.offsets[index]!;
   // An absolute symbol may be out of reach of a PC-relative operand.
   if (relocations.addends[index] !== -4 || symbol.kind === 'absolute' || at < 2) return undefined;
+  // A distance cannot say "nowhere" in an image that moves: the GOT's entry is 0.
+  if (isPie && symbol.kind === 'undefined') return undefined;
   const opcode = data[at - 2]!;
   const modrm = data[at - 1]!;
   if (opcode === 0x8b) return 'lea';
   if (opcode === 0xff && modrm === 0x15) return 'call';
   if (opcode === 0xff && modrm === 0x25) return 'jmp';
-  if (relocations.types[index] === X86.REX_GOTPCRELX && at >= 3) {
+  // These would hold the address itself.
+  if (!isPie && relocations.types[index] === X86.REX_GOTPCRELX && at >= 3) {
     if (opcode === 0x85) return 'test';
     // adc, add, and, cmp, or, sbb, sub, xor r, r/m: 00xxx011
     if ((opcode & 0xc7) === 0x03) return 'binop';
@@ -115,7 +119,7 @@ function tlsIeRewrite(section: InputSection, index: number): boolean {
   return (rex === 0x48 || rex === 0x4c) && (opcode === 0x8b || opcode === 0x03);
 }
 
-function needs(section: InputSection, index: number, symbol: LinkSymbol): number {
+function needs(section: InputSection, index: number, symbol: LinkSymbol, isPie: boolean): number {
   switch (section.relocations.types[index]) {
     case X86.GOT32:
     case X86.GOTPCREL:
@@ -125,7 +129,7 @@ function needs(section: InputSection, index: number, symbol: LinkSymbol): number
       return NEEDS_GOT;
     case X86.GOTPCRELX:
     case X86.REX_GOTPCRELX:
-      return gotRewrite(section, index, symbol) === undefined ? NEEDS_GOT : NEEDS_NOTHING;
+      return gotRewrite(section, index, symbol, isPie) === undefined ? NEEDS_GOT : NEEDS_NOTHING;
     case X86.GOTTPOFF:
       return tlsIeRewrite(section, index) ? NEEDS_NOTHING : NEEDS_TLS_GOT;
     case X86.TLSGD:
@@ -317,6 +321,28 @@ const WIDTH: Readonly<Record<number, number>> = {
   35: 2,
 };
 
+function dependence(type: number): Dependence {
+  switch (type) {
+    case X86.ABS64:
+      return 'word';
+    case X86.ABS32:
+    case X86.ABS32S:
+    case X86.ABS16:
+    case X86.ABS8:
+      return 'narrow';
+    case X86.PC32:
+    case X86.PLT32:
+    case X86.PC16:
+    case X86.PC8:
+    case X86.PC64:
+    case X86.GOTOFF64:
+    case X86.PLTOFF64:
+      return 'distance';
+    default:
+      return 'free';
+  }
+}
+
 type Put32 = (index: number, value: number) => void;
 
 function tpoff(symbol: LinkSymbol, addend: number, context: RelocationContext): number {
@@ -334,7 +360,7 @@ function applyGotLoad(
   put32: Put32,
 ): void {
   const address = context.symbolAddress(symbol);
-  switch (gotRewrite(section, i, symbol)) {
+  switch (gotRewrite(section, i, symbol, context.isPie)) {
     case undefined:
       put32(i, context.gotAddress(symbol) + section.relocations.addends[i]! - place);
       return;
@@ -444,6 +470,8 @@ export const X86_64_BACKEND: RelocationBackend = {
   maxPage: 0x1000,
   ipltEntrySize: 16,
   irelativeType: X86.IRELATIVE,
+  relativeType: X86.RELATIVE,
+  dependence,
   needs,
   apply,
   writeIplt(view, offset, va, gotSlot) {

@@ -166,7 +166,8 @@ static int for_each_part(int file, int choice, int (*put)(int file, int variant,
     for (uint32_t i = 0; i < header.page_groups.entries; i++) {
         struct melf_group_entry group;
         melf_format_entry(__melf_start, header.page_groups, i, &group, sizeof group);
-        if (put(file, groups[i], (size_t)(group.address - (uintptr_t)window), (size_t)group.bytes) != 0) return -1;
+        /* Both as linked: in a program that runs elsewhere only .genmeta has the address of there. */
+        if (put(file, groups[i], (size_t)(group.address - header.window_address), (size_t)group.bytes) != 0) return -1;
     }
     return 0;
 }

@@ -1,0 +1,221 @@
+// Position-independent executables that relocate themselves (L15): addresses in data, in the GOT and in .genmeta follow the load bias.
+
+import assert from 'node:assert/strict';
+import { dirname, join } from 'node:path';
+import { PT_LOAD, PT_MVS, TABLE_SPAN } from './elf.ts';
+import type { LinkError } from './errors.ts';
+import { link } from './link.ts';
+import { loadedAt } from './load-bias.ts';
+import type { LinkInput, LinkOptions } from './options.ts';
+import { MANAGER, PLAIN_FLAGS, reread, Workshop } from './workshop.ts';
+
+const FLAGS = [...PLAIN_FLAGS.filter((flag) => flag !== '-fno-pie'), '-fPIE'];
+
+/** Everything in which a position-independent link differs: addresses in all kinds of data, weak symbols, the linker's own, TLS. */
+const SUBJECT = `
+#include <stdio.h>
+#include <string.h>
+extern int nobody(void) __attribute__((weak));
+extern char __ehdr_start[], _end[];
+static int value = 5;
+int *pointer = &value;
+static const char *const names[] = { "zero", "one " TEXT, "two" };
+static __thread int *mine = &value;
+static __thread int counted = 3;
+static int count;
+static int twice(int x) { return 2 * x; }
+static int thrice(int x) { return 3 * x + BONUS; }
+int (*const table[])(int) = { twice, thrice };
+int jump(int x) {
+  static const void *const labels[] = { &&a, &&b, &&c };
+  int r = BONUS;
+  goto *labels[x % 3]; a: r += 1; b: r += 10; c: r += 100; return r;
+}
+int work(int x) {
+  count++;
+  switch (x) { case 0: return *pointer; case 1: return *mine; case 2: return counted++; case 3: return table[1](x); case 4: return (int)strlen(names[1]);
+    case 5: return jump(x); case 6: return nobody == 0; case 7: return _end > __ehdr_start; case 8: return count; default: return -1; }
+}
+`;
+const MAIN = `
+#include <stdio.h>
+#include <pthread.h>
+int work(int); void apply(int);
+static void *run(void *p) { for (int i = 0; i < 9; i++) printf(" %d", work(i)); return p; }
+int (*volatile entry)(int);
+int main(int argc, char **argv) {
+  (void)argv;
+  entry = work;
+  for (int k = 0; k < 4; k++) {
+    if (argc > 1) apply(k % 2);
+    pthread_t t; pthread_create(&t, 0, run, 0); pthread_join(t, 0);
+    printf(" | %d", entry(3)); run(0); puts("");
+  }
+  return 0;
+}
+`;
+
+/** What MAIN prints, given the variant of each of its four rounds. */
+function expected(variants: readonly ('fast' | 'other')[]): string {
+  const lines = variants.map((variant, round) => {
+    const [bonus, text] = variant === 'fast' ? [0, 'one f'] : [1000, 'one other'];
+    const values = (mine: number, calls: number): string =>
+      [5, 5, mine, 9 + bonus, text.length, 100 + bonus, 1, 1, 19 * round + calls].join(' ');
+    return ` ${values(3, 9)} | ${9 + bonus} ${values(3 + round, 19)}\n`;
+  });
+  return lines.join('');
+}
+const FAST = expected(['fast', 'fast', 'fast', 'fast']);
+const SWITCHED = expected(['fast', 'other', 'fast', 'other']);
+
+describe('a position-independent executable', () => {
+  let shop: Workshop;
+  let subject: Record<string, string[]>;
+  let common: string[];
+  before(async () => {
+    shop = await Workshop.open();
+    const compile = (variant: string, own: readonly string[]): string =>
+      shop.compile(`${variant}/subject.c`, SUBJECT, [...FLAGS, ...own]);
+    subject = {
+      fast: [compile('fast', ['-DTEXT="f"', '-DBONUS=0'])],
+      other: [compile('other', ['-O0', '-DTEXT="other"', '-DBONUS=1000'])],
+    };
+    common = [shop.compile('main.c', MAIN, FLAGS), shop.compile('manager.c', MANAGER, FLAGS)];
+  });
+  after(() => shop.close());
+
+  const hostFile = (name: string): string => shop.tool('gcc', [`-print-file-name=${name}`]).trim();
+  const linked = (inputs: readonly LinkInput[], options: Partial<LinkOptions> = {}) => {
+    const { crt, libc, libgcc } = shop.toolchain;
+    const before = [join(dirname(crt.crt1), 'rcrt1.o'), crt.crti].map((path) => ({ path }));
+    const after = [libc, libgcc, crt.crtn].map((path) => ({ path }));
+    return link({ ...options, pie: true, inputs: [...before, ...inputs, ...after] });
+  };
+  const multivariant = (options: Partial<LinkOptions> = {}) => {
+    const own = Object.entries(subject).flatMap(([variant, paths]) => paths.map((path) => ({ path, variant })));
+    const variants = Object.keys(subject).map((name) => ({ name }));
+    return linked([...own, ...common.map((path) => ({ path }))], { variants, ...options });
+  };
+  it('runs where it is loaded', () => {
+    const alone = shop.compile('alone.c', 'void apply(int v) { (void)v; }', FLAGS);
+    const run = shop.run(linked([common[0]!, alone, subject.fast![0]!].map((path) => ({ path }))));
+    assert.deepEqual(run, { output: FAST, status: 0, signal: null });
+  });
+
+  it('switches variants where it was loaded: .genmeta holds the address with the bias (L15)', () => {
+    for (const gcSections of [false, true]) {
+      const result = multivariant({ gcSections });
+      assert.deepEqual(shop.run(result), { output: FAST, status: 0, signal: null });
+      assert.deepEqual(shop.run(result, ['switch']), { output: SWITCHED, status: 0, signal: null });
+    }
+  });
+
+  it('is ET_DYN at 0, aligned so that the window keeps page tables of its own, with one window address everywhere', () => {
+    const { bytes } = multivariant();
+    const file = reread({ bytes });
+    assert.equal(file.isPie, true);
+    const first = file.segments.find((s) => s.type === PT_LOAD)!;
+    assert.deepEqual([first.va, first.offset, first.align], [0, 0, TABLE_SPAN]);
+    assert.equal(file.melf!.windowVa % TABLE_SPAN, 0);
+    assert.equal(file.genmeta!.windowVa, file.melf!.windowVa);
+    assert.equal(file.segments.find((s) => s.type === PT_MVS)!.va, file.melf!.windowVa);
+    const path = shop.write('shown', bytes);
+    assert.doesNotMatch(shop.tool('sh', ['-c', `readelf -aW ${path} 2>&1`]), /^readelf: /m);
+    const dynamic = shop.tool('readelf', ['-dW', path]);
+    assert.match(dynamic, /FLAGS_1.*PIE/);
+    assert.doesNotMatch(dynamic, /TEXTREL/);
+    assert.match(shop.tool('nm', [path]), /^[0-9a-f]+ [dD] _DYNAMIC$/m);
+  });
+
+  it('has its relative relocations counted, in order, and none in code or constants', () => {
+    const { bytes } = multivariant();
+    const { segments } = reread({ bytes });
+    const path = shop.write('relocated', bytes);
+    const rows = [
+      ...shop.tool('readelf', ['-rW', path]).matchAll(/^([0-9a-f]+) +\S+ R_X86_64_(\w+) +([0-9a-f]+)$/gm),
+    ].map(([, place, type, value]) => ({ place: Number(`0x${place}`), type, value: Number(`0x${value}`) }));
+    assert.ok(rows.length > 10);
+    assert.ok(rows.every((r) => r.type === 'RELATIVE'));
+    assert.equal(Number(/RELACOUNT\) +(\d+)/.exec(shop.tool('readelf', ['-dW', path]))![1]), rows.length);
+    for (const [i, row] of rows.entries()) {
+      assert.ok(i === 0 || rows[i - 1]!.place < row.place);
+      const holder = segments.find((s) => s.type === PT_LOAD && row.place >= s.va && row.place < s.va + s.memorySize)!;
+      assert.equal(holder.flags & 2, 2, 'in writable memory');
+      assert.ok(segments.some((s) => s.type === PT_LOAD && row.value >= s.va && row.value <= s.va + s.memorySize));
+    }
+  });
+
+  it('works with glibc: its ifuncs, TLS and self-relocation', () => {
+    const names = ['rcrt1.o', 'crti.o', 'crtbeginS.o'].map(hostFile);
+    const ends = ['libgcc.a', 'libgcc_eh.a', 'libc.a', 'crtendS.o', 'crtn.o'].map(hostFile);
+    const host = (name: string, text: string, own: readonly string[]): string => {
+      shop.write(`host-${name}`, Buffer.from(text));
+      const object = join(shop.folder, `host-${own[0]}-${name}.o`);
+      shop.tool('gcc', [...FLAGS, ...own, '-c', join(shop.folder, `host-${name}`), '-o', object]);
+      return object;
+    };
+    const inputs = (units: readonly LinkInput[]): LinkInput[] => [
+      ...names.map((path) => ({ path })),
+      ...units,
+      { path: host('main.c', MAIN, ['-O1']) },
+      { path: host('manager.c', MANAGER, ['-O1']) },
+      ...ends.map((path) => ({ path })),
+    ];
+    const variant = (name: string, own: readonly string[]): LinkInput => ({
+      path: host('subject.c', SUBJECT, own),
+      variant: name,
+      unit: 'subject',
+    });
+    const result = link({
+      inputs: inputs([
+        variant('fast', ['-O2', '-DTEXT="f"', '-DBONUS=0']),
+        variant('other', ['-O0', '-DTEXT="other"', '-DBONUS=1000']),
+      ]),
+      variants: [{ name: 'fast' }, { name: 'other' }],
+      pie: true,
+      gcSections: true,
+    });
+    assert.match(shop.tool('readelf', ['-rW', shop.write('glibc', result.bytes)]), /R_X86_64_IRELATIV/);
+    assert.deepEqual(shop.run(result), { output: FAST, status: 0, signal: null });
+    assert.deepEqual(shop.run(result, ['switch']), { output: SWITCHED, status: 0, signal: null });
+  });
+
+  it('is refused where code or constants would hold an address, with the hint to compile otherwise', () => {
+    const refusal = (source: string, flags: readonly string[], name = 'bad.c'): LinkError => {
+      try {
+        linked([{ path: shop.compile(name, source, flags) }]);
+      } catch (error) {
+        return error as LinkError;
+      }
+      return assert.fail('it was linked');
+    };
+    const fixed = refusal('int data[9]; int main(int n, char **v) { (void)v; return data[n]; }', PLAIN_FLAGS);
+    assert.equal(fixed.code, 'link/not-position-independent');
+    assert.match(fixed.message, /relocation R_X86_64_32S to data cannot be used in a position-independent executable/);
+    assert.match(fixed.message, />>> referenced by .*bad\.o:\(\.text\.startup\.main\)\+0x/);
+    assert.match(fixed.message, /compile with -fPIE/);
+    const code = refusal('.globl main\nmain: movabs $main, %rax\nret\n', [], 'code.s');
+    assert.match(code.message, /R_X86_64_64 to main/);
+    const constant = refusal('.globl main\nmain: ret\n.section .rodata\n.quad main\n', [], 'constant.s');
+    assert.match(constant.message, /R_X86_64_64 to main[\s\S]*\(\.rodata\)/);
+  });
+
+  it('keeps numbers as they are: an absolute symbol does not move', () => {
+    const object = shop.compile(
+      'number.c',
+      '#include <stdio.h>\nextern char number[] __attribute__((weak)); char *kept = number; int main(void) { printf("%lx %lx\\n", (long)number, (long)kept); return 0; }',
+      FLAGS,
+    );
+    const result = linked([{ path: object }], { defsyms: { number: '0x1234' } });
+    assert.equal(shop.run(result).output, '1234 1234\n');
+  });
+
+  it('is read back as it lies in a process', () => {
+    const file = reread(multivariant());
+    const there = loadedAt(file, 0x10_0000_0000);
+    assert.equal(there.melf!.windowVa, file.melf!.windowVa + 0x10_0000_0000);
+    const f = there.melf!.functions[0]!;
+    assert.deepEqual(there.body(f, 1), file.body(file.melf!.functions[0]!, 1));
+    assert.equal(loadedAt(there, 0).melf!.windowVa, file.melf!.windowVa);
+  });
+});
