@@ -25,6 +25,8 @@ const SHDR_SIZE = 64;
 const SYMBOL_SIZE = 24;
 const LOWEST_ADDRESS = 0x10000; // vm.mmap_min_addr
 const MOST_SEGMENTS = 512;
+const MOST_ALIGNMENT = 2 ** 30;
+const CUT_SHORT = 'copy or link it again: a part of it is missing';
 
 export interface Segment {
   readonly type: number;
@@ -34,12 +36,15 @@ export interface Segment {
   readonly address: number;
   readonly fileSize: number;
   readonly memorySize: number;
+  readonly align: number;
 }
 
 export interface ElfImage {
   readonly machine: number;
   /** Static PIE: addresses are relative to where it is put. */
   readonly relocatable: boolean;
+  /** Strictest alignment of its segments. */
+  readonly align: number;
   readonly entry: number;
   readonly headerAddress: number;
   readonly headerCount: number;
@@ -88,7 +93,8 @@ export function parseElf(name: string, bytes: Uint8Array, machine: number): ElfI
   const offset = word(view, 32, name);
   if (view.getUint16(54, true) !== PHDR_SIZE || count === 0 || count > MOST_SEGMENTS)
     fail('its program headers are damaged');
-  if (offset + count * PHDR_SIZE > bytes.length) fail('the file is truncated: its program headers are beyond its end');
+  if (offset + count * PHDR_SIZE > bytes.length)
+    fail('the file is truncated: its program headers are beyond its end', CUT_SHORT);
   const segments: Segment[] = [];
   for (let index = 0; index < count; index++) {
     const at = offset + index * PHDR_SIZE;
@@ -99,6 +105,7 @@ export function parseElf(name: string, bytes: Uint8Array, machine: number): ElfI
       address: word(view, at + 16, name),
       fileSize: word(view, at + 32, name),
       memorySize: word(view, at + 40, name),
+      align: word(view, at + 48, name),
     });
   }
   if (segments.some((segment) => segment.type === PT_INTERP)) {
@@ -116,18 +123,23 @@ export function parseElf(name: string, bytes: Uint8Array, machine: number): ElfI
   );
   const own = segments.find((segment) => segment.type === PT_PHDR);
   const headerAddress = own?.address ?? (holder === undefined ? 0 : holder.address + offset - holder.offset);
-  return { machine: found, relocatable, entry, headerAddress, headerCount: count, segments: loads };
+  const align = Math.max(PAGE_SIZE, ...loads.map((load) => load.align).filter(isPageMultiple));
+  return { machine: found, relocatable, align, entry, headerAddress, headerCount: count, segments: loads };
 }
+
+/** As Linux does, other alignments are passed over (fs/binfmt_elf.c, maximum_alignment). */
+const isPageMultiple = (align: number): boolean =>
+  align > PAGE_SIZE && align <= MOST_ALIGNMENT && Number.isInteger(Math.log2(align));
 
 function checkLoads(name: string, loads: readonly Segment[], fileSize: number, relocatable: boolean): void {
   if (loads.length === 0) throw new BadExecutable(name, 'it has no loadable segment');
   let end = 0;
   for (const load of loads) {
     const facts = { segment: `0x${load.address.toString(16)}` };
-    const bad = (what: string): never => {
-      throw new BadExecutable(name, what, undefined, facts);
+    const bad = (what: string, hint?: string): never => {
+      throw new BadExecutable(name, what, hint, facts);
     };
-    if (load.offset + load.fileSize > fileSize) bad('the file is truncated: a segment lies beyond its end');
+    if (load.offset + load.fileSize > fileSize) bad('the file is truncated: a segment lies beyond its end', CUT_SHORT);
     if (load.fileSize > load.memorySize) bad('a segment is larger in the file than in memory');
     if (load.address % PAGE_SIZE !== load.offset % PAGE_SIZE)
       bad('a segment is not aligned with its place in the file');
