@@ -97,6 +97,8 @@ struct Core {
   std::unordered_map<uint32_t, std::unordered_set<uint64_t>> touchedOf;
   std::unordered_set<uint64_t>* touched = nullptr;
   uint32_t fillsSinceFlush = 0;             // of the engine's TLB since it was flushed, see FillTlb
+  uint32_t engineTlbEntries = 256;          // at most: it shrinks by itself when few are in use
+  bool filling = false;                     // the engine's TLB, to make it grow
   napi_ref onPageFault = nullptr, onBlock = nullptr, onPort = nullptr;
 };
 

@@ -1,10 +1,27 @@
 // The software-managed TLB: on a miss the engine asks here, and the page tables answer, or TypeScript after a page fault.
+#include <algorithm>
+
 #include "machine.h"
 
 namespace melf {
 namespace {
 
-constexpr uint32_t kFillsBeforeGrowth = 16384;
+// The engine's TLB begins with 256 entries, directly mapped, and doubles when it is flushed with more than 70 % of them in use. A working set
+// that just fits has fewer in use and collides for ever: filled up with entries of no use first, the next flush doubles it.
+constexpr uint32_t kFillsBeforeGrowth = 8192, kMostEntries = 1 << 15;
+constexpr uint64_t kUnusedVa = uint64_t{0x5a} << 40;
+
+void GrowEngineTlb(Core* core) {
+  if (core->engineTlbEntries == kMostEntries) return FlushEngineTlb(core);
+  core->filling = true;
+  for (uint32_t i = 0; i < core->engineTlbEntries; i++) {
+    uint64_t unused = 0;
+    uc_vmem_translate(core->uc, kUnusedVa + (uint64_t{i} << kPageShift), UC_PROT_READ, &unused);
+  }
+  core->filling = false;
+  core->engineTlbEntries *= 2;
+  FlushEngineTlb(core);
+}
 
 uint32_t NeededFlag(uc_mem_type type) {
   return type == UC_MEM_WRITE ? kPteWrite : type == UC_MEM_FETCH ? kPteExec : kPteRead;
@@ -19,12 +36,13 @@ void FlushEngineTlb(Core* core) {
 
 bool FillTlb(uc_engine*, uint64_t va, uc_mem_type type, uc_tlb_entry* result, void* data) {
   auto* core = static_cast<Core*>(data);
-  core->box.tlbFills++;
-  // The engine's TLB has 256 entries and grows only when it is flushed: a large working set would miss for ever. The modelled TLB
-  // (`touched`) does not notice.
-  if (++core->fillsSinceFlush == kFillsBeforeGrowth) {
-    FlushEngineTlb(core);
+  if (core->filling) {
+    *result = {0, UC_PROT_READ};
+    return true;
   }
+  core->box.tlbFills++;
+  // The modelled TLB (`touched`) does not notice.
+  if (++core->fillsSinceFlush == std::max(kFillsBeforeGrowth, 4 * core->engineTlbEntries)) GrowEngineTlb(core);
   const uint32_t needed = NeededFlag(type);
   uint64_t entry = walk(*core->memory, core->root, va);
   if (!(entry & needed)) {
