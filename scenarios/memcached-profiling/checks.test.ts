@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
+import { FunctionTable } from '../runner/symbols.ts';
 import { type Check, checkRepeat, checkRuns, checkShape } from './checks.ts';
 import { fakeRun } from './fake-runs.ts';
 import type { RunRecord } from './run-record.ts';
-import { FunctionTable } from './symbols.ts';
 
 const functions = new FunctionTable([
   { name: 'event_handler', address: 0x1000 },

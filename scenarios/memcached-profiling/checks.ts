@@ -1,10 +1,10 @@
 // What must be true of every run. Each check compares two counts that come from different places.
 
+import { parseProfile, resolveProfile } from '../runner/profiler/profile.ts';
 import type { RelativeChange } from '../runner/statistics.ts';
+import type { FunctionTable } from '../runner/symbols.ts';
 import { type Configuration, parseConfiguration } from './configurations.ts';
-import { parseProfile, resolveProfile } from './profile.ts';
 import type { RunRecord } from './run-record.ts';
-import type { FunctionTable } from './symbols.ts';
 
 export interface Check {
   readonly name: string;

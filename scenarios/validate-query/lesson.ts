@@ -2,8 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import { readMelf } from '../../linker/melf-reader.ts';
-import { parseProfile, resolveProfile } from '../memcached-profiling/profile.ts';
-import { readFunctions } from '../memcached-profiling/symbols.ts';
+import { parseProfile, resolveProfile } from '../runner/profiler/profile.ts';
+import { readFunctions } from '../runner/symbols.ts';
 import { type BuildName, buildNames, ensureBuilds, sourceOf } from './builds.ts';
 import { functionNames, type Listing, listings } from './code.ts';
 import { type Measurement, measure, type Work } from './measure.ts';
