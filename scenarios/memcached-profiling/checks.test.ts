@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import type { Check } from '../runner/checks.ts';
 import { FunctionTable } from '../runner/symbols.ts';
-import { type Check, checkRepeat, checkRuns, checkShape } from './checks.ts';
+import { checkRepeat, checkRuns, checkShape } from './checks.ts';
 import { fakeRun } from './fake-runs.ts';
 import type { RunRecord } from './run-record.ts';
 
