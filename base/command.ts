@@ -11,6 +11,8 @@ export interface CommandOptions {
   readonly log?: string;
   /** Milliseconds; the command is killed after them. */
   readonly timeout?: number;
+  /** Gets what the command writes to stdout as it comes. */
+  readonly onOutput?: (text: string) => void;
 }
 
 const runningChildren = new Set<ChildProcess>();
@@ -85,6 +87,7 @@ export function run(argv: readonly string[], options: CommandOptions = {}): Prom
     child.stdout.on('data', (chunk: Buffer) => {
       stdout.push(chunk);
       all.push(chunk);
+      options.onOutput?.(chunk.toString('utf8'));
     });
     child.stderr.on('data', (chunk: Buffer) => all.push(chunk));
     child.on('error', (error) => {

@@ -94,4 +94,16 @@ describe('melf link and melf inspect', () => {
     wrong(/not an ELF file/, 1, 'inspect', main);
     wrong(/holds no variants/, 1, 'inspect', process.execPath);
   });
+
+  it('is the same when started as users do, where it runs from a bundle', () => {
+    const start = join(import.meta.dirname, '../setup/start.mjs');
+    for (const args of [[], ['/nonexistent.o'], ['--no-such-flag'], ['/nonexistent.o', '--debug']]) {
+      const user = spawnSync(process.execPath, [start, 'link', ...args], { encoding: 'utf8' });
+      const plain = melf('link', ...args);
+      const firstLines = (text: string): string => text.split('\n').slice(0, 2).join('\n');
+      assert.equal(user.status, plain.status);
+      assert.ok(user.stderr.length > 20);
+      assert.equal(firstLines(user.stderr), firstLines(plain.err));
+    }
+  });
 });

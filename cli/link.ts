@@ -7,7 +7,7 @@ import { type LinkResult, link } from '../linker/link.ts';
 import { formatMap } from '../linker/map.ts';
 import type { Isa } from '../linker/object.ts';
 import type { LinkInput, LinkOptions } from '../linker/options.ts';
-import { writeWhole } from '../linker/output-file.ts';
+import { writeAll } from '../linker/output-file.ts';
 
 const command = defineCommand({
   meta: { name: 'melf link', description: 'Link object files and archives to a static, multivariant executable' },
@@ -115,8 +115,8 @@ export async function main(argv: string[]): Promise<number> {
   }
   for (const warning of result.warnings)
     process.stderr.write(`${json ? JSON.stringify(warning) : formatDiagnostic(warning)}\n`);
-  writeWhole(args.output, result.bytes, 0o755);
-  if (args.map !== undefined) writeWhole(args.map, Buffer.from(formatMap(result)), 0o644);
+  const map = args.map === undefined ? [] : [{ path: args.map, bytes: Buffer.from(formatMap(result)), mode: 0o644 }];
+  writeAll([{ path: args.output, bytes: result.bytes, mode: 0o755 }, ...map]);
   if (args.stats === true) {
     for (const [phase, ms] of result.times)
       process.stderr.write(`${phase.padEnd(10)} ${ms.toFixed(1).padStart(8)} ms\n`);
@@ -169,8 +169,15 @@ function expandList(text: string): string[] {
 
 /** A response file: names separated by white space, `"…"` and `'…'` keep it. */
 function readList(path: string): string[] {
-  if (!existsSync(path)) throw new InputError('link/unreadable', path, 'there is no such response file');
-  const words = readFileSync(path, 'utf8').match(/"[^"]*"|'[^']*'|\S+/g) ?? [];
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
+    const hint = reason === 'EISDIR' ? 'give the folder without @: all .o and .a in it are taken' : 'check the path';
+    throw new InputError('link/unreadable', path, `this response file cannot be read (${reason})`, hint);
+  }
+  const words = text.match(/"[^"]*"|'[^']*'|\S+/g) ?? [];
   return words.map((word) => (/^["']/.test(word) ? word.slice(1, -1) : word));
 }
 

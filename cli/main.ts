@@ -5,7 +5,7 @@ import { defineCommand } from 'citty';
 import { UsageError, usageText } from '../base/arguments.ts';
 import { suggestion } from '../base/suggest.ts';
 import { loadBody } from './bodies.ts';
-import { exitCodeOf, formatError } from './report-error.ts';
+import { reportAndLeave } from './report-error.ts';
 
 interface Command {
   readonly description: string;
@@ -63,22 +63,19 @@ async function dispatch(args: readonly string[]): Promise<number> {
 const args = process.argv.slice(2);
 const debug = wantsDebug(args);
 
-function reportAndLeave(error: unknown): void {
-  process.stderr.write(`${formatError(error, debug)}\n`);
-  process.exit(exitCodeOf(error));
-}
+const leave = (error: unknown): never => reportAndLeave(error, debug);
 
-process.on('uncaughtException', reportAndLeave);
-process.on('unhandledRejection', reportAndLeave);
+process.on('uncaughtException', leave);
+process.on('unhandledRejection', leave);
 // A reader that had enough (`melf inspect FILE | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
-  reportAndLeave(error);
+  leave(error);
 });
 
 try {
   // A body that returned is done: a handle that it left open (a watcher, a native engine) must not keep the shell waiting.
   process.exit(await dispatch(args));
 } catch (error) {
-  reportAndLeave(error);
+  leave(error);
 }

@@ -35,3 +35,9 @@ export function formatError(error: unknown, debug: boolean): string {
 export function exitCodeOf(error: unknown): number {
   return error instanceof UsageError ? 2 : 1;
 }
+
+/** Shows an error and ends the process as it asks for. */
+export function reportAndLeave(error: unknown, debug: boolean): never {
+  process.stderr.write(`${formatError(error, debug)}\n`);
+  process.exit(exitCodeOf(error));
+}

@@ -33,10 +33,13 @@ export class LinkError extends MelfError {
   }
 }
 
+const CUT_SHORT = 'it is cut short, as a full disk or an interrupted tool leaves it: make it again';
+
 /** A file that is not what it claims to be: truncated, malformed or of an unsupported kind. */
 export class InputError extends LinkError {
   constructor(code: string, path: string, message: string, hint?: string, facts: ErrorFacts = {}) {
-    super(code, `${path}: ${message}`, { facts: { file: path, ...facts }, hint });
+    const usual = code.endsWith('/truncated') ? CUT_SHORT : undefined;
+    super(code, `${path}: ${message}`, { facts: { file: path, ...facts }, hint: hint ?? usual });
   }
 }
 

@@ -274,6 +274,39 @@ describe('linking', () => {
       );
     });
 
+    it('undefined symbols for which nothing near is defined: what to give', () => {
+      const object = shop.compile('u3.c', 'int quite_unheard_of(void); int main(void) { return quite_unheard_of(); }');
+      assert.match(
+        failure([{ path: object }]).message,
+        />>> hint: no input defines it: give the object or the library/,
+      );
+    });
+
+    it('objects of link-time optimisation, but not those that hold machine code, too', () => {
+      const source = 'int main(void) { return 3; }';
+      const slim = failure([{ path: shop.compile('slim.c', source, ['-O2', '-flto']) }]);
+      assert.equal(slim.code, 'link/lto-object');
+      assert.match(slim.message, /slim\.o: an object of link-time optimisation \(-flto\), without machine code/);
+      assert.match(slim.hint!, /-ffat-lto-objects/);
+      const fat = shop.compile('fat.c', source, [...PLAIN_FLAGS, '-flto', '-ffat-lto-objects']);
+      const result = shop.link([{ path: fat }]);
+      assert.equal(shop.run(result).status, 3);
+      assert.ok(!reread(result).sections.some((s) => s.name.startsWith('.gnu.lto')));
+      const bitcode = join(shop.folder, 'bitcode.o');
+      shop.write('bitcode.o', Uint8Array.of(0x42, 0x43, 0xc0, 0xde, 0x35, 0x14, 0, 0));
+      assert.match(failure([{ path: bitcode }]).message, /LLVM bitcode/);
+    });
+
+    it('a file that is cut short, with what to do', () => {
+      const whole = readFileSync(shop.compile('cut.c', 'int main(void) { return 0; }'));
+      for (const length of [40, 300, whole.length - 200]) {
+        shop.write('cut.o', whole.subarray(0, length));
+        const error = failure([{ path: join(shop.folder, 'cut.o') }]);
+        assert.equal(error.code, 'link/truncated');
+        assert.match(error.hint!, /make it again/);
+      }
+    });
+
     it('not more than a limit of one kind', () => {
       const calls = Array.from({ length: 30 }, (_, i) => `missing${i}()`).join(' + ');
       const object = shop.compile('many.c', `int main(void) { return ${calls}; }`, [...PLAIN_FLAGS, '-w']);

@@ -99,6 +99,8 @@ export class ObjectFile {
 
 const CHDR_SIZE = 24;
 const ELFCOMPRESS_ZLIB = 1;
+/** "BC", 0xc0de */
+const LLVM_BITCODE = 0xdec04342;
 
 interface SectionHeader {
   name: number;
@@ -170,6 +172,13 @@ class ObjectReader {
   #readHeader(): Isa {
     const bytes = this.#bytes;
     const view = this.#view;
+    if (bytes.length >= 4 && view.getUint32(0, true) === LLVM_BITCODE) {
+      this.#fail(
+        'link/lto-object',
+        'LLVM bitcode, an object of link-time optimisation (-flto), without machine code',
+        'compile without -flto',
+      );
+    }
     if (!isElf(bytes)) this.#fail('link/not-elf', 'not an ELF file', 'give relocatable objects (.o) or archives (.a)');
     if (bytes.length < EHDR_SIZE) this.#fail('link/truncated', 'the file ends inside the ELF header');
     if (bytes[4] !== 2) this.#fail('link/unsupported-class', 'a 32-bit ELF file; only ELF64 can be linked');
@@ -260,6 +269,7 @@ class ObjectReader {
         this.#fail('link/unsupported-rel', 'relocations without addends (SHT_REL) are not part of these psABIs');
     }
     const name = this.#sectionName(index);
+    if (name.startsWith('.gnu.lto_.lto')) this.#refuseSlimLto(index);
     const flags = h.flags % 0x100000000;
     if (Math.floor(flags / SHF_EXCLUDE) % 2 === 1 && (flags & SHF_ALLOC) === 0) return undefined;
     const align = h.align === 0 ? 1 : h.align;
@@ -270,6 +280,16 @@ class ObjectReader {
     if ((flags & SHF_COMPRESSED) !== 0) return this.#compressed(file, index, name, flags - SHF_COMPRESSED);
     const data = this.#contents(index);
     return new InputSection(file, index, name, h.type, flags, align, h.entsize, h.link, data, h.size);
+  }
+
+  /** gcc's intermediate code, unless the object has machine code, too (gcc/lto-section-in.h: two version numbers, then whether it is slim). */
+  #refuseSlimLto(index: number): void {
+    if (this.#contents(index)[4] === 0) return;
+    this.#fail(
+      'link/lto-object',
+      'an object of link-time optimisation (-flto), without machine code',
+      'compile without -flto, or with -ffat-lto-objects',
+    );
   }
 
   /** Debug information may be compressed (gABI, "Section Compression"); relocations count in what it was before. */

@@ -1,21 +1,46 @@
-import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { InputError } from './errors.ts';
 
-/** Writes beside the target and renames: whoever looks finds the old file or the new one. */
-export function writeWhole(path: string, bytes: Uint8Array, mode: number): void {
-  const temporary = `${path}.${process.pid}.tmp`;
+/** A file to write whole. */
+export interface OutputFile {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  readonly mode: number;
+}
+
+/**
+ * Writes all of them or none, the first one last, so that it is there only when the others are. Each is written beside its target and
+ * renamed: whoever looks finds the old file or the new one.
+ */
+export function writeAll(files: readonly OutputFile[]): void {
+  const drafts: string[] = [];
+  let now = '';
   try {
-    writeFileSync(temporary, bytes);
-    chmodSync(temporary, mode);
-    renameSync(temporary, path);
+    for (const { path, bytes, mode } of files) {
+      now = path;
+      // A rename to a folder would fail only after others were made.
+      if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) throw new IsFolder();
+      const draft = `${path}.${process.pid}.tmp`;
+      drafts.push(draft);
+      writeFileSync(draft, bytes);
+      chmodSync(draft, mode);
+    }
+    for (const [i, { path }] of [...files.entries()].reverse()) {
+      now = path;
+      renameSync(drafts[i]!, path);
+    }
   } catch (cause) {
-    rmSync(temporary, { force: true });
+    for (const draft of drafts) rmSync(draft, { force: true });
     const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
     throw new InputError(
       'link/unwritable',
-      path,
+      now,
       `cannot be written (${reason})`,
       'check the folder and its permissions',
     );
   }
+}
+
+class IsFolder extends Error {
+  readonly code = 'EISDIR';
 }

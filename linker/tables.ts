@@ -4,6 +4,7 @@ import type { LoadedInputs } from './inputs.ts';
 import type { RelocationBackend } from './relocation/backend.ts';
 import { NEEDS_GOT, NEEDS_TLS_GOT, SKIPS_NEXT, UNSUPPORTED } from './relocation/backend.ts';
 import type { SymbolTable } from './resolution.ts';
+import { placeOf } from './resolution.ts';
 import type { InputSection } from './section.ts';
 import { closestName } from './suggestion.ts';
 import type { LinkSymbol } from './symbol.ts';
@@ -111,12 +112,21 @@ function reportMissing(found: Missing, table: SymbolTable, diagnostics: Diagnost
   const { symbol, places, count } = found;
   const more =
     count > SHOWN_REFERENCES ? [{ role: 'referenced', where: `${count - SHOWN_REFERENCES} more times` }] : [];
-  const near = closestName(symbol.name, table);
   diagnostics.error(
     'link/undefined-symbol',
     `undefined symbol: ${symbol.name}`,
     [...places, ...more],
-    near === undefined ? undefined : `did you mean ${near.name}? It is defined in ${near.where}`,
+    hintFor(symbol.name, table),
     { symbol: symbol.name },
   );
+}
+
+function hintFor(name: string, table: SymbolTable): string {
+  const elsewhere = table.names.get(name)?.definitions.find((d) => d !== undefined);
+  if (elsewhere !== undefined) {
+    return `code of one variant cannot go to another's: it is defined in ${placeOf(elsewhere)} only`;
+  }
+  const near = closestName(name, table);
+  if (near !== undefined) return `did you mean ${near.name}? It is defined in ${near.where}`;
+  return 'no input defines it: give the object or the library (-l) that does';
 }

@@ -38,6 +38,12 @@ export async function step<T>(label: string, work: () => Promise<T>): Promise<T>
   }
 }
 
+/** How far the innermost open step is, on its line; only where lines can be drawn over. */
+export function detail(text: string): void {
+  const label = open.at(-1);
+  if (process.stderr.isTTY && label !== undefined) write(`\r\x1b[2K${pc.dim('·')} ${label}: ${text}`);
+}
+
 /** One line beside the steps, as "waiting for another run". */
 export function note(text: string): void {
   line(`${pc.dim('·')} ${text}`);

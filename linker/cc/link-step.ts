@@ -7,7 +7,7 @@ import { formatDiagnostic } from '../errors.ts';
 import { addExcludedSection, decodeFat, encodeFat, FAT_SECTION, type FatVariant, sectionNamed } from '../fat-object.ts';
 import { link } from '../link.ts';
 import { formatMap } from '../map.ts';
-import { writeWhole } from '../output-file.ts';
+import { writeAll } from '../output-file.ts';
 import type { Argument } from './command-line.ts';
 import type { Configuration } from './configuration.ts';
 import { readLdCommand } from './ld-command.ts';
@@ -77,9 +77,10 @@ export function linkExecutable(job: LinkJob): number {
     buildFlags: basename(configuration.file),
   });
   for (const warning of result.warnings) process.stderr.write(`${formatDiagnostic(warning)}\n`);
-  writeWhole(ld.output, result.bytes, 0o755);
+  const toFile = ld.map !== undefined && ld.map !== '-';
+  const map = toFile ? [{ path: ld.map!, bytes: Buffer.from(formatMap(result)), mode: 0o644 }] : [];
+  writeAll([{ path: ld.output, bytes: result.bytes, mode: 0o755 }, ...map]);
   if (ld.map === '-') process.stdout.write(formatMap(result));
-  else if (ld.map !== undefined) writeWhole(ld.map, Buffer.from(formatMap(result)), 0o644);
   if (process.env.MELF_VERBOSE === '1') for (const one of ld.ignored) process.stderr.write(`melf-cc: ignored ${one}\n`);
   return 0;
 }

@@ -1,18 +1,12 @@
 // What must be true of every run. Each check compares things that come from different places.
 
 import { Signal } from '../../emulator/linux/signals.ts';
+import type { Check } from '../runner/checks.ts';
 import { configurationNamed } from './configurations.ts';
 import { expectedResult } from './kernels.ts';
 import { plainKind } from './load.ts';
 import type { PoolRun } from './run-record.ts';
 import { cellTime, isPlainCpu, type Measured, makespanOf } from './summary.ts';
-
-export interface Check {
-  readonly name: string;
-  readonly ok: boolean;
-  /** What was compared, with its numbers. */
-  readonly detail: string;
-}
 
 const nameOf = ({ isa, mix, ratio, seed, run }: Measured): string =>
   `${run.configuration}, ${isa}, mix ${mix.id}, CPUs ${ratio.id}, seed ${seed}`;

@@ -1,12 +1,10 @@
 // The pool's executables, linked by our linker from one source of the kernels.
 
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LinkInput, LinkOptions } from '../../linker/options.ts';
-import { cache, hashOf } from '../../setup/cache.ts';
-import { step } from '../../setup/progress.ts';
 import { ensureToolchain, type Isa, type Toolchain } from '../../setup/toolchain.ts';
-import { compileGuestObject, linkerSources } from '../runner/guest-object.ts';
+import { linkGuestExecutable } from '../runner/guest-executable.ts';
+import { compileGuestObject, interfaceFlags } from '../runner/guest-object.ts';
 import { type Variant, variantFlags, variantNames } from './variants.ts';
 
 /**
@@ -19,21 +17,13 @@ export type Form = 'base' | 'ext' | 'melf' | 'chosen';
 
 export const forms: readonly Form[] = ['base', 'ext', 'melf', 'chosen'];
 
-/**
- * Common code is compiled once, so a caller must not know more of a callee than its prototype says; and both variants must have the same
- * functions (see memcached-profiling/executable.ts).
- */
 const flags: readonly string[] = [
   '-std=gnu11',
   '-ffunction-sections',
   '-fdata-sections',
   '-fno-pie',
   '-fno-stack-protector',
-  '-fno-ipa-ra',
-  '-fno-ipa-sra',
-  '-fno-ipa-cp',
-  '-fno-partial-inlining',
-  '-fno-reorder-blocks-and-partition',
+  ...interfaceFlags,
 ];
 const commonFlags = ['-O2', ...flags];
 /** -O3: the vectoriser. */
@@ -98,14 +88,7 @@ async function linkForm(form: Form, toolchain: Toolchain): Promise<string> {
     gcSections: true,
     buildFlags: toolchain.version,
   };
-  const key = hashOf(['hetero-pool', form, JSON.stringify(options), toolchain.hash, ...linkerSources()]);
-  const folder = await cache.entry('executables', key, (temporary) =>
-    step(`linked the pool, ${form} (${isa})`, async () => {
-      const { link } = await import('../../linker/link.ts'); // only now: a link is rare, and the linker is much to load
-      writeFileSync(join(temporary, 'pool'), link(options).bytes, { mode: 0o755 });
-    }),
-  );
-  return join(folder, 'pool');
+  return linkGuestExecutable({ name: 'pool', label: `linked the pool, ${form} (${isa})`, options, toolchain });
 }
 
 export interface Executables {

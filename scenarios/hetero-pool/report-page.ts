@@ -1,21 +1,19 @@
-import { escapeHtml, htmlPage, htmlTable, type PageSection } from '../runner/page.ts';
+import { escapeHtml, htmlChecks, htmlFacts, htmlPage, htmlTable, type PageSection } from '../runner/page.ts';
 import { drawSvg } from '../runner/plots.ts';
 import { configurations } from './configurations.ts';
 import { changeFigure, ganttFigure } from './figures.ts';
 import { kernels } from './kernels.ts';
 import type { IsaReport, Report } from './report.ts';
 import type { Measured, PoolResult } from './summary.ts';
-import { arithmeticTable, makespanTable, overviewTable, slidesTable, type TextTable } from './tables.ts';
+import { arithmeticTable, makespanTable, overviewTable, slidesTable } from './tables.ts';
 
 const lead = `<p>A thread pool on CPUs with overlapping instruction sets. <b>F</b> jobs gain nothing from the extended CPUs' instructions, <b>M</b> jobs do. The kernels are
 compiled twice from one source, as the variants <b>base</b> and <b>ext</b>; they are as large as makes F and M take equal time in <b>base</b>.</p>
 <p class="note">Times are model cycles as time, not those of any hardware: compare configurations, and look at the counts beside them.</p>`;
 
-const html = ({ head, rows }: TextTable): string => htmlTable(head, rows);
-
 function isaSections(report: Report, { isa, kernel, table, rounds }: IsaReport): string {
   const facts = kernels[kernel as keyof typeof kernels];
-  return `<h3>${isa}</h3>${html(slidesTable(table))}<p class="note">M is ${escapeHtml(kernel)}: ${escapeHtml(facts.what)}. ${rounds.F} rounds of F, ${rounds.M} of M.
+  return `<h3>${isa}</h3>${htmlTable(slidesTable(table))}<p class="note">M is ${escapeHtml(kernel)}: ${escapeHtml(facts.what)}. ${rounds.F} rounds of F, ${rounds.M} of M.
 ext = ${escapeHtml((report.isas.find((one) => one.isa === isa)?.variants.ext ?? []).join(' '))}. The paper's figures are those of its slides, measured on hardware.</p>`;
 }
 
@@ -25,7 +23,7 @@ async function resultSections(results: readonly PoolResult[], { isa, table }: Is
   const sections: PageSection[] = [
     {
       title: `Makespans, ${isa}`,
-      body: `${html(overviewTable(own))}<p class="note">Against (a), the common ISA everywhere, with the same jobs.</p>
+      body: `${htmlTable(overviewTable(own))}<p class="note">Against (a), the common ISA everywhere, with the same jobs.</p>
 <div class="scroll">${await drawSvg(changeFigure(own))}</div><p class="note">Bars: measured. Marks: by arithmetic from the measured table of job times, without queues and end effects.</p>`,
     },
   ];
@@ -34,7 +32,7 @@ async function resultSections(results: readonly PoolResult[], { isa, table }: Is
     const some = own.filter((result) => result.mix === mix && result.ratio === ratio);
     const [f, m] = mix.split(':');
     const [plain, extended] = ratio.split(':');
-    const arithmetic = f === m && plain === extended ? html(arithmeticTable(table, some)) : '';
+    const arithmetic = f === m && plain === extended ? htmlTable(arithmeticTable(table, some)) : '';
     const refused = some
       .filter((result) => result.refused !== null)
       .map(({ id, refused: text }) => `<li>${escapeHtml(`${id}: ${text}`)}</li>`);
@@ -43,7 +41,7 @@ async function resultSections(results: readonly PoolResult[], { isa, table }: Is
     );
     sections.push({
       title: `${isa}, F:M ${mix}, ${plain} plain and ${extended} extended CPUs`,
-      body: `${html(makespanTable(some))}${arithmetic}<ul class="note">${refused.join('')}${lessons.join('')}</ul>`,
+      body: `${htmlTable(makespanTable(some))}${arithmetic}<ul class="note">${refused.join('')}${lessons.join('')}</ul>`,
     });
   }
   return sections;
@@ -61,34 +59,20 @@ function settings({ load, seeds, costModel, versions, traceHash, paper, isas }: 
     ...Object.entries(versions),
     ['paper', paper.source],
   ];
-  return htmlTable(['', ''], rows).replaceAll('<td>', '<td style="text-align:left;white-space:normal">');
+  return htmlFacts(rows);
 }
 
 /** report.html: everything of the report, and the pictures of the `shown` runs. */
 export async function reportPage(report: Report, shown: readonly Measured[]): Promise<string> {
-  const list = (items: readonly { ok: boolean; text: string; note: string }[]): string =>
-    items
-      .map(
-        ({ ok, text, note }) =>
-          `<li class="${ok ? 'ok' : 'bad'}">${escapeHtml(text)} <span class="note">${escapeHtml(note)}</span></li>`,
-      )
-      .join('');
-  const checks = list(report.checks.map(({ ok, name, detail }) => ({ ok, text: name, note: detail })));
-  const failures = list(
-    report.failures.map(({ label, message, hint }) => ({ ok: false, text: `${label}: ${message}`, note: hint ?? '' })),
-  );
   const sections: PageSection[] = [
     {
       title: 'Jobs on CPUs, beside the slides’ table',
       body: report.isas.map((one) => isaSections(report, one)).join(''),
     },
-    { title: 'Checks', body: `<ul style="list-style:none;padding:0">${checks}${failures}</ul>` },
+    { title: 'Checks', body: htmlChecks(report.checks, report.failures) },
     {
       title: 'Configurations',
-      body: htmlTable(
-        ['', ''],
-        configurations.map(({ letter, id, title }) => [`(${letter}) ${id}`, title]),
-      ).replaceAll('<td>', '<td style="text-align:left">'),
+      body: htmlFacts(configurations.map(({ letter, id, title }) => [`(${letter}) ${id}`, title])),
     },
   ];
   for (const one of report.isas) sections.push(...(await resultSections(report.results, one)));

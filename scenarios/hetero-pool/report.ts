@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { MachineDescription } from '../../emulator/scheduler/machine-description.ts';
-import { projectRoot } from '../../setup/project.ts';
+import type { Check } from '../runner/checks.ts';
 import type { JobFailure } from '../runner/jobs.ts';
-import type { Check } from './checks.ts';
+import { paperSource, versionsWith } from '../runner/provenance.ts';
 import { machineFor, machineNames, type Rounds } from './load.ts';
 import type { ScenarioOptions } from './options.ts';
 import { type JobTimes, paperTimes } from './prediction.ts';
@@ -41,14 +39,6 @@ export interface Report {
   readonly paper: { readonly source: string; readonly table: JobTimes };
 }
 
-const paperSource =
-  'D. Töllner, C. Dietrich, I. Ostapyshyn, F. Rommel, D. Lohmann: MELF: Multivariant Executables for a Heterogeneous World, USENIX ATC 2023, slides';
-
-function projectVersion(): string {
-  const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string };
-  return version;
-}
-
 export function buildReport(parts: {
   options: ScenarioOptions;
   rounds: ReadonlyMap<string, Rounds>;
@@ -80,7 +70,7 @@ export function buildReport(parts: {
     traceHash: hash.digest('hex').slice(0, 32),
     costModel: options.costModel,
     load: { jobs: options.count, jobTimeNs: options.jobTime },
-    versions: { 'melf-sandbox': projectVersion(), node: process.version, ...versions },
+    versions: versionsWith(versions),
     paper: { source: paperSource, table: paperTimes },
   };
 }

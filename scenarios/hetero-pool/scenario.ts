@@ -2,13 +2,14 @@
 
 import { join } from 'node:path';
 import { ensureEngine } from '../../setup/engine.ts';
-import { note, seconds } from '../../setup/progress.ts';
 import type { Isa } from '../../setup/toolchain.ts';
-import { endInOrder } from '../runner/interruption.ts';
-import { type Job, type JobFailure, type JobOutcome, runJobs } from '../runner/jobs.ts';
-import { ResultFolder } from '../runner/results.ts';
+import { type Check, checkNoRunFailed } from '../runner/checks.ts';
+import { conduct, type Findings } from '../runner/experiment.ts';
+import { failureError, type Job, type JobFailure, type JobOutcome, runJobs } from '../runner/jobs.ts';
+import { modelCaveat } from '../runner/provenance.ts';
+import type { ResultFolder } from '../runner/results.ts';
 import { terminalTable } from '../runner/terminal.ts';
-import { type Check, checkRepeat, checkRuns } from './checks.ts';
+import { checkRepeat, checkRuns } from './checks.ts';
 import type { Mix, Ratio } from './configurations.ts';
 import { type Executables, ensureExecutables } from './executable.ts';
 import { calibrationJobs, machineFor, makeJobs, type Rounds, roundsFor } from './load.ts';
@@ -61,7 +62,7 @@ async function calibrate(options: ScenarioOptions, executables: ExecutablesOf): 
   return new Map(
     options.isas.map((isa, index) => {
       const outcome = outcomes[index]!;
-      if ('failure' in outcome) throw new Error(`${outcome.failure.label}: ${outcome.failure.message}`);
+      if ('failure' in outcome) throw failureError(outcome.failure);
       const [run] = outcome.output.runs;
       if (run === undefined) throw new Error(outcome.output.failures[0]?.message);
       return [isa, roundsFor(options.jobTime, run.done)];
@@ -165,72 +166,60 @@ function check(options: ScenarioOptions, { measured, repeats, failures }: Finish
       ok: bad.length === 0 && differing.length > 0,
       detail: bad.length > 0 ? bad.map(({ detail }) => detail).join('; ') : `${differing.length} runs made twice`,
     },
-    {
-      name: 'no run failed',
-      ok: failures.length === 0,
-      detail:
-        failures.length === 0
-          ? `${measured.length} runs`
-          : `${failures
-              .slice(0, 3)
-              .map(({ label, message }) => `${label}: ${message}`)
-              .join('; ')} (${failures.length})`,
-    },
+    checkNoRunFailed(measured.length, failures),
   ];
 }
 
-function printSummary(report: Report, shown: { mix: Mix; ratio: Ratio }, out: (text: string) => void): void {
-  for (const { isa, table, kernel } of report.isas) {
+function summaryOf(report: Report, shown: { mix: Mix; ratio: Ratio }): string[] {
+  return report.isas.map(({ isa, table, kernel }) => {
     const own = report.results.filter((result) => result.isa === isa);
     const some = own.filter(({ mix, ratio }) => mix === shown.mix.id && ratio === shown.ratio.id);
-    out(`\n${isa}: jobs in ms of model time, M is ${kernel}\n`);
-    out(`\nF:M ${shown.mix.id}, CPUs plain:extended ${shown.ratio.id}\n`);
-    for (const { head, rows } of [slidesTable(table), makespanTable(some), overviewTable(own)])
-      out(`${terminalTable(head, rows)}\n`);
-    for (const { id, refused } of some) if (refused !== null) out(`${id} died: ${refused}\n`);
-  }
-  out('\n');
-  for (const { ok, name: what, detail } of report.checks) out(`${ok ? '✓' : '✗'} ${what}${ok ? '' : ` — ${detail}`}\n`);
-  out('\nTimes are model cycles as time: they compare configurations, they are not those of any hardware.\n');
+    return [
+      `${isa}: jobs in ms of model time, M is ${kernel}`,
+      '',
+      `F:M ${shown.mix.id}, CPUs plain:extended ${shown.ratio.id}`,
+      ...[slidesTable(table), makespanTable(some), overviewTable(own)].map(terminalTable),
+      ...some.flatMap(({ id, refused }) => (refused === null ? [] : [`${id} died: ${refused}`])),
+    ].join('\n');
+  });
+}
+
+/** Runs, and writes all but the report into the folder. */
+async function measure(options: ScenarioOptions, folder: ResultFolder): Promise<Findings> {
+  const engine = await ensureEngine();
+  const executables = new Map<Isa, Executables>();
+  for (const isa of options.isas) executables.set(isa, await ensureExecutables(isa));
+  const rounds = await calibrate(options, executables);
+  const finished = await runAll(options, planBatches(options, executables, rounds, folder));
+  const { measured, failures } = finished;
+  const toolchains = [...executables].map(([isa, { toolchain }]) => [`toolchain ${isa}`, toolchain]);
+  const report = buildReport({
+    options,
+    rounds,
+    measured,
+    results: summariseAll(measured),
+    checks: check(options, finished),
+    failures,
+    versions: { ...Object.fromEntries(toolchains), unicorn: engine.unicorn.version },
+  });
+  const shown = showcase(options);
+  const drawn = measured.filter(
+    ({ mix, ratio, seed, run }) =>
+      mix === shown.mix && ratio === shown.ratio && seed === options.seeds[0] && run.done.length > 0,
+  );
+  return {
+    report,
+    page: await reportPage(report, drawn),
+    summary: summaryOf(report, shown),
+    failures,
+    caveat: modelCaveat,
+  };
 }
 
 /** `npm run scenario hetero-pool`; the exit code is 0 when every check holds. */
 export async function main(argv: string[]): Promise<number> {
   const options = await readOptions(argv);
   if (options === undefined) return 0;
-  const started = performance.now();
-  endInOrder();
-  const engine = await ensureEngine();
-  const executables = new Map<Isa, Executables>();
-  for (const isa of options.isas) executables.set(isa, await ensureExecutables(isa));
-  const folder = ResultFolder.create(name, `seed-${options.seeds[0]}${options.quick ? '-quick' : ''}`, options.out);
-  try {
-    const rounds = await calibrate(options, executables);
-    const finished = await runAll(options, planBatches(options, executables, rounds, folder));
-    const toolchains = [...executables].map(([isa, { toolchain }]) => [`toolchain ${isa}`, toolchain]);
-    const report = buildReport({
-      options,
-      rounds,
-      measured: finished.measured,
-      results: summariseAll(finished.measured),
-      checks: check(options, finished),
-      failures: finished.failures,
-      versions: { ...Object.fromEntries(toolchains), unicorn: engine.unicorn.version },
-    });
-    const text = `${JSON.stringify(report, undefined, 2)}\n`;
-    folder.write('report.json', text);
-    const shown = showcase(options);
-    const drawn = finished.measured.filter(
-      ({ mix, ratio, seed, run }) =>
-        mix === shown.mix && ratio === shown.ratio && seed === options.seeds[0] && run.done.length > 0,
-    );
-    folder.write('report.html', await reportPage(report, drawn));
-    folder.publish();
-    printSummary(report, shown, (line) => process.stderr.write(line));
-    note(`results in ${folder.path} (${seconds(performance.now() - started)})`);
-    if (options.json) process.stdout.write(text);
-    return report.checks.every(({ ok }) => ok) ? 0 : 1;
-  } finally {
-    folder.discard();
-  }
+  const label = `seed-${options.seeds[0]}${options.quick ? '-quick' : ''}`;
+  return conduct({ name, label, out: options.out, json: options.json }, (folder) => measure(options, folder));
 }

@@ -1,13 +1,8 @@
+import type { TextTable } from '../runner/text-table.ts';
 import { signedPercent } from '../runner/units.ts';
 import { configurationNamed } from './configurations.ts';
 import { type JobTimes, paperArithmetic, paperTimes } from './prediction.ts';
 import type { PoolResult } from './summary.ts';
-
-/** Head and rows, as texts. */
-export interface TextTable {
-  readonly head: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-}
 
 const none = '–';
 const ms = (value: number | null, digits: number = 3): string =>

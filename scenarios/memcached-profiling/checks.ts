@@ -1,17 +1,11 @@
 // What must be true of every run. Each check compares two counts that come from different places.
 
+import type { Check } from '../runner/checks.ts';
+import { parseProfile, resolveProfile } from '../runner/profiler/profile.ts';
 import type { RelativeChange } from '../runner/statistics.ts';
+import type { FunctionTable } from '../runner/symbols.ts';
 import { type Configuration, parseConfiguration } from './configurations.ts';
-import { parseProfile, resolveProfile } from './profile.ts';
 import type { RunRecord } from './run-record.ts';
-import type { FunctionTable } from './symbols.ts';
-
-export interface Check {
-  readonly name: string;
-  readonly ok: boolean;
-  /** What was compared, with its numbers. */
-  readonly detail: string;
-}
 
 /** The function that memcached enters once for each ASCII command. */
 const commandFunction = 'process_command_ascii';

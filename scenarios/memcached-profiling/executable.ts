@@ -1,30 +1,14 @@
 // The server's four forms (see configurations.ts), compiled from one patched source tree and linked by our linker. memcached's and libevent's
 // objects of a variant are the same files in every form that has it.
 
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { run } from '../../base/command.ts';
+import { join } from 'node:path';
 import type { LinkInput, LinkOptions, VariantSpec } from '../../linker/options.ts';
-import { cache, hashOf } from '../../setup/cache.ts';
-import { step } from '../../setup/progress.ts';
-import type { Isa, Toolchain } from '../../setup/toolchain.ts';
+import type { Isa } from '../../setup/toolchain.ts';
+import { linkGuestExecutable } from '../runner/guest-executable.ts';
+import { compileGuestObject, type GuestObject, interfaceFlags } from '../runner/guest-object.ts';
+import { profilerSources } from '../runner/profiler/sources.ts';
 import { baseFlags, buildMemcached, type MemcachedBuild } from './build.ts';
 import type { Form } from './configurations.ts';
-
-/**
- * Common code calls functions of both variants, and was compiled once, with `fast`. So the compiler must not let a caller know more of a
- * callee than its prototype says: which registers this very body leaves alone (ipa-ra), that an argument was dropped (ipa-sra) or is a
- * constant (ipa-cp), that its head was moved into the caller (partial inlining). Cold halves of functions would need slots of their own.
- * Some distributions' compilers switch cf-protection on, which puts an instruction before the call of __fentry__.
- */
-const interfaceFlags: readonly string[] = [
-  '-fno-ipa-ra',
-  '-fno-ipa-sra',
-  '-fno-ipa-cp',
-  '-fno-partial-inlining',
-  '-fno-reorder-blocks-and-partition',
-  '-fcf-protection=none',
-];
 
 /** What instruments the entry of each function: before the prologue where the ISA's compiler can do that. */
 const profilingFlags: Readonly<Record<Isa, readonly string[]>> = { 'x86-64': ['-pg', '-mfentry'], aarch64: ['-pg'] };
@@ -53,38 +37,21 @@ export const commonFunctions: readonly string[] = [
 const guestFolder = join(import.meta.dirname, 'guest');
 const libmelfFolder = join(import.meta.dirname, '../../overlay/guest/libmelf');
 const patch = join(import.meta.dirname, 'memcached.patch');
-const linkerFolder = join(import.meta.dirname, '../../linker');
 
-interface GuestSource {
-  readonly source: string;
-  readonly flags?: readonly string[];
-}
+/** As the programs themselves are compiled. */
+const guestFlags: readonly string[] = ['-std=c99', ...baseFlags, ...interfaceFlags];
 
-const libmelf: GuestSource = { source: join(libmelfFolder, 'melf.c') };
-const oneVariant: GuestSource = { source: join(guestFolder, 'one-variant.c') };
-/** The counting code, and what calls it from each function. It must not touch vector registers, which fentry.S does not save. */
-const profilers: Readonly<Record<Isa, { counting: GuestSource; entry: GuestSource }>> = {
-  'x86-64': {
-    counting: { source: join(guestFolder, 'profile.c'), flags: ['-mgeneral-regs-only'] },
-    entry: { source: join(guestFolder, 'fentry.S') },
-  },
-  aarch64: {
-    counting: { source: join(guestFolder, 'profile.c'), flags: ['-mgeneral-regs-only', '-mno-outline-atomics'] },
-    entry: { source: join(guestFolder, 'mcount.c'), flags: ['-mgeneral-regs-only'] },
-  },
-};
-const branching = (source: GuestSource): GuestSource => ({
-  ...source,
-  flags: [...(source.flags ?? []), '-DMELF_BRANCH'],
-});
+const libmelf: GuestObject = { source: join(libmelfFolder, 'melf.c'), flags: [] };
+const oneVariant: GuestObject = { source: join(guestFolder, 'one-variant.c'), flags: [] };
+const branching = ({ source, flags }: GuestObject): GuestObject => ({ source, flags: [...flags, '-DMELF_BRANCH'] });
 
 interface FormParts {
   readonly variants: readonly Variant[];
-  readonly guest: readonly GuestSource[];
+  readonly guest: readonly GuestObject[];
 }
 
 function formParts(form: Form, isa: Isa): FormParts {
-  const { counting, entry } = profilers[isa];
+  const { counting, entry } = profilerSources[isa];
   switch (form) {
     case 'plain':
       return { variants: ['fast'], guest: [oneVariant] };
@@ -102,22 +69,6 @@ export interface Executables {
   readonly paths: Readonly<Partial<Record<Form, string>>>;
   /** What they were made of. */
   readonly versions: Readonly<Record<string, string>>;
-}
-
-async function compileGuest(toolchain: Toolchain, { source, flags = [] }: GuestSource): Promise<string> {
-  const headers = readdirSync(libmelfFolder).filter((name) => name.endsWith('.h'));
-  const options = ['-std=c99', ...baseFlags, ...interfaceFlags, ...flags];
-  const contents = [source, ...headers.map((name) => join(libmelfFolder, name))].map((path) => readFileSync(path));
-  const folder = await cache.entry(
-    'guest-objects',
-    hashOf([toolchain.hash, ...options, ...contents]),
-    async (temporary) => {
-      // What is compiled must not depend on where the project lies.
-      const places = [`-ffile-prefix-map=${dirname(source)}=.`, `-I${libmelfFolder}`];
-      await run([...toolchain.cc, ...options, ...places, '-c', source, '-o', join(temporary, 'guest.o')]);
-    },
-  );
-  return join(folder, 'guest.o');
 }
 
 function linkOptions(form: Form, build: MemcachedBuild, guest: readonly string[]): LinkOptions {
@@ -152,34 +103,19 @@ function linkOptions(form: Form, build: MemcachedBuild, guest: readonly string[]
   };
 }
 
-/** Every source of the linker: another linker is another executable. */
-function linkerSources(): Uint8Array[] {
-  return readdirSync(linkerFolder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
-    .sort()
-    .map((name) => readFileSync(join(linkerFolder, name)));
-}
-
 async function compiledLinkOptions(form: Form, build: MemcachedBuild): Promise<LinkOptions> {
   const guest: string[] = [];
-  for (const source of formParts(form, build.toolchain.isa).guest)
-    guest.push(await compileGuest(build.toolchain, source));
+  for (const { source, flags } of formParts(form, build.toolchain.isa).guest) {
+    const object = { source, flags: [...guestFlags, ...flags], includes: [libmelfFolder] };
+    guest.push(await compileGuestObject(build.toolchain, object));
+  }
   return linkOptions(form, build, guest);
 }
 
 async function linkForm(form: Form, build: MemcachedBuild): Promise<string> {
   const options = await compiledLinkOptions(form, build);
-  // The paths of objects name their contents, as all of the cache does; musl and libgcc are in the tool chain's hash.
-  const key = hashOf([form, JSON.stringify(options), build.toolchain.hash, ...linkerSources()]);
-  const folder = await cache.entry('executables', key, (temporary) =>
-    step(`linked memcached, ${form}`, async () => {
-      // Only now: a link is rare, and the linker is much to load.
-      const { link } = await import('../../linker/link.ts');
-      mkdirSync(temporary, { recursive: true });
-      writeFileSync(join(temporary, 'memcached'), link(options).bytes, { mode: 0o755 });
-    }),
-  );
-  return join(folder, 'memcached');
+  const { toolchain } = build;
+  return linkGuestExecutable({ name: 'memcached', label: `linked memcached, ${form}`, options, toolchain });
 }
 
 const buildOf = (isa: Isa): Promise<MemcachedBuild> =>

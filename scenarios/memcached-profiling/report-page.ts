@@ -1,4 +1,4 @@
-import { escapeHtml, htmlPage, htmlTable, type PageSection } from '../runner/page.ts';
+import { htmlChecks, htmlFacts, htmlPage, htmlTable, type PageSection } from '../runner/page.ts';
 import { drawSvg } from '../runner/plots.ts';
 import { microseconds } from '../runner/units.ts';
 import { distributionFigure, shareFigure, timelineFigure } from './figures.ts';
@@ -29,7 +29,7 @@ function settings({ load, machine, seeds, costModel, versions, traceHash, paper 
     ...Object.entries(versions),
     ['paper', paper.source],
   ];
-  return htmlTable(['', ''], rows).replaceAll('<td>', '<td style="text-align:left;white-space:normal">');
+  return htmlFacts(rows);
 }
 
 /** The plots as SVG, by name; the timeline only where a run was recorded. */
@@ -53,26 +53,13 @@ export async function drawPlots(
 
 /** report.html: everything of the report and its plots. */
 export function reportPage(report: Report, plots: Plots): string {
-  const [latencies, counts] = [latencyTable(report.results), machineTable(report.results)];
-  const checks = report.checks
-    .map(
-      ({ name, ok, detail }) =>
-        `<li class="${ok ? 'ok' : 'bad'}">${escapeHtml(name)} <span class="note">${escapeHtml(detail)}</span></li>`,
-    )
-    .join('');
-  const failures = report.failures
-    .map(
-      ({ label, message, hint }) =>
-        `<li class="bad">${escapeHtml(label)}: ${escapeHtml(message)} ${escapeHtml(hint ?? '')}</li>`,
-    )
-    .join('');
   const sections: PageSection[] = [
     {
       title: 'Result',
-      body: `${htmlTable(latencies.head, latencies.rows)}<p class="note">In brackets: 95 % confidence interval over the seeds, runs paired by seed.
-"In the server": the mean without the network's two ways. The paper's figures are those of its slides, measured on hardware.</p>${htmlTable(counts.head, counts.rows)}`,
+      body: `${htmlTable(latencyTable(report.results))}<p class="note">In brackets: 95 % confidence interval over the seeds, runs paired by seed.
+"In the server": the mean without the network's two ways. The paper's figures are those of its slides, measured on hardware.</p>${htmlTable(machineTable(report.results))}`,
     },
-    { title: 'Checks', body: `<ul style="list-style:none;padding:0">${checks}${failures}</ul>` },
+    { title: 'Checks', body: htmlChecks(report.checks, report.failures) },
     { title: 'Cost against share', body: plots.share },
     { title: 'Distribution', body: `<div class="scroll">${plots.distribution}</div>` },
   ];

@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { projectRoot } from '../../setup/project.ts';
+import type { Check } from '../runner/checks.ts';
 import type { JobFailure } from '../runner/jobs.ts';
-import type { Check } from './checks.ts';
+import { paperSource, versionsWith } from '../runner/provenance.ts';
 import type { Load } from './load.ts';
 import type { ScenarioOptions } from './options.ts';
 import type { MachineSettings } from './run-record.ts';
@@ -28,14 +26,6 @@ export interface Report {
   readonly paper: { readonly source: string; readonly relativeMeanPercent: Readonly<Record<string, number>> };
 }
 
-const paperSource =
-  'D. Töllner, C. Dietrich, I. Ostapyshyn, F. Rommel, D. Lohmann: MELF: Multivariant Executables for a Heterogeneous World, USENIX ATC 2023, slides';
-
-function projectVersion(): string {
-  const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string };
-  return version;
-}
-
 export function buildReport(parts: {
   options: ScenarioOptions;
   results: readonly ConfigurationResult[];
@@ -57,7 +47,7 @@ export function buildReport(parts: {
     costModel: `${options.machine.costModel}${options.machine.coherence ? '+coherence' : ''}`,
     load: options.load,
     machine: options.machine,
-    versions: { 'melf-sandbox': projectVersion(), node: process.version, ...versions },
+    versions: versionsWith(versions),
     paper: { source: paperSource, relativeMeanPercent: paperPercent },
   };
 }

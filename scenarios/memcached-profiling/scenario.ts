@@ -2,23 +2,23 @@
 
 import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { MelfError } from '../../base/errors.ts';
 import { ensureEngine } from '../../setup/engine.ts';
-import { note, seconds } from '../../setup/progress.ts';
-import { endInOrder } from '../runner/interruption.ts';
-import { type Job, type JobFailure, runJobs } from '../runner/jobs.ts';
-import { ResultFolder } from '../runner/results.ts';
+import { type Check, checkNoRunFailed } from '../runner/checks.ts';
+import { conduct, type Findings } from '../runner/experiment.ts';
+import { failuresOf, type Job, type JobFailure, noRun, outputsOf, runJobs } from '../runner/jobs.ts';
+import { parseProfile, renderProfile, resolveProfile } from '../runner/profiler/profile.ts';
+import { modelCaveat } from '../runner/provenance.ts';
+import type { ResultFolder } from '../runner/results.ts';
+import { type FunctionTable, readFunctions } from '../runner/symbols.ts';
 import { terminalTable } from '../runner/terminal.ts';
-import { type Check, checkRepeat, checkRuns, checkShape } from './checks.ts';
+import { checkRepeat, checkRuns, checkShape } from './checks.ts';
 import { type Configuration, parseConfiguration } from './configurations.ts';
 import { type Executables, ensureExecutables } from './executable.ts';
 import { readOptions, type ScenarioOptions } from './options.ts';
-import { parseProfile, renderProfile, resolveProfile } from './profile.ts';
-import { buildReport, type Report } from './report.ts';
+import { buildReport } from './report.ts';
 import { drawPlots, reportPage } from './report-page.ts';
 import type { RunInput, RunRecord } from './run-record.ts';
 import { changeAgainst, groupRuns, summarise } from './summary.ts';
-import { type FunctionTable, readFunctions } from './symbols.ts';
 import { latencyTable, machineTable } from './tables.ts';
 
 const name = 'memcached-profiling';
@@ -62,9 +62,9 @@ async function runAll(options: ScenarioOptions, executables: Executables, folder
   const outcomes = await runJobs<RunInput, RunRecord>(runModule, jobs, options.jobs);
   const [again, ...first] = outcomes;
   return {
-    runs: first.flatMap((outcome) => ('output' in outcome ? [outcome.output] : [])),
+    runs: outputsOf(first),
     repeat: again !== undefined && 'output' in again ? again.output : undefined,
-    failures: outcomes.flatMap((outcome) => ('failure' in outcome ? [outcome.failure] : [])),
+    failures: failuresOf(outcomes),
   };
 }
 
@@ -82,14 +82,7 @@ function check(
       ...checkShape(new Map(['melf-0', 'melf-75', 'always'].map((id) => [id, changeAgainst(of(id), of('plain'))]))),
     );
   }
-  checks.push({
-    name: 'every run ends',
-    ok: failures.length === 0,
-    detail:
-      failures.length === 0
-        ? `${runs.length} runs`
-        : failures.map(({ label, message }) => `${label}: ${message}`).join('; '),
-  });
+  checks.push(checkNoRunFailed(runs.length, failures));
   return checks;
 }
 
@@ -122,68 +115,43 @@ function writeProfiles(
   }
 }
 
-function printSummary(report: Report, failures: readonly JobFailure[], out: (text: string) => void): void {
-  for (const { head, rows } of [latencyTable(report.results), machineTable(report.results)])
-    out(`\n${terminalTable(head, rows)}\n`);
-  out('\n');
-  for (const { ok, name: what, detail } of report.checks) out(`${ok ? '✓' : '✗'} ${what}${ok ? '' : ` — ${detail}`}\n`);
-  for (const { label, message, hint, facts } of failures) {
-    out(`\n${label} failed: ${message}\n`);
-    for (const [fact, value] of Object.entries(facts))
-      if (value !== undefined && value !== '') out(`  ${fact}: ${value}\n`);
-    if (hint !== undefined) out(`  ${hint}\n`);
-  }
-  out('\nLatencies are model cycles as time: they compare configurations, they are not those of any hardware.\n');
-}
-
-function noRun([first]: readonly JobFailure[]): MelfError {
-  return new MelfError('scenario.no-run', `Not one run came to its end: ${first?.label}: ${first?.message}`, {
-    facts: first?.facts,
-    hint: first?.hint,
+/** Runs, and writes all but the report into the folder. */
+async function measure(options: ScenarioOptions, folder: ResultFolder): Promise<Findings> {
+  const engine = await ensureEngine();
+  const executables = await ensureExecutables(
+    options.machine.isa,
+    options.configurations.map(({ form }) => form),
+  );
+  const finished = await runAll(options, executables, folder);
+  const { runs, failures } = finished;
+  if (runs.length === 0) throw noRun(failures);
+  const functions = functionTables(executables);
+  const ids = options.configurations.map(({ id }) => id);
+  const groups = groupRuns(ids, runs);
+  const report = buildReport({
+    options,
+    results: summarise(groups, 2 * options.machine.networkLatency),
+    checks: check(options, finished, functions),
+    failures,
+    versions: { ...executables.versions, unicorn: engine.unicorn.version },
   });
+  writeProfiles(folder, runs, functions);
+  if (executables.paths.melf !== undefined) copyFileSync(executables.paths.melf, folder.file('memcached'));
+  const plots = await drawPlots(report, groups, runs.find((run) => run.timeline !== undefined)?.timeline);
+  for (const [plot, svg] of Object.entries(plots)) if (svg !== undefined) folder.write(`${plot}.svg`, svg);
+  return {
+    report,
+    page: reportPage(report, plots),
+    summary: [latencyTable(report.results), machineTable(report.results)].map(terminalTable),
+    failures,
+    caveat: modelCaveat,
+  };
 }
 
 /** `npm run scenario memcached-profiling`; the exit code is 0 when every check holds. */
 export async function main(argv: string[]): Promise<number> {
   const options = await readOptions(argv);
   if (options === undefined) return 0;
-  const started = performance.now();
-  endInOrder();
-  const folder = ResultFolder.create(name, `seed-${options.seeds[0]}${options.quick ? '-quick' : ''}`, options.out);
-  const engine = await ensureEngine();
-  const executables = await ensureExecutables(
-    options.machine.isa,
-    options.configurations.map(({ form }) => form),
-  );
-  try {
-    const finished = await runAll(options, executables, folder);
-    if (finished.runs.length === 0) throw noRun(finished.failures);
-    const functions = functionTables(executables);
-    const groups = groupRuns(
-      options.configurations.map(({ id }) => id),
-      finished.runs,
-    );
-    const report = buildReport({
-      options,
-      results: summarise(groups, 2 * options.machine.networkLatency),
-      checks: check(options, finished, functions),
-      failures: finished.failures,
-      versions: { ...executables.versions, unicorn: engine.unicorn.version },
-    });
-    const text = `${JSON.stringify(report, undefined, 2)}\n`;
-    folder.write('report.json', text);
-    writeProfiles(folder, finished.runs, functions);
-    if (executables.paths.melf !== undefined) copyFileSync(executables.paths.melf, folder.file('memcached'));
-    const timeline = finished.runs.find((run) => run.timeline !== undefined)?.timeline;
-    const plots = await drawPlots(report, groups, timeline);
-    for (const [plot, svg] of Object.entries(plots)) if (svg !== undefined) folder.write(`${plot}.svg`, svg);
-    folder.write('report.html', reportPage(report, plots));
-    folder.publish();
-    printSummary(report, finished.failures, (line) => process.stderr.write(line));
-    note(`results in ${folder.path} (${seconds(performance.now() - started)})`);
-    if (options.json) process.stdout.write(text);
-    return report.checks.every(({ ok }) => ok) ? 0 : 1;
-  } finally {
-    folder.discard();
-  }
+  const label = `seed-${options.seeds[0]}${options.quick ? '-quick' : ''}`;
+  return conduct({ name, label, out: options.out, json: options.json }, (folder) => measure(options, folder));
 }

@@ -1,11 +1,6 @@
+import type { TextTable } from '../runner/text-table.ts';
 import { grouped, microseconds, signedPercent } from '../runner/units.ts';
 import type { ConfigurationResult, GroupResult } from './summary.ts';
-
-/** Head and rows, as texts. */
-export interface TextTable {
-  readonly head: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-}
 
 const none = '–';
 

@@ -14,6 +14,21 @@ export interface GuestObject {
   readonly includes?: readonly string[];
 }
 
+/**
+ * Common code calls functions of both variants, and was compiled once. So the compiler must not let a caller know more of a
+ * callee than its prototype says: which registers this very body leaves alone (ipa-ra), that an argument was dropped (ipa-sra) or is a
+ * constant (ipa-cp), that its head was moved into the caller (partial inlining). Cold halves of functions would need slots of their own.
+ * Some distributions' compilers switch cf-protection on, which puts an instruction before the call of __fentry__.
+ */
+export const interfaceFlags: readonly string[] = [
+  '-fno-ipa-ra',
+  '-fno-ipa-sra',
+  '-fno-ipa-cp',
+  '-fno-partial-inlining',
+  '-fno-reorder-blocks-and-partition',
+  '-fcf-protection=none',
+];
+
 function headersOf(folders: readonly string[]): (string | Uint8Array)[] {
   return folders.flatMap((folder) =>
     readdirSync(folder)
@@ -36,13 +51,4 @@ export async function compileGuestObject(toolchain: Toolchain, object: GuestObje
     await run([...toolchain.cc, ...flags, prefix, ...includeFlags, '-c', source, '-o', output]);
   });
   return join(folder, 'guest.o');
-}
-
-/** Every source of the linker, for keys of what it links: another linker makes another executable. */
-export function linkerSources(): Uint8Array[] {
-  const folder = join(import.meta.dirname, '../../linker');
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
-    .sort()
-    .map((name) => readFileSync(join(folder, name)));
 }

@@ -25,6 +25,24 @@ export interface JobFailure {
 
 export type JobOutcome<Output> = { readonly output: Output } | { readonly failure: JobFailure };
 
+/** What the runs gave that came to their end. */
+export const outputsOf = <Output>(outcomes: readonly JobOutcome<Output>[]): Output[] =>
+  outcomes.flatMap((outcome) => ('output' in outcome ? [outcome.output] : []));
+
+export const failuresOf = (outcomes: readonly JobOutcome<unknown>[]): JobFailure[] =>
+  outcomes.flatMap((outcome) => ('failure' in outcome ? [outcome.failure] : []));
+
+/** A failure as an error again, for a scenario that cannot do without this run. */
+export const failureError = ({ label, message, code, hint, facts }: JobFailure): MelfError =>
+  new MelfError(code, `${label}: ${message}`, { facts, hint });
+
+/** What a scenario says of which not one run came to its end. */
+export const noRun = ([first]: readonly JobFailure[]): MelfError =>
+  new MelfError('scenario.no-run', `Not one run came to its end: ${first?.label}: ${first?.message}`, {
+    facts: first?.facts,
+    hint: first?.hint,
+  });
+
 /** From the child to its parent. */
 export type JobMessage = { readonly result: unknown } | { readonly error: Omit<JobFailure, 'label'> };
 

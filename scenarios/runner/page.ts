@@ -1,5 +1,9 @@
 // The report as one HTML file without scripts, which needs nothing else to be looked at.
 
+import type { Check } from './checks.ts';
+import type { JobFailure } from './jobs.ts';
+import type { TextTable } from './text-table.ts';
+
 export interface PageSection {
   readonly title: string;
   /** HTML. */
@@ -31,11 +35,29 @@ export function escapeHtml(text: string): string {
 }
 
 /** A table; the cells are text. */
-export function htmlTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function htmlTable({ head, rows }: TextTable): string {
   const cells = (row: readonly string[], tag: string): string =>
     `<tr>${row.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join('')}</tr>`;
   const body = rows.map((row) => cells(row, 'td')).join('');
   return `<div class="scroll"><table><thead>${cells(head, 'th')}</thead><tbody>${body}</tbody></table></div>`;
+}
+
+/** Names with what they stand for, which may be long. */
+export const htmlFacts = (rows: readonly (readonly [string, string])[]): string =>
+  htmlTable({ head: ['', ''], rows }).replaceAll('<td>', '<td style="text-align:left;white-space:normal">');
+
+/** The checks, and the runs that failed. */
+export function htmlChecks(
+  checks: readonly Check[],
+  failures: readonly Pick<JobFailure, 'label' | 'message' | 'hint'>[] = [],
+): string {
+  const item = (ok: boolean, text: string, note: string): string =>
+    `<li class="${ok ? 'ok' : 'bad'}">${escapeHtml(text)} <span class="note">${escapeHtml(note)}</span></li>`;
+  const items = [
+    ...checks.map(({ ok, name, detail }) => item(ok, name, detail)),
+    ...failures.map(({ label, message, hint }) => item(false, `${label}: ${message}`, hint ?? '')),
+  ];
+  return `<ul style="list-style:none;padding:0">${items.join('')}</ul>`;
 }
 
 export function htmlPage(title: string, lead: string, sections: readonly PageSection[]): string {

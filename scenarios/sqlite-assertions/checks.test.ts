@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { type Check, checkRefusal, checkRepeat, checkService, checkShape, checkSpeedtest } from './checks.ts';
+import type { Check } from '../runner/checks.ts';
+import { checkRefusal, checkRepeat, checkService, checkShape, checkSpeedtest } from './checks.ts';
 import { configurationNames } from './configurations.ts';
 import { fakeClients, fakeRun, plantedFailures } from './fake-runs.ts';
 import type { ServiceRecord, SpeedtestRecord } from './run-record.ts';

@@ -1,16 +1,10 @@
 // What must be true of every run. Each check compares two things that come from different places.
 
+import type { Check } from '../runner/checks.ts';
 import { chosenThreads, configurationNamed, expectsAssertions } from './configurations.ts';
 import type { Refusal } from './executable.ts';
 import type { AssertionFailure, ServiceRecord, SpeedtestRecord } from './run-record.ts';
 import type { ConfigurationResult, Measure } from './summary.ts';
-
-export interface Check {
-  readonly name: string;
-  readonly ok: boolean;
-  /** What was compared, with its numbers. */
-  readonly detail: string;
-}
 
 const runName = ({ configuration, seed }: ServiceRecord): string => `${configuration}, seed ${seed}`;
 

@@ -7,7 +7,8 @@ import type { LinkInput, LinkOptions } from '../../linker/options.ts';
 import { cache, hashOf } from '../../setup/cache.ts';
 import { step } from '../../setup/progress.ts';
 import type { Isa } from '../../setup/toolchain.ts';
-import { compileGuestObject, linkerSources } from '../runner/guest-object.ts';
+import { linkerSources } from '../runner/guest-executable.ts';
+import { compileGuestObject } from '../runner/guest-object.ts';
 import { buildSqlite, type CompileName, flagsFor, melfCc, type SqliteBuild } from './build.ts';
 import { type Form, formNames, forms, type Program, programs } from './forms.ts';
 

@@ -1,9 +1,9 @@
-import { escapeHtml, htmlPage, htmlTable, type PageSection } from '../runner/page.ts';
+import { escapeHtml, htmlChecks, htmlFacts, htmlPage, htmlTable, type PageSection } from '../runner/page.ts';
 import { drawSvg } from '../runner/plots.ts';
 import { microseconds } from '../runner/units.ts';
 import { shareFigure } from './figures.ts';
 import type { Report } from './report.ts';
-import { codeTables, failureText, serviceTable, speedtestTable, type TextTable } from './tables.ts';
+import { codeTables, failureText, serviceTable, speedtestTable } from './tables.ts';
 
 const lead = `<p>SQLite with the variants <b>noassert</b> and <b>assert</b> in one executable. They are compiled alike, with the bookkeeping of SQLITE_DEBUG,
 but for what <code>assert()</code> does. A service with a thread for each client chooses a variant for each statement. <b>plain</b> is SQLite as users
@@ -11,8 +11,6 @@ compile it, <b>noassert</b> and <b>always</b> are one variant alone, in <b>melf-
 clients; in <b>every-5</b> each fifth; in <b>request</b> a single one that its client marked; in <b>session</b> those of the middle third of each open session; in
 <b>middle</b> each call of SQLite is in another variant than the one before it, within statements, too.</p>
 <p class="note">Times are model cycles as time, not those of any hardware: compare configurations, and look at the counts beside them.</p>`;
-
-const table = ({ head, rows }: TextTable): string => htmlTable(head, rows);
 
 function settings({ load, machine, seeds, versions, speedtestSize }: Report): string {
   const rows: [string, string][] = [
@@ -26,7 +24,7 @@ function settings({ load, machine, seeds, versions, speedtestSize }: Report): st
     ['seeds', seeds.join(', ')],
     ...Object.entries(versions),
   ];
-  return htmlTable(['', ''], rows).replaceAll('<td>', '<td style="text-align:left;white-space:normal">');
+  return htmlFacts(rows);
 }
 
 /** The plots as SVG, by name. */
@@ -44,24 +42,18 @@ export async function drawPlots({ service }: Report): Promise<Plots> {
 
 /** report.html: everything of the report and its plots. */
 export function reportPage(report: Report, plots: Plots | undefined): string {
-  const line = (ok: boolean, name: string, detail: string): string =>
-    `<li class="${ok ? 'ok' : 'bad'}">${escapeHtml(name)} <span class="note">${escapeHtml(detail)}</span></li>`;
-  const checks = [
-    ...report.checks.map(({ name, ok, detail }) => line(ok, name, detail)),
-    ...report.failures.map(({ label, message, hint }) => line(false, label, `${message} ${hint ?? ''}`)),
-  ].join('');
   const stacks = report.assertionFailures.map(failureText).join('\n\n');
   const sections: PageSection[] = [
     {
       title: 'Statements of the service',
-      body: `${table(serviceTable(report.service))}<p class="note">Changes are against the very same statements in noassert alone where nothing else is said;
+      body: `${htmlTable(serviceTable(report.service))}<p class="note">Changes are against the very same statements in noassert alone where nothing else is said;
 in brackets: 95 % confidence interval over the seeds.</p>`,
     },
     ...(plots === undefined ? [] : [{ title: 'Cost against share', body: `${plots.cycles}${plots.latency}` }]),
-    { title: 'speedtest1, whole in one variant', body: table(speedtestTable(report.speedtest1)) },
-    { title: 'Checks', body: `<ul style="list-style:none;padding:0">${checks}</ul>` },
+    { title: 'speedtest1, whole in one variant', body: htmlTable(speedtestTable(report.speedtest1)) },
+    { title: 'Checks', body: htmlChecks(report.checks, report.failures) },
     { title: 'Failed assertions (planted)', body: `<pre>${escapeHtml(stacks)}</pre>` },
-    { title: 'Code', body: codeTables(report.code).map(table).join('') },
+    { title: 'Code', body: codeTables(report.code).map(htmlTable).join('') },
     { title: 'Settings', body: settings(report) },
   ];
   return htmlPage('SQLite, with assertions for some of its statements', lead, sections);

@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { projectRoot } from '../../setup/project.ts';
+import type { Check } from '../runner/checks.ts';
 import type { JobFailure } from '../runner/jobs.ts';
-import type { Check } from './checks.ts';
+import { versionsWith } from '../runner/provenance.ts';
 import type { CodeSize } from './code-size.ts';
 import type { ScenarioOptions } from './options.ts';
 import type { AssertionFailure, Load, MachineSettings, ServiceRecord, SpeedtestRecord } from './run-record.ts';
@@ -29,11 +27,6 @@ export interface Report {
   readonly machine: MachineSettings;
   readonly unimplemented: Readonly<Record<string, number>>;
   readonly versions: Readonly<Record<string, string>>;
-}
-
-function projectVersion(): string {
-  const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string };
-  return version;
 }
 
 export function buildReport(parts: {
@@ -66,6 +59,6 @@ export function buildReport(parts: {
     speedtestSize: options.speedtestSize,
     machine: options.machine,
     unimplemented,
-    versions: { 'melf-sandbox': projectVersion(), node: process.version, ...versions },
+    versions: versionsWith(versions),
   };
 }

@@ -1,14 +1,9 @@
 import type { RelativeChange } from '../runner/statistics.ts';
+import type { TextTable } from '../runner/text-table.ts';
 import { grouped, microseconds, signedPercent } from '../runner/units.ts';
 import type { CodeSize } from './code-size.ts';
 import type { Report, ReportedFailure } from './report.ts';
 import type { ConfigurationResult, GroupResult } from './summary.ts';
-
-/** Head and rows, as texts. */
-export interface TextTable {
-  readonly head: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-}
 
 const none = '–';
 

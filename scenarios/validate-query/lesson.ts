@@ -2,17 +2,12 @@
 
 import { readFileSync } from 'node:fs';
 import { readMelf } from '../../linker/melf-reader.ts';
-import { parseProfile, resolveProfile } from '../memcached-profiling/profile.ts';
-import { readFunctions } from '../memcached-profiling/symbols.ts';
+import type { Check } from '../runner/checks.ts';
+import { parseProfile, resolveProfile } from '../runner/profiler/profile.ts';
+import { readFunctions } from '../runner/symbols.ts';
 import { type BuildName, buildNames, ensureBuilds, sourceOf } from './builds.ts';
 import { functionNames, type Listing, listings } from './code.ts';
 import { type Measurement, measure, type Work } from './measure.ts';
-
-export interface Check {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly detail: string;
-}
 
 export interface BuildResult {
   readonly build: BuildName;

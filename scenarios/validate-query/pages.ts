@@ -1,16 +1,12 @@
 // The lesson as text for the terminal and as a page.
 
 import { readFileSync } from 'node:fs';
-import { escapeHtml, htmlPage, htmlTable } from '../runner/page.ts';
+import { escapeHtml, htmlChecks, htmlFacts, htmlPage, htmlTable } from '../runner/page.ts';
+import type { TextTable } from '../runner/text-table.ts';
 import { grouped, signedPercent } from '../runner/units.ts';
 import { type BuildName, buildNames, buildTitles, sourceOf } from './builds.ts';
 import type { FunctionName } from './code.ts';
 import type { BuildResult, Lesson } from './lesson.ts';
-
-export interface TextTable {
-  readonly head: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-}
 
 const number = (value: number): string => (value >= 1000 ? grouped(value) : value.toFixed(1));
 
@@ -77,11 +73,6 @@ client is. A multivariant executable holds both compiles of the unchanged source
 
 /** report.html */
 export function lessonPage(lesson: Lesson): string {
-  const { head, rows } = costTable(lesson);
-  const checks = lesson.checks.map(
-    ({ name, ok, detail }) =>
-      `<li class="${ok ? 'ok' : 'bad'}">${escapeHtml(name)} <span class="note">${escapeHtml(detail)}</span></li>`,
-  );
   const listing = (name: FunctionName): string =>
     grid(
       Object.entries(lesson.code).map(([column, functions]) => {
@@ -93,10 +84,10 @@ export function lessonPage(lesson: Lesson): string {
   return htmlPage('validate_query: one function, several compiles', lead, [
     {
       title: 'What a call costs',
-      body: `${htmlTable(head, rows)}<p>${escapeHtml(switchText(lesson))}</p><p class="note">“Others” are clients that nobody wants to profile. Lines changed: those of the
+      body: `${htmlTable(costTable(lesson))}<p>${escapeHtml(switchText(lesson))}</p><p class="note">“Others” are clients that nobody wants to profile. Lines changed: those of the
 source that validate.c does not have. Code bytes: of the ${lesson.code.plain!.length} functions; of MELF for each variant.</p>`,
     },
-    { title: 'Checks', body: `<ul style="list-style:none;padding:0">${checks.join('')}</ul>` },
+    { title: 'Checks', body: htmlChecks(lesson.checks) },
     {
       title: 'The machine code of validate_query',
       body: `${listing('validate_query')}<p>In the MELF both variants begin at the same address: pointers to the function and calls of it are right in either.</p>`,
@@ -105,14 +96,11 @@ source that validate.c does not have. Code bytes: of the ${lesson.code.plain!.le
     { title: 'The source', body: grid([htmlCode('validate.c', text('plain')), htmlCode('validate-if.c', text('if'))]) },
     {
       title: 'Settings',
-      body: htmlTable(
-        ['', ''],
-        [
-          ['calls', `${lesson.rounds} rounds of ${lesson.calls} for each client`],
-          ['builds', buildNames.map((build) => buildTitles[build]).join(', ')],
-          ['tool chain', lesson.toolchain],
-        ],
-      ),
+      body: htmlFacts([
+        ['calls', `${lesson.rounds} rounds of ${lesson.calls} for each client`],
+        ['builds', buildNames.map((build) => buildTitles[build]).join(', ')],
+        ['tool chain', lesson.toolchain],
+      ]),
     },
   ]);
 }

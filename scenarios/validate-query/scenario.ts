@@ -3,8 +3,7 @@
 import type { ArgsDef, CommandDef } from 'citty';
 import { integerValue, parseCommandLine } from '../../base/arguments.ts';
 import { ensureEngine } from '../../setup/engine.ts';
-import { note, seconds } from '../../setup/progress.ts';
-import { ResultFolder } from '../runner/results.ts';
+import { conduct } from '../runner/experiment.ts';
 import { terminalTable } from '../runner/terminal.ts';
 import { teach } from './lesson.ts';
 import { costTable, lessonPage, sideBySide, switchText } from './pages.ts';
@@ -33,25 +32,19 @@ export async function main(argv: string[]): Promise<number> {
   const { args } = parsed;
   const calls = integerValue('--calls', args.calls, 8, 1_000_000);
   const rounds = integerValue('--rounds', args.rounds, 2, 1000);
-  const started = performance.now();
-  await ensureEngine();
-  const folder = ResultFolder.create(name, `${calls}-calls`, args.out);
-  try {
+  const experiment = { name, label: `${calls}-calls`, out: args.out, json: args.json === true };
+  return conduct(experiment, async () => {
+    await ensureEngine();
     const lesson = await teach(rounds, calls);
-    const text = `${JSON.stringify({ scenario: name, ...lesson }, undefined, 2)}\n`;
-    folder.write('report.json', text);
-    folder.write('report.html', lessonPage(lesson));
-    folder.publish();
-    const show = (line: string): void => void process.stderr.write(`${line}\n`);
-    show(`\n${sideBySide(lesson.code, 'validate_query', ['plain', 'if', 'melf fast', 'melf prof'])}\n`);
-    const { head, rows } = costTable(lesson);
-    show(`${terminalTable(head, rows)}\n\n${switchText(lesson)}\n`);
-    for (const { ok, name: what, detail } of lesson.checks)
-      show(`${ok ? '✓' : '✗'} ${what}${ok ? '' : ` — ${detail}`}`);
-    note(`results in ${folder.path} (${seconds(performance.now() - started)})`);
-    if (args.json === true) process.stdout.write(text);
-    return lesson.checks.every(({ ok }) => ok) ? 0 : 1;
-  } finally {
-    folder.discard();
-  }
+    return {
+      report: { scenario: name, ...lesson },
+      page: lessonPage(lesson),
+      summary: [
+        sideBySide(lesson.code, 'validate_query', ['plain', 'if', 'melf fast', 'melf prof']),
+        terminalTable(costTable(lesson)),
+        switchText(lesson),
+      ],
+      caveat: 'Instructions are counted; model cycles compare these programs, they are not those of any hardware.',
+    };
+  });
 }

@@ -2,23 +2,14 @@
 
 import type { TopLevelSpec } from 'vega-lite';
 import { referenceHz, type ViewModelName, viewModelNames } from '../../emulator/timing/kernel-costs.ts';
-import { escapeHtml, htmlPage, htmlTable } from '../runner/page.ts';
+import type { Check } from '../runner/checks.ts';
+import { escapeHtml, htmlChecks, htmlPage, htmlTable } from '../runner/page.ts';
 import { drawSvg } from '../runner/plots.ts';
+import type { TextTable } from '../runner/text-table.ts';
 import { type Operation, operations, operationTitles } from './operations.ts';
 import { standardMib } from './plan.ts';
 import { publishedCreate, source } from './published.ts';
 import type { RunRecord } from './run.ts';
-
-export interface TextTable {
-  readonly head: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-}
-
-export interface Check {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly detail: string;
-}
 
 export interface Results {
   readonly bySize: readonly RunRecord[];
@@ -245,20 +236,15 @@ what is private (<b>subtree</b>), so that a view costs its window, not the proce
 
 /** report.html */
 export async function costsPage(results: Results, checks: readonly Check[]): Promise<string> {
-  const table = ({ head, rows }: TextTable): string => htmlTable(head, rows);
-  const items = checks.map(
-    ({ name, ok, detail }) =>
-      `<li class="${ok ? 'ok' : 'bad'}">${escapeHtml(name)} <span class="note">${escapeHtml(detail)}</span></li>`,
-  );
   return htmlPage('What address-space views cost', lead, [
     {
       title: 'By mapped memory',
-      body: `${table(sizeTable(results))}<p class="note">Published: ${escapeHtml(source)}. The cost of an entry in mmview-5.15 is theirs; that creation follows the pages touched, and nothing else, is ours.</p>`,
+      body: `${htmlTable(sizeTable(results))}<p class="note">Published: ${escapeHtml(source)}. The cost of an entry in mmview-5.15 is theirs; that creation follows the pages touched, and nothing else, is ours.</p>`,
     },
-    { title: `Each operation, ${standardMib} MiB mapped`, body: table(operationTable(results)) },
-    { title: 'By number of views', body: table(viewsTable(results)) },
-    { title: 'With other CPUs at work', body: table(othersTable(results)) },
-    { title: 'Checks', body: `<ul style="list-style:none;padding:0">${items.join('')}</ul>` },
+    { title: `Each operation, ${standardMib} MiB mapped`, body: htmlTable(operationTable(results)) },
+    { title: 'By number of views', body: htmlTable(viewsTable(results)) },
+    { title: 'With other CPUs at work', body: htmlTable(othersTable(results)) },
+    { title: 'Checks', body: htmlChecks(checks) },
     ...(await plots(results)),
   ]);
 }

@@ -5,14 +5,11 @@ import { join } from 'node:path';
 import type { ArgsDef, CommandDef } from 'citty';
 import { integerValue, parseCommandLine } from '../../base/arguments.ts';
 import { run } from '../../base/command.ts';
-import { MelfError } from '../../base/errors.ts';
 import { cache, hashOf } from '../../setup/cache.ts';
 import { ensureEngine } from '../../setup/engine.ts';
-import { note, seconds } from '../../setup/progress.ts';
 import { ensureToolchain } from '../../setup/toolchain.ts';
-import { endInOrder } from '../runner/interruption.ts';
-import { type Job, type JobFailure, runJobs } from '../runner/jobs.ts';
-import { ResultFolder } from '../runner/results.ts';
+import { conduct } from '../runner/experiment.ts';
+import { failureError, type Job, runJobs } from '../runner/jobs.ts';
 import { terminalTable } from '../runner/terminal.ts';
 import { planFor } from './plan.ts';
 import { createBySize, source } from './published.ts';
@@ -66,7 +63,7 @@ export async function measureAll(quick: boolean, width: number | undefined): Pro
   const outcomes = await runJobs<RunInput, RunRecord>(runModule, jobs, width);
   const records = outcomes.map((outcome) => {
     if ('output' in outcome) return outcome.output;
-    throw asError(outcome.failure);
+    throw failureError(outcome.failure);
   });
   const [sizes, views] = [plan.bySize.length, plan.byViews.length];
   return {
@@ -76,41 +73,23 @@ export async function measureAll(quick: boolean, width: number | undefined): Pro
   };
 }
 
-const asError = ({ label: what, message, code, hint, facts }: JobFailure): MelfError =>
-  new MelfError(code, `${what}: ${message}`, { facts, hint });
-
 /** `npm run scenario view-costs`; the exit code is 0 when every check holds. */
 export async function main(argv: string[]): Promise<number> {
   const parsed = await parseCommandLine(command, argv);
   if (parsed === undefined) return 0;
   const { args } = parsed;
   const quick = args.quick === true;
-  const started = performance.now();
-  endInOrder();
-  const folder = ResultFolder.create(name, quick ? 'quick' : 'full', args.out);
-  try {
-    const results = await measureAll(
-      quick,
-      args.jobs === undefined ? undefined : integerValue('--jobs', args.jobs, 1, 256),
-    );
+  const width = args.jobs === undefined ? undefined : integerValue('--jobs', args.jobs, 1, 256);
+  const experiment = { name, label: quick ? 'quick' : 'full', out: args.out, json: args.json === true };
+  return conduct(experiment, async () => {
+    const results = await measureAll(quick, width);
     const checks = checksOf(results);
-    const published = { source, createBySize };
-    const text = `${JSON.stringify({ scenario: name, checks, published, ...results }, undefined, 2)}\n`;
-    folder.write('report.json', text);
-    folder.write('report.html', await costsPage(results, checks));
-    folder.publish();
-    const show = (line: string): void => void process.stderr.write(`${line}\n`);
-    for (const table of [sizeTable, viewsTable, operationTable, othersTable]) {
-      const { head, rows } = table(results);
-      show(`\n${terminalTable(head, rows)}`);
-    }
-    show('');
-    for (const { ok, name: what, detail } of checks) show(`${ok ? '✓' : '✗'} ${what}${ok ? '' : ` — ${detail}`}`);
-    show('\nTimes are model cycles as time; the published ones are of hardware.');
-    note(`results in ${folder.path} (${seconds(performance.now() - started)})`);
-    if (args.json === true) process.stdout.write(text);
-    return checks.every(({ ok }) => ok) ? 0 : 1;
-  } finally {
-    folder.discard();
-  }
+    const tables = [sizeTable, viewsTable, operationTable, othersTable].map((table) => table(results));
+    return {
+      report: { scenario: name, checks, published: { source, createBySize }, ...results },
+      page: await costsPage(results, checks),
+      summary: tables.map(terminalTable),
+      caveat: 'Times are model cycles as time; the published ones are of hardware.',
+    };
+  });
 }

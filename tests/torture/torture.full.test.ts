@@ -6,7 +6,7 @@ import { tortureSource } from '../../linker/cc/foreign.ts';
 import { libmelfObject } from '../../linker/cc/libmelf.ts';
 import { ensureToolchain } from '../../setup/toolchain.ts';
 import { readTortureLists } from './lists.ts';
-import { type Bench, tryProgram } from './torture.ts';
+import { TortureWorker } from './worker.ts';
 
 const lists = readTortureLists();
 
@@ -15,16 +15,19 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
     this.timeout(120_000);
     let folder: string;
     let source: string;
-    let bench: Bench;
+    let worker: TortureWorker;
     before(async function () {
       this.timeout(600_000);
       folder = mkdtempSync(join(tmpdir(), 'melf-torture-'));
       source = await tortureSource();
       const toolchain = await ensureToolchain(isa);
       const runsNatively = process.arch === (isa === 'x86-64' ? 'x64' : 'arm64');
-      bench = { toolchain, folder, libmelf: libmelfObject(toolchain.cc), runsNatively };
+      worker = new TortureWorker({ toolchain, folder, libmelf: libmelfObject(toolchain.cc), runsNatively });
     });
-    after(() => rmSync(folder, { recursive: true, force: true }));
+    after(async () => {
+      await worker.close();
+      rmSync(folder, { recursive: true, force: true });
+    });
 
     const failures = [...lists.knownFailures].flatMap(([name, reason]) => {
       const [program, only] = name.split('/').reverse();
@@ -32,19 +35,19 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
     });
     for (const name of lists.expected) {
       it(name, async () => {
-        const verdict = await tryProgram(bench, join(source, name));
+        const verdict = await worker.tryProgram(join(source, name));
         assert.ok('compared' in verdict, JSON.stringify(verdict));
       });
     }
     for (const [name, reason] of failures) {
       it(`${name} fails as before: ${reason}`, async () => {
-        const verdict = await tryProgram(bench, join(source, name));
+        const verdict = await worker.tryProgram(join(source, name));
         assert.ok('stage' in verdict, 'it works now: move it to expected.txt');
       });
     }
     for (const name of lists.flaky) {
       it(`${name} (flaky: its result is only shown)`, async () => {
-        process.stdout.write(`      ${JSON.stringify(await tryProgram(bench, join(source, name)))}\n`);
+        process.stdout.write(`      ${JSON.stringify(await worker.tryProgram(join(source, name)))}\n`);
       });
     }
   });

@@ -211,20 +211,47 @@ static uintptr_t chunk_at(uintptr_t address, unsigned *size_class) {
 
 /* ---- Allocation. */
 
-static void keep_stack(uint32_t *into, unsigned count, const uintptr_t *pcs) {
-    for (unsigned i = 0; i < count; i++) into[i] = short_address(pcs[i]);
+/* Notes who allocates or frees; gives the number of frames. */
+static inline unsigned keep_stack(uint32_t *into, struct frame_start caller) {
+    unsigned variant = current_variant();
+    unsigned depth = is_sanitised(variant) ? options.depth : options.plain_depth;
+    if (depth > 1) return short_backtrace(caller, variant, into, depth);
+    *into = short_address(caller.pc);
+    return depth;
 }
 
-static unsigned depth_for(unsigned variant) { return is_sanitised(variant) ? options.depth : options.plain_depth; }
+/* memset for a few bytes, without a call: most blocks are small. */
+static inline void fill_shadow(int8_t *shadow, int8_t value, size_t bytes) {
+    enum { FEW = 64 };
+    if (UNLIKELY(bytes > FEW)) {
+        memset(shadow, value, bytes);
+        return;
+    }
+    const uint64_t eight = 0x0101010101010101u * (uint8_t)value;
+    const uint32_t four = (uint32_t)eight;
+    if (bytes >= 8) {
+        int8_t *last = shadow + bytes - 8; /* this store may overlap the one before */
+        for (; shadow < last; shadow += 8) {
+            __builtin_memcpy(shadow, &eight, 8);
+            __asm__("" : "+r"(shadow)); /* or gcc would make a memset of it after all */
+        }
+        __builtin_memcpy(last, &eight, 8);
+    } else if (bytes >= 4) {
+        __builtin_memcpy(shadow, &four, 4);
+        __builtin_memcpy(shadow + bytes - 4, &four, 4);
+    } else if (bytes > 0) {
+        shadow[0] = shadow[bytes / 2] = shadow[bytes - 1] = value;
+    }
+}
 
 /* Marks a block as usable and what follows in its chunk as red zone. */
-static void open_block(uintptr_t memory, size_t bytes, uintptr_t chunk_end) {
+static inline void open_block(uintptr_t memory, size_t bytes, uintptr_t chunk_end) {
     int8_t *shadow = shadow_of(memory), *end = shadow_of(chunk_end);
     size_t whole = bytes / GRANULE;
-    memset(shadow, SHADOW_ALL, whole);
+    fill_shadow(shadow, SHADOW_ALL, whole);
     shadow += whole;
     if (bytes % GRANULE != 0) *shadow++ = (int8_t)(bytes % GRANULE);
-    memset(shadow, SHADOW_RIGHT, (size_t)(end - shadow));
+    fill_shadow(shadow, SHADOW_RIGHT, (size_t)(end - shadow));
 }
 
 /* With the alignment above 16 the header moves up in its chunk; a word at the chunk's start leads to it. */
@@ -265,12 +292,8 @@ static void *heap_allocate(size_t bytes, size_t align, bool zeroed, struct frame
     block->size_class = (uint8_t)size_class;
     block->thread = cache->thread;
     block->bytes = bytes;
-    unsigned variant = current_variant();
-    uintptr_t pcs[ALLOC_FRAMES];
-    unsigned frames = backtrace_from(caller, variant, pcs, depth_for(variant));
-    block->frames = (uint8_t)frames;
-    keep_stack(block->stack, frames, pcs);
-    memset(shadow_of((uintptr_t)block), SHADOW_LEFT, HEADER / GRANULE);
+    block->frames = (uint8_t)keep_stack(block->stack, caller);
+    fill_shadow(shadow_of((uintptr_t)block), SHADOW_LEFT, HEADER / GRANULE);
     uintptr_t memory = memory_of(block);
     /* A block of no bytes has one in the shadow, so that its start can be told from its red zone. */
     open_block(memory, bytes == 0 ? 1 : bytes, chunk_end);
@@ -344,13 +367,9 @@ static void heap_free(void *pointer, struct frame_start caller) {
     }
     struct cache *cache = this_cache();
     size_t bytes = block->bytes == 0 ? 1 : block->bytes;
-    memset(shadow_of(memory), SHADOW_FREED, (bytes + GRANULE - 1) / GRANULE);
-    unsigned variant = current_variant();
-    uintptr_t pcs[ALLOC_FRAMES];
-    unsigned frames = backtrace_from(caller, variant, pcs, depth_for(variant));
+    fill_shadow(shadow_of(memory), SHADOW_FREED, (bytes + GRANULE - 1) / GRANULE);
     struct free_record *record = (struct free_record *)memory;
-    record->frames = frames;
-    keep_stack(record->stack, frames, pcs);
+    record->frames = keep_stack(record->stack, caller);
     if (UNLIKELY(cache == NULL)) return; /* out of memory: the block is lost */
     record->thread = cache->thread;
     block->next = NULL;

@@ -9,7 +9,7 @@ static struct options options = {
     .exit_code = 1,
     .most_reports = 1000,
     .depth = ALLOC_FRAMES,
-    .plain_depth = ALLOC_FRAMES,
+    .plain_depth = 1,
     .quarantine_bytes = 4 << 20,
 };
 

@@ -43,6 +43,7 @@ struct frame_start {
 static void prepare_backtrace(void);
 /* Fills `pcs` with return addresses, innermost first; gives their number. */
 static unsigned backtrace_from(struct frame_start start, unsigned variant, uintptr_t *pcs, unsigned most);
+static unsigned short_backtrace(struct frame_start start, unsigned variant, uint32_t *addresses, unsigned most);
 /* Addresses are kept as distances from the program's start: 32 bits are enough for a static program. */
 static uint32_t short_address(uintptr_t pc);
 static uintptr_t long_address(uint32_t address);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
+import { FunctionTable } from '../symbols.ts';
 import { parseProfile, renderProfile, resolveProfile } from './profile.ts';
-import { FunctionTable } from './symbols.ts';
 
 const functions = new FunctionTable([
   { name: 'main', address: 0x1000 },

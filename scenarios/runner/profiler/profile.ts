@@ -1,7 +1,7 @@
 // The profile that guest/profile.c counted: read, attributed to functions, and written as gprof does.
 
-import { MelfError } from '../../base/errors.ts';
-import type { FunctionSymbol, FunctionTable } from './symbols.ts';
+import { MelfError } from '../../../base/errors.ts';
+import type { FunctionSymbol, FunctionTable } from '../symbols.ts';
 
 /** One call site's calls of one function; both as return addresses, that is behind the call instruction. */
 export interface RawArc {

@@ -3,11 +3,11 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Machine } from '../../../emulator/machine.ts';
-import { loadMachine } from '../../../emulator/scheduler/machine-description.ts';
-import { ensureToolchain, type Isa } from '../../../setup/toolchain.ts';
+import { Machine } from '../../../../emulator/machine.ts';
+import { loadMachine } from '../../../../emulator/scheduler/machine-description.ts';
+import { ensureToolchain, type Isa } from '../../../../setup/toolchain.ts';
+import { readFunctions } from '../../symbols.ts';
 import { parseProfile, resolveProfile } from '../profile.ts';
-import { readFunctions } from '../symbols.ts';
 
 /**
  * Functions that get arguments in every register that may carry one: six in general registers, eight in vector ones, the number of vector

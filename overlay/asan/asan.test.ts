@@ -1,0 +1,180 @@
+// The runtime in the sandbox: each error that it is to find, with the stacks; and none where there is none.
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Machine } from '../../emulator/machine.ts';
+import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
+import { readMelf } from '../../linker/melf-reader.ts';
+import { ensureEngine } from '../../setup/engine.ts';
+import { ensureToolchain, type Isa } from '../../setup/toolchain.ts';
+import { asanReports, hasAsanRuntime } from './asan-call.ts';
+import type { AsanReport, ErrorKind } from './report-record.ts';
+import { callSites, formatReport } from './report-text.ts';
+import { Symboliser } from './symboliser.ts';
+
+const runtime = join(import.meta.dirname, '../guest/asan');
+const tests = join(runtime, 'tests');
+
+/** As docs/guide.md gives them. */
+const sanitised = [
+  '-fsanitize=kernel-address',
+  '--param=asan-instrumentation-with-call-threshold=0',
+  '--param=asan-stack=0',
+  '--param=asan-globals=0',
+  '-U__SANITIZE_ADDRESS__',
+  `-include${join(runtime, 'redirect.h')}`,
+];
+
+/** Compilers with a static glibc, where the machine has them: set-up does not fetch one. */
+const glibc: Readonly<Record<Isa, string>> = { 'x86-64': 'x86_64-linux-gnu-gcc', aarch64: 'aarch64-linux-gnu-gcc' };
+
+interface Ended {
+  readonly code: number | undefined;
+  readonly output: string;
+  readonly reports: AsanReport[];
+  readonly instructions: number;
+}
+
+async function runGuest(
+  isa: Isa,
+  path: string,
+  words: readonly string[] = [],
+  env: readonly string[] = [],
+): Promise<Ended> {
+  let output = '';
+  const keep = (bytes: Uint8Array): void => {
+    output += Buffer.from(bytes).toString('latin1');
+  };
+  const reports: AsanReport[] = [];
+  const machine = await Machine.create({
+    description: loadMachine('uniform-2', isa),
+    ramBytes: 512 * 2 ** 20,
+    console: { stdout: keep, stderr: keep },
+    extensions: [asanReports((report) => reports.push(report))],
+  });
+  const process = machine.spawn(readFileSync(path), { argv: ['program', ...words], env });
+  machine.run({ maxInstructions: 400e6, maxTime: 60e9 });
+  const { instructionsSoFar: instructions } = machine.kernel.scheduler;
+  machine.close();
+  return { code: process.exitCode, output, reports, instructions };
+}
+
+for (const isa of ['x86-64', 'aarch64'] as const) for (const libc of ['musl', 'glibc'] as const) describeOn(isa, libc);
+
+function describeOn(isa: Isa, libc: 'musl' | 'glibc'): void {
+  describe(`AddressSanitizer runtime, ${isa}, ${libc}`, function () {
+    this.timeout(120_000);
+    let folder: string;
+    let compiler: string;
+    let errors: string;
+
+    function build(name: string, source: string, flags: readonly string[] = sanitised): string {
+      const object = join(folder, `${name}.o`);
+      const path = join(folder, name);
+      const common = ['-std=gnu99', '-O2', '-fno-pie', '-fno-optimize-sibling-calls'];
+      execFileSync(compiler, [...common, ...flags, '-c', source, '-o', object]);
+      const link = ['-static', '-no-pie', '-pthread', '-Wl,--eh-frame-hdr'];
+      execFileSync(compiler, [...link, object, join(folder, 'asan.o'), '-o', path]);
+      return path;
+    }
+
+    before(async function () {
+      await ensureEngine();
+      folder = mkdtempSync(join(tmpdir(), 'melf-asan-'));
+      compiler = libc === 'musl' ? (await ensureToolchain(isa)).wrapper : glibc[isa];
+      writeFileSync(join(folder, 'empty.c'), 'int main(void) { return 0; }');
+      if (spawnSync(compiler, ['-static', join(folder, 'empty.c'), '-o', join(folder, 'empty')]).status !== 0)
+        this.skip();
+      const warnings = ['-Wall', '-Wextra', '-Werror'];
+      const flags = ['-std=gnu99', '-O2', '-fno-pie', ...warnings, '-c', join(runtime, 'asan.c')];
+      execFileSync(compiler, [...flags, '-o', join(folder, 'asan.o')]);
+      errors = build('errors', join(tests, 'errors.c'));
+    });
+    after(() => rmSync(folder, { recursive: true, force: true }));
+
+    const namesOf = (path: string): Symboliser => new Symboliser(readMelf(readFileSync(path)));
+    const functions = (names: Symboliser, stack: readonly number[]): (string | undefined)[] =>
+      callSites(stack).map((pc) => names.functionAt(pc));
+
+    /** What is found, by what is done: kind, the innermost functions of the stack, distance from the block's start. */
+    const expected: Readonly<
+      Record<string, readonly [ErrorKind, AsanReport['access'], readonly string[], number | undefined]>
+    > = {
+      read: ['heap-buffer-overflow', 'read', ['read_byte', 'main'], 40],
+      write: ['heap-buffer-overflow', 'write', ['write_word', 'main'], 40],
+      part: ['heap-buffer-overflow', 'read', ['read_long', 'main'], 40],
+      before: ['heap-buffer-underflow', 'read', ['read_byte', 'main'], -1],
+      wild: ['wild-heap-access', 'read', ['read_byte', 'main'], undefined],
+      freed: ['heap-use-after-free', 'read', ['read_byte', 'main'], 3],
+      double: ['double-free', 'free', ['drop_block', 'main'], 0],
+      inner: ['invalid-free', 'free', ['drop_block', 'main'], 16],
+      stack: ['invalid-free', 'free', ['drop_block', 'main'], undefined],
+      'copy-write': ['heap-buffer-overflow', 'write', ['copy_block', 'main'], 40],
+      'copy-read': ['heap-buffer-overflow', 'read', ['copy_block', 'main'], 40],
+      overlap: ['memcpy-overlap', 'write', ['copy_block', 'main'], 0],
+      text: ['heap-buffer-overflow', 'read', ['measure_text', 'main'], 40],
+      thread: ['heap-buffer-overflow', 'read', ['read_byte', 'in_thread'], 40],
+      aligned: ['heap-buffer-overflow', 'read', ['read_byte', 'main'], 100],
+      realloc: ['heap-use-after-free', 'read', ['read_byte', 'main'], 0],
+    };
+
+    for (const [what, [kind, access, innermost, distance]] of Object.entries(expected)) {
+      it(`finds ${what}`, async () => {
+        const { code, output, reports } = await runGuest(isa, errors, [what]);
+        assert.equal(code, 1, output);
+        assert.equal(output, '', 'the sandbox shows the report, not the guest');
+        assert.equal(reports.length, 1);
+        const [report] = reports as [AsanReport];
+        const names = namesOf(errors);
+        assert.deepEqual([report.kind, report.access], [kind, access]);
+        assert.deepEqual(functions(names, report.stack).slice(0, 2), innermost);
+        const { block } = report;
+        assert.equal(block === undefined ? undefined : report.address - block.start, distance);
+        if (block !== undefined) {
+          const allocated = functions(names, block.allocation);
+          assert.deepEqual(allocated.slice(0, 2), what === 'aligned' ? ['main', allocated[1]] : ['make_block', 'main']);
+          assert.equal(block.bytes, what === 'aligned' ? 100 : 40);
+        }
+        const freed = { freed: 'drop_block', double: 'drop_block', realloc: 'main' }[what];
+        assert.equal(block?.freed === undefined ? undefined : functions(names, block.freed.stack)[0], freed);
+        assert.match(
+          formatReport(report, names),
+          new RegExp(`ERROR: ${kind} on address 0x[\\s\\S]*in ${innermost[0]}\\+0x`),
+        );
+      });
+    }
+
+    it('finds nothing in plain code, which shares the heap', async () => {
+      const plain = build('plain', join(tests, 'errors.c'), []);
+      for (const what of ['read', 'write', 'before', 'freed', 'copy-write', 'text']) {
+        const { code, output, reports } = await runGuest(isa, plain, [what]);
+        assert.deepEqual([code, output, reports.length], [0, 'went on\n', 0], what);
+      }
+    });
+
+    it('goes on after a report when asked to', async () => {
+      const { code, output, reports } = await runGuest(isa, errors, ['double'], ['MELF_ASAN_OPTIONS=halt_on_error=0']);
+      assert.deepEqual([code, output, reports.map(({ kind }) => kind)], [0, 'went on\n', ['double-free']]);
+    });
+
+    it('writes the report itself where no sandbox takes it', async function () {
+      if (isa !== 'x86-64' || process.arch !== 'x64') this.skip();
+      const { status, stderr } = spawnSync(errors, ['freed'], { encoding: 'utf8' });
+      assert.equal(status, 1);
+      assert.match(
+        stderr,
+        /ERROR: heap-use-after-free on address 0x1000[\s\S]*#1 0x[\s\S]*freed by thread[\s\S]*allocated by thread/,
+      );
+    });
+
+    it('reports nothing where there is no error: threads, all sizes, small quarantine', async () => {
+      const clean = build('clean', join(tests, 'clean.c'), [...sanitised, '-DROUNDS=300']);
+      assert.ok(hasAsanRuntime(readFileSync(clean)));
+      const { code, output, reports } = await runGuest(isa, clean, [], ['MELF_ASAN_OPTIONS=quarantine_kb=64']);
+      assert.deepEqual([code, output, reports.length], [0, 'wrong 0 abc 3\n', 0]);
+    });
+  });
+}

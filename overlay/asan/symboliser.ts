@@ -1,0 +1,56 @@
+// Names for code addresses of one executable: in the overlay window by the linker's table of slots, elsewhere by the symbol table.
+
+import type { MelfFile } from '../../linker/melf-reader.ts';
+
+const STT_FUNC = 2;
+const SHN_UNDEF = 0;
+
+interface NamedRange {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Gives names to addresses as the file has them; those of a program that lies elsewhere need its bias taken off. */
+export class Symboliser {
+  readonly #slots: readonly NamedRange[];
+  readonly #symbols: readonly NamedRange[];
+
+  constructor(file: MelfFile) {
+    const byStart = (a: NamedRange, b: NamedRange): number => a.start - b.start;
+    this.#slots = (file.melf?.functions ?? [])
+      .map(({ name, va, slotSize }) => ({ name, start: va, end: va + slotSize }))
+      .sort(byStart);
+    this.#symbols = file
+      .symbols()
+      .filter(({ type, section, size }) => type === STT_FUNC && section !== SHN_UNDEF && size > 0)
+      .map(({ name, va, size }) => ({ name, start: va, end: va + size }))
+      .sort(byStart);
+  }
+
+  /** The function that holds an address. */
+  functionAt(address: number): string | undefined {
+    return (find(this.#slots, address) ?? find(this.#symbols, address))?.name;
+  }
+
+  /** `function+0x12`; the address alone where there is no function. */
+  at(address: number): string {
+    const found = find(this.#slots, address) ?? find(this.#symbols, address);
+    return found === undefined
+      ? `0x${address.toString(16)}`
+      : `${found.name}+0x${(address - found.start).toString(16)}`;
+  }
+}
+
+/** The range that holds an address, of ranges in order. Of symbols with one start the last one is taken. */
+function find(ranges: readonly NamedRange[], address: number): NamedRange | undefined {
+  let low = 0;
+  let high = ranges.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (ranges[middle]!.start <= address) low = middle + 1;
+    else high = middle;
+  }
+  const found = ranges[low - 1];
+  return found !== undefined && address < found.end ? found : undefined;
+}

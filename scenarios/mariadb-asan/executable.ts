@@ -1,0 +1,101 @@
+// The server in each form, linked by melf-cc from the same objects: those hold both variants, and a form takes what it names.
+
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from '../../base/command.ts';
+import { cache, hashOf } from '../../setup/cache.ts';
+import { versionLine } from '../../setup/host-tools.ts';
+import { step } from '../../setup/progress.ts';
+import type { Isa } from '../../setup/toolchain.ts';
+import { linkerSources } from '../runner/guest-executable.ts';
+import { buildMariadb, configurationFile, type MariadbBuild } from './build.ts';
+
+/**
+ * `melf`: both variants and the sanitiser's runtime. With one variant: `plain`, as users have it, with glibc's malloc; `plain-allocator`, the
+ * same with the runtime's malloc, to tell its cost from that of the checks; `always`, every connection sanitised.
+ */
+export const formNames = ['melf', 'plain', 'plain-allocator', 'always'] as const;
+export type Form = (typeof formNames)[number];
+
+const forms: Readonly<Record<Form, { readonly variants: readonly string[]; readonly runtime: boolean }>> = {
+  melf: { variants: ['plain', 'asan'], runtime: true },
+  plain: { variants: ['plain'], runtime: false },
+  'plain-allocator': { variants: ['plain'], runtime: true },
+  always: { variants: ['asan'], runtime: true },
+};
+
+const here = import.meta.dirname;
+const runtimeFolder = join(here, '../../overlay/guest/asan');
+const libmelfFolder = join(here, '../../overlay/guest/libmelf');
+const linker = join(here, '../../linker/cc/melf-c++.cjs');
+
+/** The sanitiser's runtime: common code, compiled without its own checks, with glibc's headers as the server is. */
+async function runtimeObject(): Promise<string> {
+  const flags = ['-std=gnu11', '-O2', '-fno-pie', '-ffunction-sections', '-fdata-sections', '-fno-stack-protector'];
+  const words = [...flags, '-fno-omit-frame-pointer', `-ffile-prefix-map=${runtimeFolder}=.`, `-I${libmelfFolder}`];
+  const sources = readdirSync(runtimeFolder)
+    .filter((name) => /\.[ch]$/.test(name))
+    .sort();
+  const contents = sources.flatMap((name) => [name, readFileSync(join(runtimeFolder, name))]);
+  const key = hashOf([versionLine('gcc'), ...flags, ...contents]);
+  const folder = await cache.entry('guest-objects', `asan-glibc-${key}`, async (temporary) => {
+    await run(['gcc', ...words, '-c', join(runtimeFolder, 'asan.c'), '-o', join(temporary, 'asan.o')]);
+  });
+  return join(folder, 'asan.o');
+}
+
+/** melf.toml with the variants of one form, and without what only the build's own programs are linked with. */
+export function configurationOf(text: string, variants: readonly string[]): string {
+  const [head = '', ...tables] = text.split(/^(?=\[)/m);
+  const kept = tables.filter((table) => {
+    const name = /^\[\[variant\]\]\s+name = "(.+)"/.exec(table)?.[1];
+    return name === undefined || variants.includes(name);
+  });
+  return [head, ...kept].join('').replace(/^link-flags = .*$/m, '');
+}
+
+async function linkForm(form: Form, build: MariadbBuild): Promise<string> {
+  const { variants, runtime } = forms[form];
+  const objects = runtime ? [await runtimeObject()] : [];
+  const configuration = configurationOf(readFileSync(configurationFile, 'utf8'), variants);
+  const key = hashOf([build.key, form, configuration, ...build.linkWords, ...objects, ...linkerSources()]);
+  const folder = await cache.entry('executables', `mariadb-${key}`, (temporary) =>
+    step(`linked MariaDB, ${form}`, async () => {
+      const toml = join(temporary, 'melf.toml');
+      writeFileSync(toml, configuration);
+      const words = [...objects, ...build.linkWords, '-o', join(temporary, 'mariadbd')];
+      await run([process.execPath, linker, ...words], { cwd: build.folder, env: { MELF_CONFIG: toml } });
+    }),
+  );
+  return join(folder, 'mariadbd');
+}
+
+/** What the server finds in its file system (server.ts): messages, character sets, and an empty data folder. */
+async function serverFiles(build: MariadbBuild): Promise<string> {
+  return cache.entry('executables', `mariadb-files-${build.key}`, async (temporary) => {
+    mkdirSync(join(temporary, 'data/mysql'), { recursive: true });
+    mkdirSync(join(temporary, 'tmp'));
+    mkdirSync(join(temporary, 'share/english'), { recursive: true });
+    cpSync(join(build.messages, 'english/errmsg.sys'), join(temporary, 'share/english/errmsg.sys'));
+    cpSync(build.charsets, join(temporary, 'share/charsets'), { recursive: true });
+  });
+}
+
+export interface Executables {
+  readonly paths: Readonly<Record<Form, string>>;
+  /** The folder that becomes `/mariadb` in the guest. */
+  readonly files: string;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** Builds and links what is not in the cache yet. */
+export async function ensureExecutables(isa: Isa): Promise<Executables> {
+  const build = await buildMariadb(isa);
+  const paths: Partial<Record<Form, string>> = {};
+  for (const form of formNames) paths[form] = await linkForm(form, build);
+  return {
+    paths: paths as Record<Form, string>,
+    files: await serverFiles(build),
+    versions: { mariadb: build.version, compiler: versionLine('g++') },
+  };
+}
