@@ -59,7 +59,17 @@ function installModules() {
   const npm = /npm-cli\.c?js$/.test(process.env.npm_execpath ?? '')
     ? [process.execPath, process.env.npm_execpath]
     : ['npm'];
-  const [program, ...args] = [...npm, 'ci', '--no-audit', '--no-fund', '--no-progress', '--loglevel=error'];
+  // Without a network npm's own patience is three minutes of silence.
+  const patience = ['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000'];
+  const [program, ...args] = [
+    ...npm,
+    'ci',
+    '--no-audit',
+    '--no-fund',
+    '--no-progress',
+    '--loglevel=error',
+    ...patience,
+  ];
   const result = spawnSync(program, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   if (result.status === 0) return;
   const output = `${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}`.trimEnd();
@@ -86,6 +96,7 @@ async function ensureModules() {
     if (stampFits(stamp)) return;
     if (!matchesLock(lockText)) {
       const started = performance.now();
+      process.stderr.write('· installing node modules (npm ci)\n');
       installModules();
       process.stderr.write(`✓ node modules (${((performance.now() - started) / 1000).toFixed(1)} s)\n`);
     }
@@ -111,7 +122,7 @@ function handOver(args) {
 
 function fail(error) {
   process.stderr.write(`error: ${error.message}\n${error.hint === undefined ? '' : `hint: ${error.hint}\n`}`);
-  if (!(error instanceof StartError)) process.stderr.write(`${error.stack}\n`);
+  if (!(error instanceof StartError) && process.argv.includes('--debug')) process.stderr.write(`${error.stack}\n`);
   process.exitCode = 1;
 }
 
