@@ -6,12 +6,15 @@ import type { Isa } from './isa/isa.ts';
 import { aarch64Abi } from './linux/abi/aarch64/abi.ts';
 import { x86Abi } from './linux/abi/x86-64/abi.ts';
 import { standardFiles } from './linux/files/console.ts';
+import type { DiskImage } from './linux/files/disk-image.ts';
 import { guestFiles } from './linux/files/guest-files.ts';
+import type { DiskOptions } from './linux/files/storage.ts';
 import type { HostMount, Vfs } from './linux/files/vfs.ts';
 import { type ConsoleSinks, Kernel } from './linux/kernel.ts';
 import { loadProgram } from './linux/loader.ts';
 import { Network } from './linux/net/network.ts';
 import type { Process } from './linux/process.ts';
+import { SeededRandom } from './linux/random.ts';
 import { topics } from './linux/syscalls/topics.ts';
 import type { Thread } from './linux/thread.ts';
 import { PhysicalMemory } from './memory/physical.ts';
@@ -46,6 +49,8 @@ export interface MachineOptions {
   readonly events?: readonly EventSink[];
   /** Host folders that the guest sees. */
   readonly mounts?: readonly HostMount[];
+  /** Keeps the guest's root directory on a disk that outlives the machine; see {@link Machine.crash}. Default: in memory. */
+  readonly disk?: DiskOptions;
   /** One-way latency of the network, virtual ns. */
   readonly latency?: number;
   readonly scheduling?: Omit<SchedulerOptions, 'cpus'>;
@@ -96,6 +101,8 @@ export class Machine {
   readonly kernel: Kernel;
   readonly description: MachineDescription;
   readonly events: EventBus;
+  /** Why the machine cannot run any more. */
+  #over: string | undefined;
 
   private constructor(options: MachineOptions, costs: CostModel, decoder: Decoder) {
     const native = options.engine ?? loadEngine();
@@ -123,6 +130,7 @@ export class Machine {
           epochSeconds: options.epochSeconds,
           frames: physical,
           mounts: options.mounts,
+          disk: options.disk,
         }),
       makeNetwork: ({ timers }) => new Network({ timers, latency: options.latency }),
     });
@@ -169,6 +177,8 @@ export class Machine {
 
   /** Runs until every process has ended, or as `options` says. */
   run(options: RunOptions = {}): RunResult {
+    if (this.#over !== undefined)
+      throw new MelfError('MACHINE_OVER', `this machine has ${this.#over}: make another one`);
     const { scheduler, processes } = this.kernel;
     const until = options.until ?? Number.POSITIVE_INFINITY;
     const mostTime = options.maxTime ?? Number.POSITIVE_INFINITY;
@@ -229,6 +239,25 @@ export class Machine {
       facts: { time: `${(this.time / 1e9).toFixed(6)} s`, threads: threads.join('\n') },
       hint: 'each thread waits for something that nobody will do; --trace shows how it came to that',
     });
+  }
+
+  /**
+   * Power fails now, whatever the guest is doing. Returns what the disk holds, for another machine's option `disk`: all that the guest had synced, and
+   * of the rest some, which the seed and the time decide. Needs a machine with a disk.
+   */
+  crash(): DiskImage {
+    const random = new SeededRandom(this.kernel.seed, `crash at ${this.time}`);
+    const image = this.files.crash((bound) => random.u32() % bound);
+    this.#over = 'crashed';
+    return image;
+  }
+
+  /** Shuts the machine down. Returns what is on its disk: everything that the guest wrote there. */
+  shutDown(): DiskImage {
+    const image = this.files.diskImage();
+    this.#over = 'been shut down';
+    this.close();
+    return image;
   }
 
   /** Ends the run: what the guest wrote to read-write folders reaches the host. */

@@ -9,6 +9,8 @@ export interface Mappable {
   readPage(index: number, into: Uint8Array): void;
   /** The page cache's frame for page `index`; the file keeps its own reference. Writes by MAP_SHARED mappings land there. */
   sharedFrame(index: number): number;
+  /** Makes what was written durable, where anything is. */
+  flush?(): number;
 }
 
 /** Memory of a MAP_SHARED | MAP_ANONYMOUS mapping: a file of zeros without a name that lives as long as a mapping of it. */

@@ -1,4 +1,5 @@
 import { Errno } from '../../errno.ts';
+import { type CachedContent, type Draw, type Storage, tornPage } from './storage.ts';
 
 export const FILE_PAGE = 4096;
 
@@ -48,6 +49,8 @@ export interface PageSource {
 interface Room {
   pagesUsed: number;
   readonly pageLimit: number;
+  /** Where content is safe once it is flushed. */
+  readonly storage?: Storage | undefined;
 }
 
 interface Page {
@@ -57,12 +60,15 @@ interface Page {
 }
 
 const MAX_SIZE = 2 ** 43;
+const zeros = new Uint8Array(FILE_PAGE);
 
 /**
  * File content in memory, page by page, holes left out. With a `base` it is copy-on-write over a host file: only pages that
  * were written are kept, so opening a large file for writing copies nothing.
+ *
+ * In a file system with a {@link Storage} it also keeps what the disk has of pages that differ from there.
  */
-export class PagedContent implements Content {
+export class PagedContent implements CachedContent {
   readonly name: string;
   readonly #room: Room;
   readonly #frames: FrameStore | undefined;
@@ -71,6 +77,9 @@ export class PagedContent implements Content {
   #baseSize: number;
   #size: number;
   readonly #pages = new Map<number, Page>();
+  /** Size on the disk, and its pages that may differ from ours. Pages mapped shared are always among them: the guest writes without a word. */
+  #sizeOnDisk = 0;
+  readonly #onDisk = new Map<number, Uint8Array>();
 
   constructor(name: string, room: Room, frames: FrameStore | undefined, base?: PageSource) {
     this.name = name;
@@ -78,6 +87,7 @@ export class PagedContent implements Content {
     this.#frames = frames;
     this.#base = base;
     this.#baseSize = this.#size = base?.size ?? 0;
+    room.storage?.add(this);
   }
 
   get size(): number {
@@ -119,6 +129,7 @@ export class PagedContent implements Content {
         if (done === 0) return page;
         break;
       }
+      this.#keep(Math.floor(at / FILE_PAGE), page.bytes);
       if (page.frame !== 0) this.#frames!.markWritten(page.frame);
       page.bytes.set(from.subarray(done, done + part), inPage);
       done += part;
@@ -133,6 +144,7 @@ export class PagedContent implements Content {
       const kept = Math.ceil(size / FILE_PAGE);
       for (const [index, page] of this.#pages) {
         if (index < kept) continue;
+        this.#keep(index, page.bytes);
         // A mapping may still hold the frame: what it sees past the end does not matter to the file any more.
         if (page.frame !== 0) this.#frames!.release(page.frame);
         this.#pages.delete(index);
@@ -141,6 +153,7 @@ export class PagedContent implements Content {
       if (size % FILE_PAGE !== 0) {
         const last = this.#pages.get(kept - 1);
         if (last !== undefined) {
+          this.#keep(kept - 1, last.bytes);
           if (last.frame !== 0) this.#frames!.markWritten(last.frame);
           last.bytes.fill(0, size % FILE_PAGE);
         }
@@ -152,7 +165,31 @@ export class PagedContent implements Content {
   }
 
   flush(): number {
+    this.#sizeOnDisk = this.#size;
+    this.#onDisk.clear();
+    if (this.#room.storage !== undefined)
+      for (const [index, { bytes, frame }] of this.#pages) if (frame !== 0) this.#keep(index, bytes);
     return 0;
+  }
+
+  loseUnsynced(draw: Draw): void {
+    const size = draw(2) === 0 ? this.#sizeOnDisk : this.#size;
+    for (const [index, before] of this.#onDisk) {
+      const now = this.#pages.get(index);
+      const bytes = tornPage(before, now?.bytes ?? zeros, draw);
+      if (now === undefined) {
+        this.#room.pagesUsed++;
+        this.#pages.set(index, { bytes, frame: 0 });
+      } else now.bytes.set(bytes);
+    }
+    this.#size = Math.max(this.#size, this.#sizeOnDisk);
+    this.truncate(size);
+    this.flush();
+  }
+
+  /** Keeps what the disk has of a page, before ours changes. */
+  #keep(index: number, bytes: Uint8Array): void {
+    if (this.#room.storage !== undefined && !this.#onDisk.has(index)) this.#onDisk.set(index, bytes.slice());
   }
 
   readPage(index: number, into: Uint8Array): void {
@@ -165,6 +202,7 @@ export class PagedContent implements Content {
     if (frames === undefined) throw new TypeError('this content was made without guest memory');
     const page = this.#own(index);
     if (typeof page === 'number') throw new RangeError(`no room for a shared page of ${this.name}`);
+    this.#keep(index, page.bytes);
     if (page.frame === 0) {
       const frame = frames.allocate();
       const bytes = frames.frameBytes(frame);
@@ -185,6 +223,8 @@ export class PagedContent implements Content {
 
   discard(): void {
     this.truncate(0);
+    this.#onDisk.clear();
+    this.#room.storage?.remove(this);
   }
 
   /** The page `index`, copied up if need be, or a negated errno. */

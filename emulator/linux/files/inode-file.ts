@@ -145,6 +145,7 @@ export class OpenDirectory extends OpenFile {
   }
 
   override sync(): number {
+    this.directory.fileSystem.storage?.names.sync(this.directory);
     return 0;
   }
 

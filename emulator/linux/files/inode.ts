@@ -5,6 +5,7 @@ import type { Content } from './content.ts';
 import type { FileLocks } from './locks.ts';
 import type { OpenFile } from './open-file.ts';
 import { type FileStat, type FileSystemStat, FileType, type Timestamp } from './stat.ts';
+import type { Storage } from './storage.ts';
 
 /** One mounted file system: its device number, its inode numbers, its clock and its room. */
 export class FileSystem {
@@ -19,6 +20,8 @@ export class FileSystem {
   /** Most 4 KiB pages that its files may hold in memory, and how many they do. */
   readonly pageLimit: number;
   pagesUsed = 0;
+  /** The disk below, if the files are to survive a crash as far as they were synced. */
+  readonly storage: Storage | undefined;
   #lastIno = 0;
 
   constructor(options: {
@@ -28,6 +31,7 @@ export class FileSystem {
     readOnly?: boolean;
     now: () => Timestamp;
     pageLimit?: number;
+    storage?: Storage | undefined;
   }) {
     this.type = options.type;
     this.magic = options.magic;
@@ -35,6 +39,7 @@ export class FileSystem {
     this.readOnly = options.readOnly ?? false;
     this.now = options.now;
     this.pageLimit = options.pageLimit ?? 2 ** 18;
+    this.storage = options.storage;
   }
 
   nextIno(): number {
@@ -114,6 +119,9 @@ export abstract class Inode {
   changed(): void {
     this.ctime = this.fileSystem.now();
   }
+
+  /** Frees what it holds when nothing leads to it any more. */
+  forget(): void {}
 }
 
 /** What to make: a file of `type` under a new name. */
@@ -253,9 +261,10 @@ export class RegularFile extends Inode {
     return result;
   }
 
-  /** Frees its memory when neither a name nor a descriptor leads to it. A mapping may outlive both, and keeps it. */
-  forget(): void {
-    if (this.nlink === 0 && this.opens === 0 && !this.mapped) this.content.discard?.();
+  /** Frees its memory when neither a name nor a descriptor leads to it, on the disk neither. A mapping may outlive them, and keeps it. */
+  override forget(): void {
+    if (this.nlink > 0 || this.opens > 0 || this.mapped || this.fileSystem.storage?.leadsTo(this)) return;
+    this.content.discard?.();
   }
 }
 

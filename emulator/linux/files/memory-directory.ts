@@ -95,6 +95,7 @@ export class MemoryDirectory extends Directory {
   add(name: string, inode: Inode): void {
     this.#takeOver();
     this.#children.set(name, inode);
+    this.fileSystem.storage?.names.record({ directory: this, name, inode });
     this.modified();
   }
 
@@ -107,6 +108,7 @@ export class MemoryDirectory extends Directory {
 
   override unlink(name: string, inode: Inode): number {
     this.#children.delete(name);
+    this.fileSystem.storage?.names.record({ directory: this, name, inode: undefined });
     this.#dropped(inode);
     this.modified();
     return 0;
@@ -116,6 +118,10 @@ export class MemoryDirectory extends Directory {
     const target = to as MemoryDirectory;
     target.#takeOver();
     this.#children.delete(name);
+    this.fileSystem.storage?.names.record(
+      { directory: this, name, inode: undefined },
+      { directory: target, name: newName, inode },
+    );
     if (replaced !== undefined) target.#dropped(replaced);
     target.#children.delete(newName); // a new name goes to the end of the order, an old one does too
     target.#place(newName, inode, this);
@@ -127,6 +133,10 @@ export class MemoryDirectory extends Directory {
 
   override exchange(name: string, inode: Inode, to: Directory, newName: string, other: Inode): number {
     const target = to as MemoryDirectory;
+    this.fileSystem.storage?.names.record(
+      { directory: target, name: newName, inode },
+      { directory: this, name, inode: other },
+    );
     target.#place(newName, inode, this);
     this.#place(name, other, target);
     this.modified();

@@ -4,6 +4,7 @@ import { Errno } from '../../errno.ts';
 import { EPOCH_SECONDS } from '../clock.ts';
 import type { Thread } from '../thread.ts';
 import type { FrameStore } from './content.ts';
+import { type DiskImage, imageOf, restore } from './disk-image.ts';
 import { FsContext } from './fs-context.ts';
 import { GeneratedOpenFile } from './generated-file.ts';
 import { HostDirectory } from './host-directory.ts';
@@ -25,11 +26,19 @@ import type { OpenFile } from './open-file.ts';
 import { isReadable, isWritable, OpenFlag } from './open-flags.ts';
 import { type Place, walk } from './path.ts';
 import { FileType, type Timestamp } from './stat.ts';
+import { type DiskOptions, type Draw, Storage } from './storage.ts';
 
 export const AT_FDCWD = -100;
 
 /** `f_type` of statfs(2) (include/uapi/linux/magic.h). */
-const Magic = { tmpfs: 0x01021994, overlay: 0x794c7630, proc: 0x9fa0, sysfs: 0x62656572, host: 0xef53 } as const;
+const Magic = {
+  tmpfs: 0x01021994,
+  overlay: 0x794c7630,
+  proc: 0x9fa0,
+  sysfs: 0x62656572,
+  host: 0xef53,
+  disk: 0xef53, // ext4's: programs know it
+} as const;
 
 /**
  * How a host folder shows in the guest: `read-only`; `overlay` (the guest may change everything, in memory only);
@@ -53,6 +62,8 @@ export interface VfsOptions {
   /** Guest memory, for files mapped shared; without it such mappings fail. */
   readonly frames?: FrameStore;
   readonly mounts?: readonly HostMount[];
+  /** Keeps the root directory on a disk, which a crash leaves with what was synced. Without it nothing outlives the machine. */
+  readonly disk?: DiskOptions | undefined;
   /** Most bytes that files of one file system may hold in memory. */
   readonly memoryLimit?: number;
 }
@@ -85,6 +96,7 @@ export class Vfs {
   readonly #options: VfsOptions;
   readonly #memory: FileSystem;
   readonly #hostTops: HostDirectory[] = [];
+  readonly #storage: Storage | undefined;
   #lastDevice = 0;
   #lastAnonymousIno = 0;
 
@@ -93,15 +105,24 @@ export class Vfs {
     const mounts = [...(options.mounts ?? [])].sort((a, b) => a.at.length - b.at.length);
     const top = mounts.find(({ at }) => at === '/');
     this.#memory = this.fileSystem('tmpfs');
+    if (options.disk !== undefined && top !== undefined) {
+      throw new MountError('BAD_MOUNT', 'the root directory is either on the disk or a host folder', {
+        hint: 'mount the folder below the root, or leave the disk out',
+      });
+    }
+    this.#storage = options.disk && new Storage(options.disk);
     if (top === undefined) {
-      this.root = new MemoryDirectory(this.#memory, undefined, '', { frames: options.frames });
-      this.mounted.push({ at: '/', fileSystem: this.#memory });
+      const fileSystem = this.#storage === undefined ? this.#memory : this.fileSystem('disk', false, this.#storage);
+      this.root = new MemoryDirectory(fileSystem, undefined, '', { frames: options.frames });
+      this.mounted.push({ at: '/', fileSystem });
     } else {
       this.root = this.#hostRoot(top, undefined, '');
       this.mounted.push({ at: '/', fileSystem: this.root.fileSystem });
     }
     for (const [path, permissions] of DEFAULT_DIRECTORIES) this.#directoryAt(path, permissions);
     for (const [path, text] of DEFAULT_FILES) this.#defaultFile(path, text);
+    if (options.disk?.image !== undefined) restore(this.root as MemoryDirectory, options.disk.image);
+    this.#storage?.sync();
     for (const mount of mounts)
       if (mount !== top) this.mount(mount.at, (parent, name) => this.#hostRoot(mount, parent, name));
   }
@@ -114,7 +135,7 @@ export class Vfs {
   };
 
   /** A new file system with a device number of its own. */
-  fileSystem(type: keyof typeof Magic, readOnly = false): FileSystem {
+  fileSystem(type: keyof typeof Magic, readOnly = false, storage?: Storage): FileSystem {
     const pageLimit =
       this.#options.memoryLimit === undefined ? undefined : Math.floor(this.#options.memoryLimit / 4096);
     return new FileSystem({
@@ -124,6 +145,7 @@ export class Vfs {
       readOnly,
       now: this.wallClock,
       pageLimit,
+      storage,
     });
   }
 
@@ -162,7 +184,7 @@ export class Vfs {
     return new FsContext(this.root);
   }
 
-  /** Writes a file into the tree before or between runs, making its directories. */
+  /** Writes a file into the tree before or between runs, making its directories; on a disk it is safe at once. */
   putFile(path: string, bytes: Uint8Array, permissions = 0o644): void {
     const parts = path.split('/').filter((part) => part !== '');
     const name = parts.pop();
@@ -179,6 +201,11 @@ export class Vfs {
     inode.content.truncate(0);
     inode.content.write(0, bytes);
     inode.permissions = permissions;
+    inode.content.flush();
+    for (let at = directory; ; at = at.parent) {
+      at.fileSystem.storage?.names.sync(at);
+      if (at.parent === at) break;
+    }
   }
 
   /** Content of a file as it is now; undefined if there is none. */
@@ -353,6 +380,30 @@ export class Vfs {
     const folder = place.directory.path(thread.process.fs.root) ?? '(removed)';
     if (place.name === '') return folder;
     return folder === '/' ? `/${place.name}` : `${folder}/${place.name}`;
+  }
+
+  /** sync(2). */
+  sync(): void {
+    this.#storage?.sync();
+    this.close();
+  }
+
+  /** The disk as it is when power fails now: all that was synced, and of the rest what `draw` says. Nothing may use these files afterwards. */
+  crash(draw: Draw): DiskImage {
+    const storage = this.#storage;
+    if (storage === undefined) {
+      throw new MountError('NO_DISK', 'this machine has no disk that could outlive it', {
+        hint: 'make it with the option disk, such as Machine.create({ disk: {}, … })',
+      });
+    }
+    storage.loseUnsynced(draw);
+    return imageOf(storage, this.root);
+  }
+
+  /** The disk as it is after a shutdown: everything synced. */
+  diskImage(): DiskImage {
+    this.#storage?.sync();
+    return this.crash(() => 0);
   }
 
   /** At the end of a run: what guests wrote to shared mappings of read-write folders reaches the host. */

@@ -9,6 +9,7 @@ import { AT_FDCWD } from '../files/vfs.ts';
 import { type Blocking, block, type SyscallTopic } from '../syscall.ts';
 import type { Thread } from '../thread.ts';
 import { fileOf, int, oneSegment, pathAt, type Segment, segmentsAt, totalLength } from './arguments.ts';
+import { whenOnDisk } from './syncing.ts';
 import { chargeTransfer, readOnce, retrying, scratchBytes, writeAll, writeOnce } from './transfer.ts';
 
 function open(thread: Thread, at: number, pathVa: number, guestFlags: number, mode: number): number | Blocking {
@@ -98,6 +99,7 @@ function writeSegments(
   fd: number,
   segments: readonly Segment[] | number,
   offset?: number,
+  durable = false,
 ): number | Blocking {
   const file = fileOf(thread, fd);
   if (file === undefined || !file.writable || file.flags & OpenFlag.PATH) return -Errno.EBADF;
@@ -108,18 +110,27 @@ function writeSegments(
   }
   const send = (skip: number) =>
     writeOnce(thread, file, segments, skip, offset === undefined ? undefined : offset + skip);
-  return writeAll(thread, file, totalLength(segments), send, { wait: !file.nonBlocking, what: 'write' });
+  const written = writeAll(thread, file, totalLength(segments), send, { wait: !file.nonBlocking, what: 'write' });
+  return file.flags & OpenFlag.DSYNC || durable ? whenOnDisk(thread, file, written) : written;
 }
 
 const RWF_KNOWN = 0x1f;
+/** RWF_DSYNC and RWF_SYNC. */
+const RWF_DURABLE = 6;
 
 /** preadv2 and pwritev2: an offset of -1 means the file's own position. */
 const vectored =
-  (transfer: typeof readSegments, hasFlags: boolean) =>
+  (transfer: typeof writeSegments, hasFlags: boolean) =>
   (thread: Thread, fd: number, iov: number, count: number, offset: number, _high: number, flags: number) => {
     if (hasFlags && flags & ~RWF_KNOWN) return -Errno.EOPNOTSUPP;
     const at = hasFlags && offset === -1 ? undefined : offset;
-    return transfer(thread, fd, segmentsAt(thread.memory, iov, int(count)), at);
+    return transfer(
+      thread,
+      fd,
+      segmentsAt(thread.memory, iov, int(count)),
+      at,
+      hasFlags && (flags & RWF_DURABLE) !== 0,
+    );
   };
 
 function seek(thread: Thread, fd: number, offset: number, whence: number): number {
@@ -162,10 +173,6 @@ function fallocate(thread: Thread, fd: number, mode: number, offset: number, len
   if (!(mode & FALLOCATE.KEEP_SIZE) && offset + length > inode.size) return inode.truncate(offset + length);
   inode.modified();
   return 0;
-}
-
-function sync(thread: Thread, fd: number): number {
-  return fileOf(thread, fd)?.sync() ?? -Errno.EBADF;
 }
 
 /** Copies inside the kernel; offsets are guest pointers or 0 for the file's own position. */
@@ -251,7 +258,10 @@ const CREAT_FLAGS = OpenFlag.CREAT | OpenFlag.WRONLY | OpenFlag.TRUNC;
 /** Opening, closing and moving bytes. */
 export const fileSyscalls: SyscallTopic = {
   open: { handler: (thread, path, flags, mode) => open(thread, AT_FDCWD, path, flags, mode), note: 'see openat' },
-  openat: { handler: open, note: 'with O_TMPFILE in memory and O_PATH; O_DIRECT and O_SYNC change nothing' },
+  openat: {
+    handler: open,
+    note: 'with O_TMPFILE and O_PATH; O_SYNC and O_DSYNC wait for the disk where there is one; O_DIRECT changes nothing',
+  },
   creat: { handler: (thread, path, mode) => open(thread, AT_FDCWD, path, CREAT_FLAGS, mode), note: 'see openat' },
   close: { handler: close, note: 'complete' },
   close_range: { handler: closeRange, note: 'CLOSE_RANGE_UNSHARE has nobody to part from' },
@@ -276,16 +286,11 @@ export const fileSyscalls: SyscallTopic = {
   preadv: { handler: vectored(readSegments, false), note: 'complete' },
   pwritev: { handler: vectored(writeSegments, false), note: 'complete' },
   preadv2: { handler: vectored(readSegments, true), note: 'the flags change nothing' },
-  pwritev2: { handler: vectored(writeSegments, true), note: 'the flags change nothing' },
+  pwritev2: { handler: vectored(writeSegments, true), note: 'RWF_SYNC and RWF_DSYNC; the other flags change nothing' },
   lseek: { handler: seek, note: 'SEEK_DATA and SEEK_HOLE see a file without holes' },
   truncate: { handler: truncate, note: 'complete' },
   ftruncate: { handler: fileTruncate, note: 'complete' },
   fallocate: { handler: fallocate, note: 'KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE; reserves no room' },
-  fsync: { handler: sync, note: 'reaches the host for read-write folders' },
-  fdatasync: { handler: sync, note: 'see fsync' },
-  sync: { handler: () => 0, note: 'nothing is kept back' },
-  syncfs: { handler: sync, note: 'see fsync' },
-  sync_file_range: { handler: sync, note: 'the whole file' },
   sendfile: { handler: sendFile, note: 'complete' },
   copy_file_range: { handler: copyFileRange, note: 'complete' },
   readahead: { handler: (thread, fd) => (fileOf(thread, fd) ? 0 : -Errno.EBADF), note: 'does nothing' },

@@ -11,12 +11,14 @@ import { pipeSyscalls } from './pipes.ts';
 import { pollSyscalls } from './poll.ts';
 import { socketOptionSyscalls } from './socket-options.ts';
 import { socketSyscalls } from './sockets.ts';
+import { syncingSyscalls } from './syncing.ts';
 import { timerfdSyscalls } from './timerfd.ts';
 
 /** Calls on files, pipes and sockets, by topic. */
 export const ioTopics: Readonly<Record<string, SyscallTopic>> = {
   Files: fileSyscalls,
   Directories: directorySyscalls,
+  Durability: syncingSyscalls,
   'File metadata': metadataSyscalls,
   'Descriptors and locks': fcntlSyscalls,
   'Device control': ioctlSyscalls,

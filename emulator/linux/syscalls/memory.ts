@@ -92,7 +92,7 @@ function mincore(thread: Thread, address: number, length: number, vector: number
 }
 
 /** Locked or not, guest memory is never swapped: only the range is checked. */
-function checkMapped(thread: Thread, address: number, length: number): number {
+export function checkMapped(thread: Thread, address: number, length: number): number {
   const start = address - (address % PAGE_SIZE);
   const end = pageUp(address + length);
   let at = start;
@@ -125,7 +125,6 @@ export const memorySyscalls: SyscallTopic = {
     note: 'in all views',
   },
   madvise: { handler: madvise, note: 'MADV_DONTNEED and MADV_FREE discard; advice on speed is accepted' },
-  msync: { handler: checkMapped, note: 'shared mappings use the file’s own pages: nothing to write back' },
   mincore: { handler: mincore, note: 'pages present in the calling view' },
   mlock: { handler: checkMapped, note: 'nothing is ever swapped' },
   mlock2: { handler: checkMapped, note: 'nothing is ever swapped' },
