@@ -21,6 +21,7 @@ import { OverlayManager } from '../overlay/manager.ts';
 import { type SafetyMode, SwitchSafety, safetyModes } from '../overlay/safety/switch-safety.ts';
 import { type Personality, personalities, personalityExtension } from '../overlay/separate-calls.ts';
 import { ensureEngine } from '../setup/engine.ts';
+import { AsanReports, sanitisedVariant, startSetting } from './run-asan.ts';
 
 /** Some minutes: an endless loop ends by itself, and says where it was. */
 const mostInstructions = 1e11;
@@ -38,6 +39,10 @@ const command = defineCommand({
     memory: { type: 'string', default: '2048', description: 'RAM in MiB, committed when touched' },
     seed: { type: 'string', default: '1', description: 'Everything random comes from it' },
     variant: { type: 'string', description: 'Run this variant of a multivariant program' },
+    asan: {
+      type: 'boolean',
+      description: 'Look for heap errors: start in the sanitised variant; an error makes the exit code 1',
+    },
     function: { type: 'string', description: 'PATTERN=VARIANT: functions that --variant is not for, repeatable' },
     'switch-safety': {
       type: 'enum',
@@ -149,6 +154,9 @@ export async function main(argv: string[]): Promise<number> {
       hint: 'Leave --max-instructions and --max-time away, or --publish.',
     });
   }
+  const asanVariant = args.asan ? sanitisedVariant(args.file, elf) : undefined;
+  const setting = args.variant === undefined ? startSetting(elf, asanVariant) : undefined;
+  const asan = new AsanReports(elf, (text) => void process.stderr.write(text));
   if (args.trace !== undefined) writeTrace(args.trace, '');
   const machine = await Machine.create({
     description: loadMachine(args.machine ?? `uniform-${cpus}`, isa),
@@ -160,7 +168,7 @@ export async function main(argv: string[]): Promise<number> {
     console: terminal,
     mounts: mountsOf(args.root),
     views: args.views as ViewModelName,
-    extensions: [personalityExtension(args.mmview as Personality)],
+    extensions: [personalityExtension(args.mmview as Personality), asan.extension],
   });
   const hash = args.stats ? new TraceHash() : undefined;
   const trace = args.trace === undefined ? undefined : new ChromeTrace();
@@ -169,11 +177,11 @@ export async function main(argv: string[]): Promise<number> {
   const started = performance.now();
   const guest = machine.spawn(elf, {
     argv: [args.file, ...rest],
-    env: all('env'),
+    env: setting === undefined ? all('env') : [setting, ...all('env')],
     exe: `/${basename(args.file)}`,
   });
   const overlay = chooseVariants(machine, guest, elf, {
-    variant: args.variant,
+    variant: args.variant ?? (setting === undefined ? asanVariant : undefined),
     functions: all('function'),
     safety: args['switch-safety'] as SafetyMode,
     chaos: args['chaos-switch'] === undefined ? undefined : integerValue('--chaos-switch', args['chaos-switch']),
@@ -196,8 +204,10 @@ export async function main(argv: string[]): Promise<number> {
   }
   if (guest.end?.crash !== undefined) process.stderr.write(`${formatCrash(guest.end.crash)}\n`);
   if (overlay !== undefined) process.stderr.write(overlay());
+  if (args.asan) process.stderr.write(asan.summary());
   if (args.stats) process.stderr.write(statistics(machine, performance.now() - started, hash));
-  return guest.exitCode ?? 0;
+  const code = guest.exitCode ?? 0;
+  return args.asan && asan.found > 0 && code === 0 ? 1 : code;
 }
 
 interface VariantChoice {

@@ -3,6 +3,7 @@
 import { parse, TomlError } from 'smol-toml';
 import * as v from 'valibot';
 import { type ConfigurationData, ConfigurationError } from './configuration.ts';
+import { asanFlags } from './libmelf.ts';
 import { splitWords } from './words.ts';
 
 const words = v.union(
@@ -29,6 +30,7 @@ const schema = v.strictObject({
           v.regex(/^[A-Za-z0-9_.+-]{1,64}$/, 'may have up to 64 letters, digits and _ . + -'),
         ),
         flags: v.optional(words, []),
+        asan: v.optional(v.boolean('must be true or false'), false),
         default: v.optional(v.boolean('must be true or false'), false),
       }),
       'is written [[variant]], once for each',
@@ -73,7 +75,7 @@ export function parseConfiguration(text: string, file: string): ConfigurationDat
       'cc.configuration',
       `${file}:${line}:${column}: ${path.join('.') || 'the file'} ${what}`,
       {
-        hint: 'it may have [compiler] c, cxx, flags, link-flags; [[variant]] name, flags, default; [multivariant] and [common] sources, functions; [link] page-align, libmelf',
+        hint: 'it may have [compiler] c, cxx, flags, link-flags; [[variant]] name, flags, asan, default; [multivariant] and [common] sources, functions; [link] page-align, libmelf',
       },
     );
   }
@@ -91,7 +93,11 @@ export function parseConfiguration(text: string, file: string): ConfigurationDat
   return {
     c: compiler.c,
     cxx: compiler.cxx,
-    variants: [chosen, ...variant.filter((one) => one !== chosen)].map(({ name, flags }) => ({ name, flags })),
+    variants: [chosen, ...variant.filter((one) => one !== chosen)].map(({ name, flags, asan }) => ({
+      name,
+      flags: asan ? [...asanFlags, ...flags] : flags,
+    })),
+    asan: variant.some(({ asan }) => asan),
     commonFunctions: common.functions,
     commonSources: common.sources,
     multivariantFunctions: multivariant.functions,

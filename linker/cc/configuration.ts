@@ -9,7 +9,7 @@ import { globMatcher } from '../options.ts';
 import { splitWords } from './words.ts';
 
 /** Changes when the stored form does. */
-const FORM = '1';
+const FORM = '2';
 const store = join(projectRoot, '.cache', 'cc');
 
 /** A project's variants cannot be read. */
@@ -37,6 +37,8 @@ export interface ConfigurationData {
   readonly linkFlags: readonly string[];
   /** Whether programs get libmelf: MELF_VARIANT chooses the variant at start, melf_switch at any time. */
   readonly libmelf: boolean;
+  /** Whether programs get the AddressSanitizer runtime, because a variant asked for it. */
+  readonly asan: boolean;
   /** Patterns of sources, from the folder of melf.toml. */
   readonly commonSources: readonly string[];
   readonly multivariantSources: readonly string[] | undefined;

@@ -8,6 +8,30 @@ import { runTool } from './process.ts';
 
 const folder = join(projectRoot, 'overlay', 'guest', 'libmelf');
 
+const asanFolder = join(projectRoot, 'overlay', 'guest', 'asan');
+
+/** What `asan = true` adds to a variant's flags: checks by calls, of the heap only, since variants share stacks and data. */
+export const asanFlags: readonly string[] = [
+  '-fsanitize=kernel-address',
+  '--param=asan-instrumentation-with-call-threshold=0',
+  '--param=asan-stack=0',
+  '--param=asan-globals=0',
+  '-U__SANITIZE_ADDRESS__',
+  '-include',
+  join(asanFolder, 'redirect.h'),
+];
+
+/** The AddressSanitizer runtime for a compiler; compiled once. */
+export function asanObject(compiler: readonly string[]): string {
+  const parts = readdirSync(asanFolder).filter((one) => /\.[ch]$/.test(one) && one !== 'asan.c');
+  return compiled(
+    compiler,
+    'asan',
+    join(asanFolder, 'asan.c'),
+    parts.sort().map((one) => join(asanFolder, one)),
+  );
+}
+
 /** The objects that a program with variants gets: libmelf, and what leads the unwinder to the right table. */
 export function runtimeObjects(compiler: readonly string[]): LinkInput[] {
   const unwind = compiled(compiler, 'unwind', join(projectRoot, 'linker', 'cc', 'unwind.c'), []);

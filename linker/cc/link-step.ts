@@ -11,7 +11,7 @@ import { writeAll } from '../output-file.ts';
 import type { Argument } from './command-line.ts';
 import type { Configuration } from './configuration.ts';
 import { readLdCommand } from './ld-command.ts';
-import { runtimeObjects } from './libmelf.ts';
+import { asanObject, runtimeObjects } from './libmelf.ts';
 import { runTool } from './process.ts';
 import { splitWords } from './words.ts';
 
@@ -61,11 +61,13 @@ export function linkExecutable(job: LinkJob): number {
   if (command.some((word) => /^(--help|--version|-[vV])$/.test(word))) return runTool([...compiler, ...given]).code;
   const ld = readLdCommand(command);
   const inputs = [...ld.options.inputs];
-  if (configuration.libmelf) {
-    // Before the archives, after the start-up files, as the program's own objects are.
-    const at = inputs.findIndex((input) => /\/crtbegin[ST]?\.o$/.test(input.path));
-    inputs.splice(at + 1, 0, ...runtimeObjects(compiler));
-  }
+  const own = [
+    ...(configuration.libmelf ? runtimeObjects(compiler) : []),
+    ...(configuration.asan ? [{ path: asanObject(compiler) }] : []),
+  ];
+  // Before the archives, after the start-up files, as the program's own objects are.
+  const at = inputs.findIndex((input) => /\/crtbegin[ST]?\.o$/.test(input.path));
+  inputs.splice(at + 1, 0, ...own);
   const result = link({
     ...ld.options,
     inputs,

@@ -37,7 +37,7 @@ function shadowLines({ address: at, shadow }: AsanReport): string[] {
       return row + column === marked ? `[${text}]` : ` ${text} `;
     });
     const arrow = marked >= row && marked < row + ROW ? '=>' : '  ';
-    lines.push(`${arrow}${address(heapOf(shadow.start + row))}:${cells.join('')}`);
+    lines.push(`${arrow}${address(heapOf(shadow.start + row))}:${cells.join('')}`.trimEnd());
   }
   return lines;
 }
