@@ -5,7 +5,7 @@ import { Errno } from '../emulator/errno.ts';
 import type { Kernel } from '../emulator/linux/kernel.ts';
 import type { SyscallHandler } from '../emulator/linux/syscall.ts';
 import type { Thread } from '../emulator/linux/thread.ts';
-import { createView, deleteView, installMmview, migrate, setShared, switchBase, watchThreadEnds } from './mmview.ts';
+import { createView, deleteView, installMmview, migrate, setShared, switchBase, watchProcesses } from './mmview.ts';
 
 export const SeparateCall = { create: 1000, migrate: 1001, share: 1002, delete: 1003 } as const;
 
@@ -36,7 +36,7 @@ export function personalityExtension(personality: Personality): (kernel: Kernel)
 }
 
 function installSeparateCalls(kernel: Kernel, generation: 'separate' | 'separate-base'): void {
-  watchThreadEnds(kernel);
+  watchProcesses(kernel);
   const register = (number: number, name: string, handler: SyscallHandler, note: string): void =>
     kernel.registerSyscall(number, name, { handler, note: `${note} (mmview kernel before its one call)` });
   register(SeparateCall.create, 'mmview_create', createView, 'duplicates the calling view');

@@ -2,6 +2,7 @@ import * as aarch64Boot from '../isa/aarch64/boot.ts';
 import type { Isa, RegisterFile } from '../isa/isa.ts';
 import * as x86Boot from '../isa/x86-64/boot.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
+import type { CodeMap } from '../memory/code-map.ts';
 import type { PhysicalMemory } from '../memory/physical.ts';
 import {
   type BlockTableHandle,
@@ -71,6 +72,11 @@ export class BlockTable {
   }
 }
 
+/** Where a core finds the costs of blocks: by address, so that programs with other code at an address have other tables. */
+export interface BlockTables {
+  tableFor(code: CodeMap): BlockTable;
+}
+
 const refuse: NativeCallbacks = {
   onPageFault: () => false,
   onBlock: () => new Float64Array([0, 0, -1]),
@@ -93,7 +99,10 @@ export class Core implements RegisterFile {
   readonly #word = new BigUint64Array(2);
   #space: AddressSpace | undefined;
   #view = 0;
+  #tables: BlockTables | undefined;
   #blocks: BlockTable | undefined;
+  /** The code that `#blocks` is of. */
+  #code: CodeMap | undefined;
   #tlbGeneration = 0;
   #tlbFlushes = 0;
   #codeGeneration: number;
@@ -148,9 +157,18 @@ export class Core implements RegisterFile {
     this.#native.setSpace(this.handle, views.root(this.#view), context, window.start, window.end - window.start);
   }
 
-  useBlockTable(table: BlockTable): void {
-    this.#blocks = table;
-    this.#native.setBlockTable(this.handle, table.handle);
+  useBlockTables(tables: BlockTables): void {
+    this.#tables = tables;
+    this.#code = undefined;
+  }
+
+  #followCode(code: CodeMap): void {
+    if (this.#code !== code && this.#tables !== undefined) {
+      this.#code = code;
+      this.#blocks = this.#tables.tableFor(code);
+      this.#native.setBlockTable(this.handle, this.#blocks.handle);
+    }
+    this.#blocks?.follow(code.generation + this.#physical.codeGeneration);
   }
 
   /**
@@ -167,7 +185,7 @@ export class Core implements RegisterFile {
       } else if (this.#tlbGeneration !== space.tlbGeneration) {
         this.#load(space);
       }
-      this.#blocks?.follow(space.codeMapGeneration + this.#physical.codeGeneration);
+      this.#followCode(space.codeMap);
     }
     if (this.#codeGeneration !== this.#physical.codeGeneration) {
       this.#codeGeneration = this.#physical.codeGeneration;

@@ -11,6 +11,8 @@ const at = (time: number) => ({ time, tid: 1, cpu: 0 });
 /** One of each type. */
 const sample: readonly MachineEvent[] = [
   { type: 'process:start', time: 0, pid: 1, name: 'memcached' },
+  { type: 'process:fork', time: 0, pid: 2, parent: 1 },
+  { type: 'process:exec', time: 0, pid: 2, name: 'sh' },
   { type: 'thread:start', ...at(0), pid: 1, name: 'memcached', view: 0 },
   { type: 'syscall:enter', ...at(10), number: 232, name: 'epoll_wait', args: [3, 4096, -1, 0, 0, 0] },
   { type: 'futex:wait', ...at(20), address: 0x7f0000001000 },

@@ -10,6 +10,10 @@ interface OfThread {
 
 export type MachineEvent =
   | { readonly type: 'process:start'; readonly time: number; readonly pid: number; readonly name: string }
+  /** A process came from another one. */
+  | { readonly type: 'process:fork'; readonly time: number; readonly pid: number; readonly parent: number }
+  /** A process goes on with another program. */
+  | { readonly type: 'process:exec'; readonly time: number; readonly pid: number; readonly name: string }
   | {
       readonly type: 'process:exit';
       readonly time: number;
@@ -122,6 +126,8 @@ export const eventFields: { readonly [Type in MachineEventType]: FieldsOf<Type> 
   'net:data': ['connection', 'toGuest', 'bytes'],
   'net:close': ['connection'],
   mark: ['name'],
+  'process:fork': ['pid', 'parent'],
+  'process:exec': ['pid', 'name'],
 };
 
 /**

@@ -1,4 +1,5 @@
-import { BlockTable } from '../core/core.ts';
+import { BlockTable, type BlockTables } from '../core/core.ts';
+import type { CodeMap } from '../memory/code-map.ts';
 import type { NativeBinding } from '../native/binding.ts';
 import type { CostModel } from '../timing/cost-model.ts';
 import type { FeatureGuard } from './feature-guard.ts';
@@ -14,21 +15,42 @@ export interface BlockCounters {
 }
 
 /** What each block costs on one kind of CPU, and which blocks are counted. */
-export class BlockAccounting {
-  readonly table: BlockTable;
+export class BlockAccounting implements BlockTables {
   /** Shown every block that a CPU of this kind is about to execute for the first time, by checks. */
   observer: ((code: Uint8Array, va: number) => void) | undefined;
+  readonly #native: NativeBinding;
+  readonly #tables = new Map<CodeMap, BlockTable>();
+  /** Of processes that have ended. */
+  readonly #spare: BlockTable[] = [];
   readonly #model: CostModel;
   readonly #watch: BlockWatch;
   readonly #guard: FeatureGuard;
   readonly #answer = new Float64Array(3);
 
   constructor(native: NativeBinding, model: CostModel, watch: BlockWatch, guard: FeatureGuard) {
+    this.#native = native;
     this.#model = model;
     this.#watch = watch;
     this.#guard = guard;
-    this.table = new BlockTable(native, watch.capacity);
-    watch.follow(this.table);
+  }
+
+  tableFor(code: CodeMap): BlockTable {
+    const known = this.#tables.get(code);
+    if (known !== undefined) return known;
+    const table = this.#spare.pop() ?? this.#newTable();
+    this.#tables.set(code, table);
+    code.onEnd(() => {
+      this.#tables.delete(code);
+      table.clear();
+      this.#spare.push(table);
+    });
+    return table;
+  }
+
+  #newTable(): BlockTable {
+    const table = new BlockTable(this.#native, this.#watch.capacity);
+    this.#watch.follow(table);
+    return table;
   }
 
   /** First sight of a block: [cycles, instructions, counter or -1], with negative cycles if the CPU lacks one of its instructions. The array is reused. */
@@ -38,12 +60,12 @@ export class BlockAccounting {
     const { cycles, instructions } = this.#model.block(code, va);
     this.#answer[0] = this.#guard.missing(code, va) === undefined ? cycles : -1;
     this.#answer[1] = instructions;
-    this.#answer[2] = this.#watch.indexOf(thread.view, va);
+    this.#answer[2] = thread.process.isExecuted ? -1 : this.#watch.indexOf(thread.view, va);
     return this.#answer;
   }
 }
 
-/** Watched block addresses per view, with the same counter index in the tables of all CPU kinds. */
+/** Watched block addresses per view, with the same counter index in all tables. */
 export class BlockWatch {
   readonly #tables: BlockTable[] = [];
   readonly capacity: number;
@@ -65,7 +87,8 @@ export class BlockWatch {
   }
 
   /**
-   * Counts entries into the blocks that begin at `addresses` while a thread is in `view`. Outside the overlay window all views run the same
+   * Counts entries into the blocks that begin at `addresses` while a thread is in `view`, in the programs that the machine was started with and
+   * processes forked from them, not in what those execute. Outside the overlay window all views run the same
    * code; there a block is counted for whichever view was asked for first.
    */
   add(view: number, addresses: readonly number[]): BlockCounters {

@@ -10,9 +10,7 @@ export const REGISTERS_SET = -8192;
 
 /** Calls that Linux has and we never will: what to do instead. */
 const hints: Readonly<Record<string, string>> = {
-  fork: 'one process per machine: start a second machine for a second process',
-  vfork: 'one process per machine: start a second machine for a second process',
-  execve: 'one process per machine: start the other program with its own melf run',
+  namespaces: 'all processes of a machine share one of each kind',
   ptrace: 'look at the run with --trace instead',
   io_uring_setup: 'programs fall back to epoll or threads',
 };
@@ -88,7 +86,7 @@ export class Dispatcher {
       try {
         const { done, value } = step() as ReturnType<Blocking['next']>;
         if (done !== true) {
-          if (thread.deliverable === 0n) {
+          if (thread.deliverable === 0n || (value.killable === true && !thread.isKilled)) {
             thread.startWaiting(value);
             return false;
           }

@@ -1,10 +1,11 @@
 import { UserFault } from '../memory/user-memory.ts';
+import { bequeath } from './children.ts';
 import { type CrashReport, crashReport } from './crash-report.ts';
 import { wakeFutex } from './futex.ts';
 import type { Kernel } from './kernel.ts';
 import type { Process, ProcessEnd } from './process.ts';
 import { wakeRobustFutexes } from './robust-list.ts';
-import { Signal, type SignalInfo } from './signals.ts';
+import { Signal, type SignalInfo, signalName } from './signals.ts';
 import type { Thread } from './thread.ts';
 
 /** Signals whose default action dumps core (signal(7)): the run then reports where the guest was. */
@@ -18,6 +19,18 @@ const crashes = new Set<number>([
   Signal.SIGSEGV,
   Signal.SIGSYS,
 ]);
+
+/** What a thread owes to those who go on using its memory: locks that it holds, and the word that tells of its end (mm_release). */
+export function leaveMemory(thread: Thread): void {
+  wakeRobustFutexes(thread);
+  if (thread.clearChildTid === 0 || (thread.process.threads.size <= 1 && !thread.process.space.isShared)) return;
+  try {
+    thread.memory.setU32(thread.clearChildTid, 0);
+    wakeFutex(thread, thread.clearChildTid, 1);
+  } catch (error) {
+    if (!(error instanceof UserFault)) throw error; // as mm_release does: a bad address is the guest's affair
+  }
+}
 
 /** The ends of threads and processes. */
 export class Exits {
@@ -41,6 +54,11 @@ export class Exits {
     this.#endProcess(process, end);
   }
 
+  /** execve: the caller goes on alone. */
+  siblings(thread: Thread): void {
+    for (const other of [...thread.process.threads.values()]) if (other !== thread) this.#endThread(other, 0, false);
+  }
+
   /** The default action of a signal: the process is gone, and a crash is reported. */
   bySignal(thread: Thread, info: SignalInfo): void {
     const crash: CrashReport | undefined = crashes.has(info.signo) ? crashReport(thread, info) : undefined;
@@ -53,19 +71,10 @@ export class Exits {
     thread.stopWaiting();
     thread.blocking?.return(0); // leaves the queues it is in
     thread.blocking = undefined;
-    if (alone) {
-      wakeRobustFutexes(thread);
-      if (thread.clearChildTid !== 0 && process.threads.size > 1) {
-        try {
-          thread.memory.setU32(thread.clearChildTid, 0);
-          wakeFutex(thread, thread.clearChildTid, 1);
-        } catch (error) {
-          if (!(error instanceof UserFault)) throw error; // as mm_release does: a bad address is the guest's affair
-        }
-      }
-    }
+    // Where a whole process ends, only other processes can be waiting for what it held.
+    if (alone || kernel.processes.size > 1) leaveMemory(thread);
     process.threads.delete(thread.tid);
-    for (const hook of kernel.threadEnds) hook(thread);
+    for (const hook of kernel.threadEnds) hook(thread, { space: process.space, view: thread.view });
     process.finishedCpuTime += kernel.scheduler.cpuTimeOf(thread);
     if (kernel.events.enabled) {
       kernel.events.emit({ type: 'thread:exit', time: kernel.now(), tid: thread.tid, cpu: thread.cpu.id, code });
@@ -77,9 +86,12 @@ export class Exits {
   #endProcess(process: Process, end: ProcessEnd): void {
     const kernel = this.#kernel;
     process.end = end;
-    process.files.closeAll(kernel.now());
+    process.files.release(kernel.now());
     process.timers.disarmAll();
-    process.space.destroy();
+    process.space.release();
+    process.leaveMemory(kernel.now());
+    if (end.crash !== undefined && process.parentPid !== 0)
+      kernel.report(`process ${process.pid} (${end.crash.comm}) was ended by ${signalName(end.signal ?? 0)}`);
     if (kernel.events.enabled) {
       kernel.events.emit({
         type: 'process:exit',
@@ -90,5 +102,6 @@ export class Exits {
       });
     }
     process.ended.wake(kernel.now());
+    bequeath(process);
   }
 }

@@ -2,6 +2,7 @@ import { makeBootRoot } from '../core/core.ts';
 import { CorePool } from '../core/core-pool.ts';
 import type { EventBus, PageFaultKind } from '../events/events.ts';
 import type { Decoder } from '../isa/decoder.ts';
+import type { AddressSpace } from '../memory/address-space.ts';
 import type { PhysicalMemory } from '../memory/physical.ts';
 import { ExitReason, type NativeBinding } from '../native/binding.ts';
 import type { Cpu } from '../scheduler/cpu.ts';
@@ -91,8 +92,10 @@ export class Kernel implements SchedulerHost<Thread> {
   readonly policies: CpuPolicy[] = [];
   /** Names the variant that a thread executes at an address, for events; set by overlay/. */
   variantNamer: ((thread: Thread, va: number) => string | undefined) | undefined;
-  /** Called when a thread has left its process, while the process's memory is still there. */
-  readonly threadEnds: ((thread: Thread) => void)[] = [];
+  /** Called when a thread has left its process or executes another program, while the memory that it was in is still there. */
+  readonly threadEnds: ((thread: Thread, left: { readonly space: AddressSpace; readonly view: number }) => void)[] = [];
+  /** Called when a process has made another one, before that runs. */
+  readonly forks: ((child: Process, maker: Process) => void)[] = [];
   readonly signals: SignalDelivery;
   readonly exits: Exits;
   /** Cycles that each system call costs, a copy of {@link costs} at hand. */
@@ -195,9 +198,33 @@ export class Kernel implements SchedulerHost<Thread> {
     return this.#watch.add(view, addresses);
   }
 
+  /** The living thread with this id, whoever's it is. */
+  threadById(tid: number): Thread | undefined {
+    for (const { threads } of this.processes.values()) {
+      const found = threads.get(tid);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** Threads that run in an address space: those of one process, or of several after vfork. */
+  threadsIn(space: AddressSpace): Thread[] {
+    const users = [...this.processes.values()].filter((process) => process.space === space);
+    return users.flatMap(({ threads }) => [...threads.values()]);
+  }
+
   /** A new process or thread id. */
   newId(): number {
     return this.#nextId++;
+  }
+
+  /** The CPUs that were asked for, or all. */
+  affinityOf(wanted: ReadonlySet<number> | undefined): ReadonlySet<number> {
+    return wanted ?? new Set(this.scheduler.cpus.keys());
+  }
+
+  kindOf(cpu: Cpu<Thread>): CpuKind {
+    return this.kinds.get(cpu.kind)!;
   }
 
   /** A thread with a core of the CPU that it will start on. Its registers are whatever the core's last user left. */
@@ -205,9 +232,9 @@ export class Kernel implements SchedulerHost<Thread> {
     process: Process,
     options: { tid?: number; view: number; comm: string; affinity?: ReadonlySet<number> },
   ): Thread {
-    const affinity = options.affinity ?? new Set(this.scheduler.cpus.keys());
+    const affinity = this.affinityOf(options.affinity);
     const cpu = this.scheduler.place(affinity);
-    const kind = this.kinds.get(cpu.kind)!;
+    const kind = this.kindOf(cpu);
     const tid = options.tid ?? this.newId();
     const core = kind.pool.acquire();
     const thread = new Thread({ tid, process, core, view: options.view, comm: options.comm, cpu, affinity });
@@ -232,20 +259,20 @@ export class Kernel implements SchedulerHost<Thread> {
     const { core } = thread;
     thread.kind = kind;
     core.callbacks = new CoreCallbacks(thread, kind);
-    core.useBlockTable(kind.accounting.table);
+    core.useBlockTables(kind.accounting);
     core.tlbMissCycles = this.costs.costs.tlbMiss;
     core.enter(thread.process.space, thread.view);
   }
 
   /** The thread is about to run on `cpu`, which may be of another kind than the last: then its registers move to another core. */
   prepareCore(thread: Thread, cpu: Cpu<Thread>): void {
-    const kind = this.kinds.get(cpu.kind)!;
+    const kind = this.kindOf(cpu);
     if (thread.kind !== kind) this.#changeKind(thread, kind);
   }
 
   /** Tells events and policies when the thread, which is about to run, came to a CPU of another kind. */
   announceKind(thread: Thread, cpu: Cpu<Thread>): void {
-    const kind = this.kinds.get(cpu.kind)!;
+    const kind = this.kindOf(cpu);
     const known = thread.knownKind;
     if (known === kind) return;
     thread.knownKind = kind;
@@ -278,7 +305,7 @@ export class Kernel implements SchedulerHost<Thread> {
 
   /** Whether the thread may go to the CPU now: always to one of its kind, else if the policies let it. */
   allowsMove(thread: Thread, cpu: Cpu<Thread>): boolean {
-    const kind = this.kinds.get(cpu.kind)!;
+    const kind = this.kindOf(cpu);
     if (kind === thread.kind) return true;
     return this.policies.every((policy) => policy.allowsMove?.(thread, kind) ?? true);
   }

@@ -1,4 +1,4 @@
-// execve for the first program: maps an executable and builds its first stack (fs/binfmt_elf.c).
+// Maps an executable and builds its first stack (fs/binfmt_elf.c).
 
 import { MelfError } from '../../base/errors.ts';
 import { AddressSpace } from '../memory/address-space.ts';
@@ -41,30 +41,59 @@ export interface ProgramOptions {
 const protOf = (flags: number): number =>
   (flags & 4 ? Prot.read : 0) | (flags & 2 ? Prot.write : 0) | (flags & 1 ? Prot.exec : 0);
 
-/** Loads a static program (or static PIE) and makes its process and first thread. Throws BadExecutable for anything else. */
-export function loadProgram(kernel: Kernel, elf: Uint8Array, options: ProgramOptions): Thread {
+/** A program in an address space of its own, ready to be entered. */
+export interface LoadedProgram {
+  readonly space: AddressSpace;
+  readonly symbols: SymbolTable;
+  readonly entry: number;
+  readonly sp: number;
+}
+
+interface ImageOptions {
+  readonly argv: readonly string[];
+  readonly env: readonly string[];
+  readonly exe: string;
+  /** What AT_HWCAP tells of. */
+  readonly features: readonly string[];
+}
+
+/** Maps a static program (or static PIE) and builds its stack. Throws BadExecutable for anything else, and {@link ArgumentsTooLong}. */
+export function loadImage(kernel: Kernel, elf: Uint8Array, options: ImageOptions): LoadedProgram {
   const { abi } = kernel;
   const image = parseElf(options.exe, elf, abi.elfMachine);
   const space = new AddressSpace(kernel.physical, kernel.costs.costs.views);
-  const bias = image.relocatable ? PIE_BASE : 0;
-  mapSegments(kernel, space, image, elf, options.exe, bias);
-  space.map({
-    address: PORT_ADDRESS,
-    length: PAGE_SIZE,
-    prot: Prot.read | Prot.write,
-    fixed: true,
-    port: kernel.physical.bytes,
-    name: '[port]',
-  });
-  const sigpage = new BytesMappable(kernel.physical, '[sigpage]', abi.sigreturnCode);
-  space.own(sigpage);
-  space.map({
-    address: SIGPAGE_ADDRESS,
-    length: PAGE_SIZE,
-    prot: Prot.read | Prot.exec,
-    fixed: true,
-    file: { mappable: sigpage, offset: 0 },
-  });
+  try {
+    const bias = image.relocatable ? PIE_BASE - (PIE_BASE % image.align) : 0;
+    mapSegments(kernel, space, image, elf, options.exe, bias);
+    space.map({
+      address: PORT_ADDRESS,
+      length: PAGE_SIZE,
+      prot: Prot.read | Prot.write,
+      fixed: true,
+      port: kernel.physical.bytes,
+      name: '[port]',
+    });
+    const sigpage = new BytesMappable(kernel.physical, '[sigpage]', abi.sigreturnCode);
+    space.own(sigpage);
+    space.map({
+      address: SIGPAGE_ADDRESS,
+      length: PAGE_SIZE,
+      prot: Prot.read | Prot.exec,
+      fixed: true,
+      file: { mappable: sigpage, offset: 0 },
+    });
+    const sp = makeStack(kernel, space, image, bias, options);
+    return { space, symbols: new SymbolTable(elf, bias), entry: image.entry + bias, sp };
+  } catch (error) {
+    space.release();
+    throw error;
+  }
+}
+
+/** Makes the process and the first thread of a program that the machine is started with. */
+export function loadProgram(kernel: Kernel, elf: Uint8Array, options: ProgramOptions): Thread {
+  const { features } = kernel.kindOf(kernel.scheduler.place(kernel.affinityOf(options.affinity)));
+  const { space, symbols, entry, sp } = loadImage(kernel, elf, { ...options, features });
   const pid = kernel.newId();
   const process = new Process({
     kernel,
@@ -75,15 +104,14 @@ export function loadProgram(kernel: Kernel, elf: Uint8Array, options: ProgramOpt
     exe: options.exe,
     argv: options.argv,
     env: options.env,
-    symbols: new SymbolTable(elf, bias),
+    symbols,
     sigreturnTrampoline: SIGPAGE_ADDRESS,
   });
   kernel.processes.set(pid, process);
   if (kernel.events.enabled) kernel.events.emit({ type: 'process:start', time: kernel.now(), pid, name: options.exe });
   const comm = options.exe.slice(options.exe.lastIndexOf('/') + 1).slice(0, 15);
   const thread = kernel.newThread(process, { tid: pid, view: space.views.base, comm, affinity: options.affinity });
-  const sp = makeStack(kernel, space, image, bias, options, thread.kind!.features);
-  startRegisters(thread, image.entry + bias, sp);
+  startRegisters(thread, entry, sp);
   kernel.scheduler.enqueue(thread, kernel.now());
   return thread;
 }
@@ -130,16 +158,9 @@ function mapSegment(space: AddressSpace, segment: Segment, mappable: BytesMappab
   }
 }
 
-function makeStack(
-  kernel: Kernel,
-  space: AddressSpace,
-  image: ElfImage,
-  bias: number,
-  options: ProgramOptions,
-  features: readonly string[],
-): number {
+function makeStack(kernel: Kernel, space: AddressSpace, image: ElfImage, bias: number, options: ImageOptions): number {
   const { abi } = kernel;
-  const [hwcap, hwcap2] = abi.hwcaps(features);
+  const [hwcap, hwcap2] = abi.hwcaps(options.features);
   const auxv: AuxvEntry[] = [
     [Auxv.AT_HWCAP, hwcap],
     [Auxv.AT_PAGESZ, PAGE_SIZE],
@@ -185,7 +206,8 @@ function makeStack(
   return sp;
 }
 
-function startRegisters(thread: Thread, entry: number, sp: number): void {
+/** Registers as a new program finds them. */
+export function startRegisters(thread: Thread, entry: number, sp: number): void {
   const { abi } = thread.kernel;
   const { core } = thread;
   core.writeRegisters(abi.context, new BigUint64Array(abi.context.length * 2));

@@ -89,6 +89,12 @@ export class ProcessTimers {
     return this.#posix.delete(id);
   }
 
+  /** execve: timers of timer_create go, the alarm stays. */
+  deletePosix(): void {
+    for (const { timer } of this.#posix.values()) timer.disarm();
+    this.#posix.clear();
+  }
+
   disarmAll(): void {
     this.real.disarm();
     for (const { timer } of this.#posix.values()) timer.disarm();

@@ -44,31 +44,65 @@ export interface ProcessOptions {
   readonly symbols: SymbolTable;
   /** Address of our sigreturn instructions. */
   readonly sigreturnTrampoline: number;
+  /** Of a process that another one made: whose child it is, and what it has of the one that made it. */
+  readonly inherited?: Inheritance;
 }
 
-/** A guest process: what its threads share. */
+/** What a forked process gets of its maker. */
+export interface Inheritance {
+  readonly maker: Process;
+  /** The maker, or with CLONE_PARENT the maker's own parent. */
+  readonly parent: Process | undefined;
+  /** The very same (CLONE_SIGHAND) or a copy. */
+  readonly actions: SigAction[];
+  /** The very same where the memory is. */
+  readonly futexes: FutexTable;
+  /** Signal that tells the parent of its end; 0 = none. */
+  readonly exitSignal: number;
+}
+
+/** A guest process: what its threads share. execve changes much of it. */
 export class Process {
   readonly kernel: Kernel;
   readonly pid: number;
-  readonly parentPid = 0;
-  readonly space: AddressSpace;
-  readonly files: FileTable;
+  space: AddressSpace;
+  files: FileTable;
   readonly fs: FsContext;
-  readonly exe: string;
-  readonly argv: readonly string[];
-  readonly env: readonly string[];
-  readonly symbols: SymbolTable;
+  exe: string;
+  argv: readonly string[];
+  env: readonly string[];
+  symbols: SymbolTable;
   readonly sigreturnTrampoline: number;
+  /** Whether it runs a program that the guest itself executed. */
+  isExecuted: boolean;
   /** Threads that have not exited, by tid, in the order of their creation. */
   readonly threads = new Map<number, Thread>();
-  readonly credentials: Credentials = rootCredentials();
-  readonly actions: SigAction[] = new Array<SigAction>(SIGNAL_COUNT + 1).fill(DEFAULT_ACTION);
+  readonly credentials: Credentials;
+  actions: SigAction[];
   /** Signals sent to the process as a whole. */
   readonly pending = new PendingSignals();
   /** Threads that wait on a futex word, by its address. Never keyed by view: all views of a process share its locks. */
-  readonly futexes = new FutexTable();
+  futexes: FutexTable;
   readonly timers: ProcessTimers;
-  readonly limits = new ResourceLimits();
+  readonly limits: ResourceLimits;
+  /** Who waits for its end; nobody for the processes that the machine was started with, and for those whose parent has ended. */
+  parent: Process | undefined;
+  parentPid: number;
+  /** Living ones and those that nobody has waited for yet, by pid. */
+  readonly children = new Map<number, Process>();
+  /** Woken when a child ends. */
+  readonly childEnds = new WaitQueue();
+  /** Process group and session, by the pids of their leaders. */
+  group: number;
+  session: number;
+  exitSignal: number;
+  /** PR_SET_PDEATHSIG; 0 = none. */
+  parentDeathSignal = 0;
+  /** CPU time of children that were waited for, and of theirs, ns. */
+  childrenCpuTime = 0;
+  /** Whether it no longer uses its maker's memory, and woken then: what vfork waits for. */
+  hasLeftMemory = false;
+  readonly leftMemory = new WaitQueue();
   /** Woken when it ends. */
   readonly ended = new WaitQueue();
   end: ProcessEnd | undefined;
@@ -88,8 +122,27 @@ export class Process {
     this.env = options.env;
     this.symbols = options.symbols;
     this.sigreturnTrampoline = options.sigreturnTrampoline;
+    const { inherited } = options;
+    const maker = inherited?.maker;
+    this.isExecuted = maker?.isExecuted ?? false;
+    this.credentials = maker === undefined ? rootCredentials() : { ...maker.credentials };
+    this.limits = maker?.limits.copy() ?? new ResourceLimits();
+    this.actions = inherited?.actions ?? new Array<SigAction>(SIGNAL_COUNT + 1).fill(DEFAULT_ACTION);
+    this.futexes = inherited?.futexes ?? new FutexTable();
+    this.parent = inherited?.parent;
+    this.parentPid = this.parent?.pid ?? 0;
+    this.parent?.children.set(this.pid, this);
+    this.group = maker?.group ?? this.pid;
+    this.session = maker?.session ?? this.pid;
+    this.exitSignal = inherited?.exitSignal ?? 0;
     this.timers = new ProcessTimers(this);
     this.startTime = options.kernel.now();
+  }
+
+  /** It executes another program or has ended: whoever shares its memory has that for itself now. */
+  leaveMemory(now: number): void {
+    this.hasLeftMemory = true;
+    this.leftMemory.wake(now);
   }
 
   get exitCode(): number | undefined {

@@ -7,11 +7,21 @@ const RLIMIT_NOFILE = 7;
 
 /** A process's resource limits as [soft, hard] (prlimit(2)), with Linux's defaults where there are any. */
 export class ResourceLimits {
-  readonly #limits = new Map<number, readonly [bigint, bigint]>([
-    [RLIMIT_STACK, [8n << 20n, UNLIMITED]],
-    [RLIMIT_CORE, [0n, UNLIMITED]],
-    [RLIMIT_NOFILE, [1024n, 1n << 20n]],
-  ]);
+  readonly #limits: Map<number, readonly [bigint, bigint]>;
+
+  constructor(
+    limits: Iterable<readonly [number, readonly [bigint, bigint]]> = [
+      [RLIMIT_STACK, [8n << 20n, UNLIMITED]],
+      [RLIMIT_CORE, [0n, UNLIMITED]],
+      [RLIMIT_NOFILE, [1024n, 1n << 20n]],
+    ],
+  ) {
+    this.#limits = new Map(limits);
+  }
+
+  copy(): ResourceLimits {
+    return new ResourceLimits(this.#limits);
+  }
 
   get(resource: number): readonly [soft: bigint, hard: bigint] {
     return this.#limits.get(resource) ?? [UNLIMITED, UNLIMITED];

@@ -64,6 +64,8 @@ export const SignalCode = {
   BUS_ADRERR: 2,
   TRAP_BRKPT: 1,
   TRAP_TRACE: 2,
+  CLD_EXITED: 1,
+  CLD_KILLED: 2,
 } as const;
 
 /** What `siginfo_t` tells a handler. */
@@ -76,6 +78,8 @@ export interface SignalInfo {
   readonly address?: number;
   /** `si_value` of a queued signal or a timer. */
   readonly value?: bigint;
+  /** `si_status` of a child that has ended: its exit code or the signal. */
+  readonly status?: number;
   readonly timerId?: number;
   readonly overrun?: number;
 }

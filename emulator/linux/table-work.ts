@@ -12,7 +12,7 @@ export function shootdownCycles(thread: Thread): number {
   const rounds = new Set<number>();
   let receivers = 0;
   for (const { current } of kernel.scheduler.cpus) {
-    if (current === undefined || current === thread || current.process !== process) continue;
+    if (current === undefined || current === thread || current.process.space !== process.space) continue;
     receivers++;
     rounds.add(views === 'mmview-5.15' ? current.view : 0);
   }

@@ -8,7 +8,7 @@ import { type AlternateStack, NO_ALTERNATE_STACK } from './alternate-stack.ts';
 import type { CpuKind } from './cpu-kind.ts';
 import type { Kernel } from './kernel.ts';
 import type { Process } from './process.ts';
-import { PendingSignals, type SignalInfo, signalBit, UNBLOCKABLE } from './signals.ts';
+import { PendingSignals, Signal, type SignalInfo, signalBit, UNBLOCKABLE } from './signals.ts';
 import type { Blocking } from './syscall.ts';
 import type { Wait, Waiter, WakeReason } from './wait.ts';
 
@@ -24,7 +24,8 @@ export interface ThreadOptions {
 
 /** A guest thread and the core that executes it. */
 export class Thread implements Task<Thread>, Waiter {
-  readonly tid: number;
+  /** execve makes its caller the process's first thread, with the process's id. */
+  tid: number;
   readonly process: Process;
   readonly kernel: Kernel;
   /** A CPU of another kind has other cores: it changes when the thread moves there. */
@@ -161,7 +162,14 @@ export class Thread implements Task<Thread>, Waiter {
   noticeSignals(): void {
     this.attention = this.deliverable !== 0n;
     const awaited = (this.pending.set | this.process.pending.set) & this.waitedSignals;
-    if (this.state === 'blocked' && (this.attention || awaited !== 0n)) this.wake('signal', this.kernel.now());
+    if (this.state !== 'blocked' || !(this.attention || awaited !== 0n)) return;
+    if (this.wait?.killable === true && !this.isKilled) return;
+    this.wake('signal', this.kernel.now());
+  }
+
+  /** Whether a SIGKILL waits for it. */
+  get isKilled(): boolean {
+    return ((this.pending.set | this.process.pending.set) & signalBit(Signal.SIGKILL)) !== 0n;
   }
 
   /** Goes on under another view of the process's address space. */

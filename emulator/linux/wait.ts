@@ -52,4 +52,6 @@ export interface Wait {
   readonly deadline?: number;
   /** Shown when the run deadlocks: "futex 0x7f00", "epoll_wait fd 5". */
   readonly what: string;
+  /** Only a signal that no process survives (SIGKILL) ends it early. */
+  readonly killable?: boolean;
 }

@@ -1,5 +1,6 @@
 import { Errno } from '../errno.ts';
-import { type Mappable, SharedMemory } from './mappable.ts';
+import { CodeMap } from './code-map.ts';
+import { type Mappable, type OwnedFile, SharedMemory } from './mappable.ts';
 import { type Fault, PageFaults } from './page-fault.ts';
 import { entryFlags, Pte } from './page-table.ts';
 import { PAGE_SIZE, type PhysicalMemory, pageDown, pageUp } from './physical.ts';
@@ -37,8 +38,7 @@ export interface MapRequest {
  * The address space of a process: areas, and the views' page tables that are filled as pages are touched. A thread sees it
  * through one view. `tlbGeneration` grows whenever a right was taken away or a page moved: cores that run in any of the views
  * have their engine forget its translations before they run again. `tlbFlushes` grows with those of the changes for which Linux invalidates
- * every entry of the process: from them on the modelled TLB is empty. `codeMapGeneration` grows when code at an address may have become
- * other code.
+ * every entry of the process: from them on the modelled TLB is empty.
  */
 export class AddressSpace {
   readonly physical: PhysicalMemory;
@@ -46,18 +46,37 @@ export class AddressSpace {
   readonly areas = new VmaList();
   tlbGeneration = 0;
   tlbFlushes = 0;
-  codeMapGeneration = 0;
   /** Hull of the unshared ranges: only here can views hold different code. Empty while there are none. */
   window: Range = { start: 0, end: 0 };
   #brkStart = 0;
   #brk = 0;
   readonly #faults = new PageFaults(this);
   readonly #memories = new Map<number, UserMemory>();
-  readonly #owned: { release(): void }[] = [];
+  readonly #owned: OwnedFile[] = [];
+  #codeMap: CodeMap;
+  #users = 1;
 
-  constructor(physical: PhysicalMemory, model: ViewModel = 'subtree') {
+  constructor(physical: PhysicalMemory, model: ViewModel = 'subtree', codeMap: CodeMap = new CodeMap()) {
     this.physical = physical;
     this.views = new Views(physical, model);
+    this.#codeMap = codeMap;
+  }
+
+  /** Which code is where; another object once the code here differs from that of a process forked from it. */
+  get codeMap(): CodeMap {
+    return this.#codeMap;
+  }
+
+  /** Code at an address may have become other code. */
+  codeChanges(): void {
+    this.#leaveSharedCodeMap();
+    this.#codeMap.generation++;
+  }
+
+  #leaveSharedCodeMap(): void {
+    if (!this.#codeMap.isShared) return;
+    this.#codeMap.release();
+    this.#codeMap = new CodeMap();
   }
 
   /** Guest memory as the view sees it. */
@@ -87,6 +106,7 @@ export class AddressSpace {
       if (found === undefined) return -Errno.ENOMEM;
       address = found;
     }
+    if (request.prot & Prot.exec) this.#leaveSharedCodeMap();
     this.areas.insert({
       start: address,
       end: address + length,
@@ -114,7 +134,7 @@ export class AddressSpace {
     const memories = new Set<SharedMemory>();
     let unshared = false;
     for (const { prot, file, viewShared } of this.areas.overlapping(address, end)) {
-      if (prot & Prot.exec) this.codeMapGeneration++;
+      if (prot & Prot.exec) this.codeChanges();
       if (file?.mappable instanceof SharedMemory) memories.add(file.mappable);
       unshared ||= !viewShared;
     }
@@ -159,6 +179,7 @@ export class AddressSpace {
     const covered = this.areas.overlapping(address, end);
     if (!isGapless(covered, address, end)) return -Errno.ENOMEM;
     if (covered.some((area) => area.viewShared !== covered[0]!.viewShared)) return -Errno.EACCES;
+    if (prot & Prot.exec) this.#leaveSharedCodeMap();
     this.areas.split(address);
     this.areas.split(end);
     for (const area of this.areas.overlapping(address, end)) {
@@ -274,12 +295,72 @@ export class AddressSpace {
       area.viewShared = shared;
       area.protOf = undefined;
     }
+    this.#noteUnshared();
+    this.codeChanges();
+    this.tlbGeneration++;
+    return true;
+  }
+
+  #noteUnshared(): void {
     const ranges = this.unsharedRanges();
     this.views.unshared = ranges;
     this.window = { start: ranges[0]?.start ?? 0, end: ranges.at(-1)?.end ?? 0 };
-    this.codeMapGeneration++;
+  }
+
+  /**
+   * fork: a space with what `view` shows, as the base view of its own (kernel/fork.c of linux-mmview). Private pages are copied when either side
+   * writes. Ranges stay unshared, so that SHARE can be asked for.
+   */
+  fork(view: number): AddressSpace {
+    // Views tell the code in the window apart by their numbers, and the child's view 0 may hold another variant than ours.
+    const isSameCode = this.window.end === 0;
+    const child = new AddressSpace(
+      this.physical,
+      this.views.model,
+      isSameCode ? this.#codeMap.retain() : new CodeMap(),
+    );
+    const words = this.physical.u32;
+    for (const area of this.areas) {
+      child.areas.insert({ ...area, prot: protIn(area, view), protOf: undefined });
+      const isPrivate = !area.sharedMapping && area.port === undefined;
+      const holders = area.viewShared ? undefined : [view];
+      if (isPrivate) {
+        const protect = (entry: number): void => {
+          words[entry] = words[entry]! & ~Pte.write;
+        };
+        this.views.forEach(area.start, area.end, protect, holders);
+      }
+      // A view may lack entries that it has not met yet: the base has all that are shared.
+      const share = (entry: number, va: number): void => {
+        this.physical.retain(words[entry + 1]!);
+        child.views.mapLocal(child.views.base, va, words[entry]!, words[entry + 1]!);
+      };
+      this.views.forEach(area.start, area.end, share, holders ?? [this.views.base]);
+    }
+    child.#noteUnshared();
+    child.#brkStart = this.#brkStart;
+    child.#brk = this.#brk;
+    for (const file of this.#owned) child.own(file.retain());
+    // Pages became copy-on-write: Linux flushes the whole address space (dup_mmap).
     this.tlbGeneration++;
-    return true;
+    this.tlbFlushes++;
+    return child;
+  }
+
+  /** One more process runs in this space (vfork, clone with CLONE_VM). */
+  retain(): this {
+    this.#users++;
+    return this;
+  }
+
+  /** A process leaves; with the last one everything is freed. */
+  release(): void {
+    if (--this.#users === 0) this.destroy();
+  }
+
+  /** Whether more than one process runs in it. */
+  get isShared(): boolean {
+    return this.#users > 1;
   }
 
   /** A new view that equals `from`; see {@link Views.create}. */
@@ -324,7 +405,7 @@ export class AddressSpace {
   }
 
   /** A file that only this space uses: its page cache goes with the space. */
-  own(file: { release(): void }): void {
+  own(file: OwnedFile): void {
     this.#owned.push(file);
   }
 
@@ -337,6 +418,7 @@ export class AddressSpace {
   /** Frees every page, table and owned file. No core may run in the space afterwards. */
   destroy(): void {
     this.views.destroy();
+    this.#codeMap.release();
     for (const file of this.#owned.splice(0)) file.release();
   }
 }

@@ -13,12 +13,21 @@ export interface Mappable {
   flush?(): number;
 }
 
+/** A file that lives as long as the address spaces that own it. */
+export interface OwnedFile {
+  /** One more space owns it. */
+  retain(): this;
+  /** A space gives it up; with the last one its page cache goes. */
+  release(): void;
+}
+
 /** Memory of a MAP_SHARED | MAP_ANONYMOUS mapping: a file of zeros without a name that lives as long as a mapping of it. */
-export class SharedMemory implements Mappable {
+export class SharedMemory implements Mappable, OwnedFile {
   readonly name = '/dev/zero (deleted)'; // as Linux shows it in /proc/self/maps
   readonly size: number;
   readonly #physical: PhysicalMemory;
   readonly #frames = new Map<number, number>();
+  #owners = 1;
 
   constructor(physical: PhysicalMemory, size: number) {
     this.#physical = physical;
@@ -35,18 +44,25 @@ export class SharedMemory implements Mappable {
     return frame;
   }
 
+  retain(): this {
+    this.#owners++;
+    return this;
+  }
+
   release(): void {
+    if (--this.#owners > 0) return;
     for (const frame of this.#frames.values()) this.#physical.release(frame);
     this.#frames.clear();
   }
 }
 
 /** A file that is just bytes, such as the program being loaded. Its page cache fills as pages are touched. */
-export class BytesMappable implements Mappable {
+export class BytesMappable implements Mappable, OwnedFile {
   readonly name: string;
   readonly #bytes: Uint8Array;
   readonly #physical: PhysicalMemory;
   readonly #frames = new Map<number, number>();
+  #owners = 1;
 
   constructor(physical: PhysicalMemory, name: string, bytes: Uint8Array) {
     this.#physical = physical;
@@ -74,8 +90,13 @@ export class BytesMappable implements Mappable {
     return frame;
   }
 
-  /** Forgets the page cache. */
+  retain(): this {
+    this.#owners++;
+    return this;
+  }
+
   release(): void {
+    if (--this.#owners > 0) return;
     for (const frame of this.#frames.values()) this.#physical.release(frame);
     this.#frames.clear();
   }

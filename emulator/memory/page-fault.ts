@@ -21,6 +21,7 @@ export interface FaultingSpace {
   readonly views: Views;
   readonly areas: VmaList;
   tlbGeneration: number;
+  codeChanges(): void;
 }
 
 /** Page faults of one address space: demand paging, copy-on-write, rights that mprotect gave back, the growing stack. */
@@ -114,6 +115,8 @@ export class PageFaults {
     if (access === Access.write && !area.sharedMapping && !this.#isExclusive(area, page, frame)) {
       const copy = physical.allocate();
       physical.copyFrame(frame, copy);
+      // Other code is about to stand here than in processes that share the frame.
+      if (area.viewShared && physical.wasExecuted(frame)) this.#space.codeChanges();
       this.#install(view, area, page, this.#grant(prot, access, true), copy, true);
       this.#space.tlbGeneration++; // other cores still read the old frame
       return Fault.copyOnWrite;

@@ -110,6 +110,11 @@ export class PhysicalMemory {
     this.#executed[frame] = 1;
   }
 
+  /** Whether code of the frame may have been executed since it was last written. */
+  wasExecuted(frame: number): boolean {
+    return this.#executed[frame] !== 0;
+  }
+
   /** The frame is about to be written, by the guest or by us. */
   markWritten(frame: number): void {
     this.#codeLeaves(frame);

@@ -56,6 +56,8 @@ export interface KernelCosts {
   readonly views: ViewModelName;
   /** One more pass through the fault handler without leaving the kernel: a view that gets its page by way of the base. */
   readonly faultPass: number;
+  /** Sharing one page with a forked process: copying its entry, write-protecting it, counting the reference. */
+  readonly forkPage: number;
   /** Reading and writing one page-table entry when a range is changed (mprotect, munmap). */
   readonly pageTableEntry: number;
   /** Shooting down one other CPU's TLB entries. */
@@ -100,12 +102,16 @@ const loadRoot = 100;
 /** The view's lock and its reference count, each taken and released: as `atomic` in class-costs.ts. */
 const viewBookkeeping = 4 * 18;
 
+/**
+ * Fruth and Scherzinger, "The Case for DBMS Live Patching", VLDB 2025, Fig. 9 (Xeon Gold 6248R, 3.0 GHz): 4 s per GiB of page tables, so 32 ns
+ * per entry, both for creating a view and for fork, which took about as long.
+ */
+const copiedEntry = cycles(32);
+
 const viewCreate: Readonly<Record<ViewModelName, KernelCosts['viewCreate']>> = {
   // A new table is cleared and its 512 entries are copied.
   subtree: (work) => work.ownTables() * 2 * copyPage,
-  // Fruth and Scherzinger, "The Case for DBMS Live Patching", VLDB 2025, Fig. 9 (Xeon Gold 6248R, 3.0 GHz): 4 s per GiB of
-  // page tables, so 32 ns per entry.
-  'mmview-5.15': (work) => work.mappedPages() * cycles(32),
+  'mmview-5.15': (work) => work.mappedPages() * copiedEntry,
 };
 
 /** The costs, with views created as `views` says. */
@@ -129,6 +135,7 @@ export const kernelCosts = (views: ViewModelName): KernelCosts => ({
   viewCreate: viewCreate[views],
   views,
   faultPass: pageFaultMinor - faultAndReturn,
+  forkPage: copiedEntry,
   pageTableEntry: 2 * 8 * copyPerByte,
   tlbShootdown: interruptPerReceiver,
   tlbShootdownRound: interrupt,

@@ -89,5 +89,6 @@ export function encodeSigInfo(view: DataView, at: number, info: SignalInfo): voi
   }
   view.setInt32(at + 16, info.timerId ?? info.pid ?? 0, true);
   view.setInt32(at + 20, info.overrun ?? info.uid ?? 0, true);
-  view.setBigUint64(at + 24, BigInt.asUintN(64, info.value ?? 0n), true);
+  if (info.status !== undefined) view.setInt32(at + 24, info.status, true);
+  else view.setBigUint64(at + 24, BigInt.asUintN(64, info.value ?? 0n), true);
 }

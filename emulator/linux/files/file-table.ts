@@ -15,6 +15,7 @@ export class FileTable {
   readonly #slots: (Slot | undefined)[] = [];
   /** No free descriptor below this one. */
   #lowestFree = 0;
+  #users = 1;
 
   constructor(options: { limit?: number; pid?: number } = {}) {
     this.limit = options.limit ?? 1024;
@@ -76,8 +77,34 @@ export class FileTable {
     return list;
   }
 
-  /** At the end of the process. */
-  closeAll(now: number): void {
+  /** One more process uses it (clone with CLONE_FILES). */
+  retain(): this {
+    this.#users++;
+    return this;
+  }
+
+  /** A process has ended or executes another program; with the last one every file is closed. */
+  release(now: number): void {
+    if (--this.#users > 0) return;
     for (const fd of this.descriptors()) this.close(fd, now);
+  }
+
+  get isShared(): boolean {
+    return this.#users > 1;
+  }
+
+  /** fork: the same open files, at the same descriptors, for process `pid`. */
+  copy(pid: number): FileTable {
+    const copy = new FileTable({ limit: this.limit, pid });
+    this.#slots.forEach((slot, fd) => {
+      if (slot !== undefined) copy.#slots[fd] = { file: slot.file.retain(), closeOnExec: slot.closeOnExec };
+    });
+    copy.#lowestFree = this.#lowestFree;
+    return copy;
+  }
+
+  /** execve: closes what is not to outlive it. */
+  closeForExec(now: number): void {
+    for (const fd of this.descriptors()) if (this.closeOnExec(fd)) this.close(fd, now);
   }
 }

@@ -11,4 +11,8 @@ export class FsContext {
     this.cwd = cwd;
     this.umask = umask;
   }
+
+  copy(): FsContext {
+    return new FsContext(this.root, this.cwd, this.umask);
+  }
 }

@@ -169,6 +169,7 @@ function rename(thread: Thread | undefined, value: string): number {
 
 const virtualSize = (process: Process): number => {
   let bytes = 0;
+  if (process.end !== undefined) return bytes;
   for (const area of process.space.areas) bytes += area.end - area.start;
   return bytes;
 };
@@ -193,7 +194,7 @@ function threadStat(process: Process, thread: Thread | undefined): string {
     thread?.tid ?? process.pid,
     `(${thread?.comm ?? ''})`,
     state,
-    ...[process.parentPid, process.pid, process.pid, 0, -1, 0, 0, 0, 0, 0],
+    ...[process.parentPid, process.group, process.session, 0, -1, 0, 0, 0, 0, 0],
     ...[cpu, 0, 0, 0, 20, 0, process.threads.size, 0, ticks(process.startTime)],
     ...[virtualSize(process), Math.ceil(virtualSize(process) / 4096)],
   ];
@@ -207,7 +208,7 @@ function status(process: Process, thread: Thread | undefined): string {
   const lines: [string, string | number][] = [
     ['Name', thread?.comm ?? ''],
     ['Umask', process.fs.umask.toString(8).padStart(4, '0')],
-    ['State', thread?.state === 'blocked' ? 'S (sleeping)' : 'R (running)'],
+    ['State', thread === undefined ? 'Z (zombie)' : thread.state === 'blocked' ? 'S (sleeping)' : 'R (running)'],
     ['Tgid', process.pid],
     ['Pid', thread?.tid ?? process.pid],
     ['PPid', process.parentPid],

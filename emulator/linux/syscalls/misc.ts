@@ -1,5 +1,6 @@
 import { Errno } from '../../errno.ts';
 import { PAGE_SIZE } from '../../memory/physical.ts';
+import { SIGNAL_COUNT } from '../signals.ts';
 import type { SyscallTopic } from '../syscall.ts';
 import type { Thread } from '../thread.ts';
 
@@ -81,12 +82,15 @@ function prctl(thread: Thread, option: number, value: number): number {
     case Prctl.GET_DUMPABLE:
     case Prctl.CAPBSET_READ:
       return 1;
+    case Prctl.SET_PDEATHSIG:
+      if (value < 0 || value > SIGNAL_COUNT) return -Errno.EINVAL;
+      thread.process.parentDeathSignal = value;
+      return 0;
     case Prctl.GET_PDEATHSIG:
-      thread.memory.setU32(value, 0);
+      thread.memory.setU32(value, thread.process.parentDeathSignal);
       return 0;
     case Prctl.GET_TIMERSLACK:
       return 50_000;
-    case Prctl.SET_PDEATHSIG:
     case Prctl.SET_DUMPABLE:
     case Prctl.SET_KEEPCAPS:
     case Prctl.GET_KEEPCAPS:
@@ -103,7 +107,10 @@ export const miscSyscalls: SyscallTopic = {
   uname: { handler: uname, note: 'complete' },
   sysinfo: { handler: sysinfo, note: 'uptime, memory, processes' },
   getrandom: { handler: getRandom, note: "from the run's seed" },
-  prctl: { handler: prctl, note: 'names; accepts what changes nothing here; other options are EINVAL' },
+  prctl: {
+    handler: prctl,
+    note: 'names, PR_SET_PDEATHSIG; accepts what changes nothing here; other options are EINVAL',
+  },
   personality: {
     handler: (_thread, persona) => (persona === 0xffff_ffff || persona === 0 ? 0 : -Errno.EINVAL),
     note: 'PER_LINUX only',

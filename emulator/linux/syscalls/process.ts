@@ -12,7 +12,34 @@ const RLIMIT_COUNT = 16;
 const MOST_FILES = 1 << 20;
 const KEEP = -1; // "leave this id as it is"
 
-const isProcess = (thread: Thread, pid: number): boolean => pid === 0 || pid === thread.process.pid;
+/** The process with this id, also one that nobody has waited for; 0 is the caller's. */
+const processById = (thread: Thread, pid: number): Process | undefined =>
+  pid === 0 ? thread.process : thread.kernel.processes.get(pid);
+
+/** setpgid(2): the caller, or a child of it that executes no other program yet, in its session. */
+function setGroup(thread: Thread, pidArgument: number, groupArgument: number): number {
+  const { process, kernel } = thread;
+  const target = processById(thread, pidArgument | 0);
+  if ((groupArgument | 0) < 0) return -Errno.EINVAL;
+  if (target === undefined || (target !== process && target.parent !== process)) return -Errno.ESRCH;
+  if (target.session !== process.session || target.session === target.pid) return -Errno.EPERM;
+  if (target !== process && target.isExecuted !== process.isExecuted) return -Errno.EACCES;
+  const group = groupArgument | 0 || target.pid;
+  const exists = [...kernel.processes.values()].some((one) => one.group === group && one.session === target.session);
+  if (group !== target.pid && !exists) return -Errno.EPERM;
+  target.group = group;
+  return 0;
+}
+
+/** setsid(2). The first process is not the leader of its group as far as this goes: nobody started it from a shell. */
+function newSession(thread: Thread): number {
+  const { process, kernel } = thread;
+  const { pid } = process;
+  const leads = [...kernel.processes.values()].some(({ group }) => group === pid);
+  if (leads && process.parentPid !== 0) return -Errno.EPERM;
+  process.session = process.group = pid;
+  return pid;
+}
 
 function setIds(change: (process: Process, a: number, b: number, c: number) => void): SyscallHandler {
   return (thread, a, b, c) => {
@@ -52,7 +79,10 @@ function getUsage(thread: Thread, whoArgument: number, va: number): number {
   if (who !== 0 && who !== RUSAGE_THREAD && who !== RUSAGE_CHILDREN) return -Errno.EINVAL;
   const bytes = new Uint8Array(144);
   thread.memory.write(va, bytes);
-  if (who === RUSAGE_CHILDREN) return 0;
+  if (who === RUSAGE_CHILDREN) {
+    writeTimeval(thread.memory, va, process.childrenCpuTime);
+    return 0;
+  }
   const threads = who === RUSAGE_THREAD ? [thread] : [...process.threads.values()];
   writeTimeval(thread.memory, va, who === RUSAGE_THREAD ? kernel.scheduler.cpuTimeOf(thread) : process.cpuTime);
   thread.memory.setWord(va + 32, (kernel.physical.framesUsed * PAGE_SIZE) / 1024);
@@ -70,8 +100,9 @@ function limitOf(process: Process, resource: number): readonly [soft: bigint, ha
 }
 
 function limits(thread: Thread, pid: number, resource: number, newVa: number, oldVa: number): number {
-  const { memory, process } = thread;
-  if (!isProcess(thread, pid)) return -Errno.ESRCH;
+  const { memory } = thread;
+  const process = processById(thread, pid);
+  if (process === undefined) return -Errno.ESRCH;
   if (resource < 0 || resource >= RLIMIT_COUNT) return -Errno.EINVAL;
   const old = limitOf(process, resource);
   if (newVa !== 0) {
@@ -99,24 +130,15 @@ export const processSyscalls: SyscallTopic = {
     note: 'complete',
   },
   getpid: { handler: (thread) => thread.process.pid, note: 'complete' },
-  getppid: { handler: (thread) => thread.process.parentPid, note: 'the first process has no parent: 0' },
-  getpgrp: { handler: (thread) => thread.process.pid, note: 'every process leads its group' },
-  getpgid: {
-    handler: (thread, pid) => (isProcess(thread, pid) ? thread.process.pid : -Errno.ESRCH),
-    note: 'every process leads its group',
+  getppid: {
+    handler: (thread) => thread.process.parentPid,
+    note: 'processes that the machine was started with have none: 0; orphans: 1',
   },
-  setpgid: {
-    handler: (thread, pid, group) =>
-      isProcess(thread, pid) ? (isProcess(thread, group) ? 0 : -Errno.EPERM) : -Errno.ESRCH,
-    note: 'every process leads its group',
-  },
-  getsid: {
-    handler: (thread, pid) => (isProcess(thread, pid) ? thread.process.pid : -Errno.ESRCH),
-    note: 'every process leads its session',
-  },
-  setsid: { handler: (thread) => thread.process.pid, note: 'every process leads its session' },
-  wait4: { handler: () => -Errno.ECHILD, note: 'ECHILD: there are no child processes' },
-  waitid: { handler: () => -Errno.ECHILD, note: 'ECHILD: there are no child processes' },
+  getpgrp: { handler: (thread) => thread.process.group, note: 'complete' },
+  getpgid: { handler: (thread, pid) => processById(thread, pid)?.group ?? -Errno.ESRCH, note: 'complete' },
+  setpgid: { handler: setGroup, note: 'complete' },
+  getsid: { handler: (thread, pid) => processById(thread, pid)?.session ?? -Errno.ESRCH, note: 'complete' },
+  setsid: { handler: newSession, note: 'complete' },
   getuid: { handler: (thread) => thread.process.credentials.uid, note: 'complete' },
   geteuid: { handler: (thread) => thread.process.credentials.euid, note: 'complete' },
   getgid: { handler: (thread) => thread.process.credentials.gid, note: 'complete' },

@@ -174,15 +174,20 @@ const sentBy = (thread: Thread, signo: number, code: number): SignalInfo => ({
   uid: thread.process.credentials.uid,
 });
 
-/** Sends to the process with this id; its own group is all that there is. */
+/** kill(2): one process, a group, or all but the caller. */
 function kill(thread: Thread, pidArgument: number, signo: number): number {
   const pid = pidArgument | 0;
   if (signo < 0 || signo > SIGNAL_COUNT) return -Errno.EINVAL;
-  const own = thread.process.pid;
-  const target: Process | undefined =
-    pid === 0 || pid === -own ? thread.process : pid > 0 ? livingProcess(thread, pid) : undefined;
-  if (target === undefined) return -Errno.ESRCH;
-  if (signo !== 0) target.raise(sentBy(thread, signo, SignalCode.SI_USER));
+  const { process, kernel } = thread;
+  const group = pid === 0 ? process.group : -pid;
+  const all = [...kernel.processes.values()];
+  const targets = all.filter((one) =>
+    pid > 0 ? one.pid === pid : pid === -1 ? one !== process && one.end === undefined : one.group === group,
+  );
+  if (targets.length === 0) return -Errno.ESRCH;
+  // One that has ended and was not waited for is there, but nothing reaches it.
+  if (signo !== 0)
+    for (const one of targets) if (one.end === undefined) one.raise(sentBy(thread, signo, SignalCode.SI_USER));
   return 0;
 }
 
@@ -191,12 +196,16 @@ function livingProcess(thread: Thread, pid: number): Process | undefined {
   return found?.end === undefined ? found : undefined;
 }
 
-function killThread(thread: Thread, pid: number, tid: number, info: SignalInfo): number {
-  if (pid <= 0 || tid <= 0 || info.signo < 0 || info.signo > SIGNAL_COUNT) return -Errno.EINVAL;
-  const target = livingProcess(thread, pid)?.threads.get(tid);
+function killThread(target: Thread | undefined, info: SignalInfo): number {
+  if (info.signo < 0 || info.signo > SIGNAL_COUNT) return -Errno.EINVAL;
   if (target === undefined) return -Errno.ESRCH;
   if (info.signo !== 0) target.raise(info);
   return 0;
+}
+
+function killThreadOf(thread: Thread, pid: number, tid: number, info: SignalInfo): number {
+  if (pid <= 0 || tid <= 0) return -Errno.EINVAL;
+  return killThread(livingProcess(thread, pid)?.threads.get(tid), info);
 }
 
 /** A siginfo_t that the guest made for a queued signal. */
@@ -215,14 +224,14 @@ export const signalSyscalls: SyscallTopic = {
   rt_sigreturn: { handler: sigReturn, note: 'general, x87, SSE or FP/SIMD registers; no AVX or SVE state' },
   sigaltstack: { handler: alternateStack, note: 'complete, with SS_AUTODISARM' },
   pause: { handler: () => untilSignal('pause'), note: 'complete' },
-  kill: { handler: kill, note: 'processes of this machine; no process groups' },
+  kill: { handler: kill, note: 'complete' },
   tkill: {
     handler: (thread, tid, signo) =>
-      killThread(thread, thread.process.pid, tid, sentBy(thread, signo, SignalCode.SI_TKILL)),
-    note: 'threads of the same process',
+      tid <= 0 ? -Errno.EINVAL : killThread(thread.kernel.threadById(tid), sentBy(thread, signo, SignalCode.SI_TKILL)),
+    note: 'complete',
   },
   tgkill: {
-    handler: (thread, pid, tid, signo) => killThread(thread, pid, tid, sentBy(thread, signo, SignalCode.SI_TKILL)),
+    handler: (thread, pid, tid, signo) => killThreadOf(thread, pid, tid, sentBy(thread, signo, SignalCode.SI_TKILL)),
     note: 'complete',
   },
   rt_sigqueueinfo: {
@@ -239,7 +248,7 @@ export const signalSyscalls: SyscallTopic = {
   rt_tgsigqueueinfo: {
     handler: (thread, pid, tid, signo, va) => {
       const info = queuedInfo(thread, signo, va);
-      return typeof info === 'number' ? info : killThread(thread, pid, tid, info);
+      return typeof info === 'number' ? info : killThreadOf(thread, pid, tid, info);
     },
     note: 'complete',
   },

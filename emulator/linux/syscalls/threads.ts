@@ -1,47 +1,35 @@
 import { Errno } from '../../errno.ts';
 import { X86 } from '../../isa/x86-64/registers.ts';
+import { Clone, forkProcess, startCopy } from '../fork.ts';
 import { ROBUST_HEAD_SIZE } from '../robust-list.ts';
-import type { SyscallTopic } from '../syscall.ts';
+import type { Blocking, SyscallTopic } from '../syscall.ts';
 import type { Thread } from '../thread.ts';
 
-/** Flags of clone(2). */
-const Clone = {
-  VM: 0x100,
-  FS: 0x200,
-  FILES: 0x400,
-  SIGHAND: 0x800,
-  THREAD: 0x10000,
-  SETTLS: 0x80000,
-  PARENT_SETTID: 0x100000,
-  CHILD_CLEARTID: 0x200000,
-  CHILD_SETTID: 0x1000000,
-} as const;
-
-/** All of these make a thread; without any one of them clone makes something that we do not have. */
+/** All of these make a thread. */
 const THREAD_FLAGS = Clone.VM | Clone.FS | Clone.FILES | Clone.SIGHAND | Clone.THREAD;
 
 const ArchPrctl = { SET_GS: 0x1001, SET_FS: 0x1002, GET_FS: 0x1003, GET_GS: 0x1004 } as const;
 
-/** A copy of the caller with its own stack and TLS. It starts in the caller's view. */
-function clone(thread: Thread, flags: number, stack: number, parentTid: number, a3: number, a4: number): number {
-  const { kernel, process, core } = thread;
+/** A copy of the caller, in the same process or in a new one. It starts in the caller's view. */
+function clone(
+  thread: Thread,
+  flagsArgument: number,
+  stack: number,
+  parentTid: number,
+  a3: number,
+  a4: number,
+): number | Blocking {
+  const { kernel, process } = thread;
+  const flags = flagsArgument | 0;
   const [tls, childTid] = kernel.abi.cloneArguments(a3, a4);
-  if ((flags & THREAD_FLAGS) !== THREAD_FLAGS)
-    return kernel.dispatcher.refuse(thread, 'clone without CLONE_THREAD', 'fork');
+  const request = { flags, stack, parentTid, childTid, tls };
+  if (flags & Clone.THREAD && (flags & THREAD_FLAGS) !== THREAD_FLAGS) return -Errno.EINVAL;
+  if (flags & Clone.SIGHAND && !(flags & Clone.VM)) return -Errno.EINVAL;
+  if (flags & Clone.namespaces) return kernel.dispatcher.refuse(thread, 'clone with namespaces', 'namespaces');
+  if (flags & Clone.PIDFD) return kernel.dispatcher.refuse(thread, 'clone with CLONE_PIDFD');
+  if (!(flags & Clone.THREAD)) return forkProcess(thread, request);
   const child = kernel.newThread(process, { view: thread.view, comm: thread.comm, affinity: thread.affinity });
-  const { context, reg } = kernel.abi;
-  const values = new BigUint64Array(context.length * 2);
-  core.readRegisters(context, values);
-  child.core.writeRegisters(context, values);
-  if (stack !== 0) child.core.sp = stack;
-  if (flags & Clone.SETTLS) child.core.setReg(reg.tls, BigInt(tls));
-  child.result = 0;
-  child.signalMask = thread.signalMask;
-  if (flags & Clone.PARENT_SETTID) thread.memory.setU32(parentTid, child.tid);
-  if (flags & Clone.CHILD_SETTID) thread.memory.setU32(childTid, child.tid);
-  if (flags & Clone.CHILD_CLEARTID) child.clearChildTid = childTid;
-  thread.charge(kernel.costs.costs.wakeup);
-  kernel.scheduler.enqueue(child, thread.now());
+  startCopy(thread, child, request);
   return child.tid;
 }
 
@@ -103,7 +91,10 @@ function getRobustList(thread: Thread, tid: number, headVa: number, lengthVa: nu
 }
 
 export const threadSyscalls: SyscallTopic = {
-  clone: { handler: clone, note: 'threads only (CLONE_VM|FS|FILES|SIGHAND|THREAD); a new process is ENOSYS' },
+  clone: {
+    handler: clone,
+    note: 'threads and processes, with CLONE_VFORK and CLONE_PARENT; no namespaces, no CLONE_PIDFD',
+  },
   clone3: { handler: () => -Errno.ENOSYS, note: 'ENOSYS: libc goes on with clone' },
   arch_prctl: { handler: archPrctl, note: 'FS and GS base' },
   set_tid_address: {

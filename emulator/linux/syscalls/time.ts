@@ -145,8 +145,9 @@ function timerGetTime(thread: Thread, id: number, va: number): number {
 
 function times(thread: Thread, va: number): number {
   if (va !== 0) {
-    const ticks = Math.floor((thread.process.cpuTime / 1e9) * TICKS_PER_SECOND);
-    for (const [index, value] of [ticks, 0, 0, 0].entries()) thread.memory.setWord(va + 8 * index, value);
+    const { cpuTime, childrenCpuTime } = thread.process;
+    const [own, children] = [cpuTime, childrenCpuTime].map((ns) => Math.floor((ns / 1e9) * TICKS_PER_SECOND));
+    for (const [index, value] of [own!, 0, children!, 0].entries()) thread.memory.setWord(va + 8 * index, value);
   }
   return Math.floor((thread.now() / 1e9) * TICKS_PER_SECOND);
 }

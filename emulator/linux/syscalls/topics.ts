@@ -1,4 +1,5 @@
 import type { SyscallTopic } from '../syscall.ts';
+import { childSyscalls } from './children.ts';
 import { futexSyscalls } from './futex.ts';
 import { ioTopics } from './io-topics.ts';
 import { memorySyscalls } from './memory.ts';
@@ -14,7 +15,7 @@ export const topics: Readonly<Record<string, SyscallTopic>> = {
   Futexes: futexSyscalls,
   Signals: signalSyscalls,
   Time: timeSyscalls,
-  Processes: processSyscalls,
+  Processes: { ...processSyscalls, ...childSyscalls },
   Memory: memorySyscalls,
   ...ioTopics,
   Miscellaneous: miscSyscalls,

@@ -4,6 +4,7 @@
 import type { Core } from '../../../core/core.ts';
 import { Arm, V, X } from '../../../isa/aarch64/registers.ts';
 import { UserFault, type UserMemory } from '../../../memory/user-memory.ts';
+import { SigActionFlag } from '../../signals.ts';
 import { encodeSigInfo, type FrameRequest, type RestoredFrame, SIGINFO_SIZE } from '../abi.ts';
 
 const UCONTEXT = SIGINFO_SIZE;
@@ -72,7 +73,9 @@ export function writeFrame(request: FrameRequest): void {
   core.setReg(Arm.x0 + 1, BigInt(frame));
   core.setReg(Arm.x0 + 2, BigInt(frame + UCONTEXT));
   core.setReg(Arm.x29, BigInt(record));
-  core.setReg(Arm.x30, BigInt(action.restorer === 0 ? request.trampoline : action.restorer));
+  // glibc gives no restorer and leaves its field as it happens to be: the flag decides (setup_return in arch/arm64/kernel/signal.c).
+  const hasRestorer = (action.flags & SigActionFlag.SA_RESTORER) !== 0;
+  core.setReg(Arm.x30, BigInt(hasRestorer ? action.restorer : request.trampoline));
   core.sp = frame;
   core.pc = action.handler;
 }
