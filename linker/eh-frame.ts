@@ -59,15 +59,23 @@ export function parseFrames(section: InputSection): FrameSection {
     const firstRelocation = relocation;
     while (relocation < relocations.count && relocations.offsets[relocation]! < end) relocation++;
     const id = view.getUint32(at + header, true);
-    const base = { section, offset: at, size: end - at, firstRelocation, lastRelocation: relocation };
-    if (id === 0) cies.set(at, { ...base, cie: undefined, code: undefined });
+    const record = (cie: FrameRecord | undefined, code: InputSection | undefined): FrameRecord => ({
+      section,
+      offset: at,
+      size: end - at,
+      cie,
+      firstRelocation,
+      lastRelocation: relocation,
+      code,
+    });
+    if (id === 0) cies.set(at, record(undefined, undefined));
     else {
       const cie = cies.get(at + header - id);
       if (cie === undefined) fail(`the record at +${at} names no CIE`);
       const first =
         firstRelocation < relocation && relocations.offsets[firstRelocation] === at + 8 ? firstRelocation : -1;
       const code = first < 0 ? undefined : file.symbols[relocations.symbols[first]!]?.section;
-      fdes.push({ ...base, cie, code });
+      fdes.push(record(cie, code));
     }
     at = end;
   }

@@ -93,6 +93,18 @@ export const PF_R = 4;
 /** The span of one last-level page table on both ISAs with 4 KiB pages: 512 entries. */
 export const TABLE_SPAN = 0x200000;
 
+let lastBytes: Uint8Array | undefined;
+let lastView: DataView = new DataView(new ArrayBuffer(0));
+
+/** A view of the bytes; of the same bytes again, the same one: the output is written in a hundred thousand small parts. */
+export function viewOf(bytes: Uint8Array): DataView {
+  if (bytes !== lastBytes) {
+    lastBytes = bytes;
+    lastView = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+  return lastView;
+}
+
 /** Rounds up to a power of two or any other positive multiple; safe beyond 2^31. */
 export function alignUp(value: number, align: number): number {
   if (align <= 1) return value;

@@ -1,4 +1,5 @@
 import type { FrameRecord, FrameSection } from './eh-frame.ts';
+import { viewOf } from './elf.ts';
 import type { RelocationBackend, RelocationContext } from './relocation/backend.ts';
 
 interface Placed {
@@ -12,6 +13,7 @@ interface Placed {
 export class FrameTable {
   readonly #placed: Placed[] = [];
   readonly #cies = new Map<string, number>();
+  readonly #cieOffsets = new Map<FrameRecord, number>();
   #fdeCount = 0;
   #size = 0;
   va = 0;
@@ -30,14 +32,16 @@ export class FrameTable {
 
   add(fde: FrameRecord): void {
     const cie = fde.cie!;
-    const key = cieKey(cie);
-    let cieOffset = this.#cies.get(key);
-    if (cieOffset === undefined) {
-      cieOffset = this.#place(cie, this.#size);
-      this.#cies.set(key, cieOffset);
-    }
-    this.#place(fde, cieOffset);
+    this.#place(fde, this.#cieOffsets.get(cie) ?? this.#cieOffset(cie));
     this.#fdeCount++;
+  }
+
+  #cieOffset(cie: FrameRecord): number {
+    const key = cieKey(cie);
+    const offset = this.#cies.get(key) ?? this.#place(cie, this.#size);
+    this.#cies.set(key, offset);
+    this.#cieOffsets.set(cie, offset);
+    return offset;
   }
 
   #place(record: FrameRecord, cieOffset: number): number {
@@ -47,23 +51,35 @@ export class FrameTable {
     return offset;
   }
 
-  /** Writes the records; returns the search table's rows: address of the code and of the FDE, ascending. */
-  write(out: Uint8Array, offset: number, context: RelocationContext, backend: RelocationBackend): [number, number][] {
-    const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
-    const rows: [number, number][] = [];
+  write(out: Uint8Array, offset: number, context: RelocationContext, backend: RelocationBackend): void {
+    const view = viewOf(out);
     for (const { record, offset: at, cieOffset } of this.#placed) {
-      const { section } = record;
-      out.set(section.data.subarray(record.offset, record.offset + record.size), offset + at);
+      const { section, size } = record;
+      const { data } = section;
+      // Records are short: a loop is quicker than a view and a copy.
+      for (let i = 0; i < size; i++) out[offset + at + i] = data[record.offset + i]!;
       const [start, va] = [offset + at - record.offset, this.va + at - record.offset];
       backend.apply(section, out, start, va, context, record.firstRelocation, record.lastRelocation);
-      if (record.cie === undefined) continue;
-      view.setUint32(offset + at + 4, at + 4 - cieOffset, true);
-      const { symbols, addends } = section.relocations;
-      const i = record.firstRelocation;
-      rows.push([context.target(section.file.resolved[symbols[i]!]!, addends[i]!), this.va + at]);
+      if (record.cie !== undefined) view.setUint32(offset + at + 4, at + 4 - cieOffset, true);
     }
     view.setUint32(offset + this.#size, 0, true);
-    return rows.sort((a, b) => a[0] - b[0]);
+  }
+
+  /** Rows of the search table, ascending by the code's address. */
+  rows(context: RelocationContext): { readonly code: number; readonly frame: number }[] {
+    const rows: { code: number; frame: number }[] = [];
+    let sorted = true;
+    let last = 0;
+    for (const { record, offset } of this.#placed) {
+      if (record.cie === undefined) continue;
+      const { file, relocations } = record.section;
+      const i = record.firstRelocation;
+      const code = context.target(file.resolved[relocations.symbols[i]!]!, relocations.addends[i]!);
+      if (code < last) sorted = false;
+      last = code;
+      rows.push({ code, frame: this.va + offset });
+    }
+    return sorted ? rows : rows.sort((a, b) => a.code - b.code);
   }
 }
 
@@ -73,17 +89,19 @@ export function writeFrameHeader(
   offset: number,
   va: number,
   frames: FrameTable,
-  rows: readonly (readonly [number, number])[],
+  context: RelocationContext,
 ): void {
+  const rows = frames.rows(context);
   view.setUint8(offset, 1);
   view.setUint8(offset + 1, 0x1b); // pointer to .eh_frame: pcrel sdata4
   view.setUint8(offset + 2, 0x03); // count: udata4
   view.setUint8(offset + 3, 0x3b); // table: datarel sdata4
   view.setInt32(offset + 4, frames.va - (va + 4), true);
   view.setUint32(offset + 8, rows.length, true);
-  for (const [i, [code, fde]] of rows.entries()) {
-    view.setInt32(offset + 12 + i * 8, code - va, true);
-    view.setInt32(offset + 16 + i * 8, fde - va, true);
+  for (let i = 0, at = offset + 12; i < rows.length; i++, at += 8) {
+    const { code, frame } = rows[i]!;
+    view.setInt32(at, code - va, true);
+    view.setInt32(at + 4, frame - va, true);
   }
 }
 

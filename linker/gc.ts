@@ -9,7 +9,8 @@ import type { LinkSymbol } from './symbol.ts';
 
 /** True when a section name is a C identifier, so that `__start_NAME` and `__stop_NAME` exist (GNU ld manual). */
 export function isCIdentifier(name: string): boolean {
-  return /^[A-Za-z_]\w*$/.test(name);
+  // Nearly all begin with a dot.
+  return name.charCodeAt(0) !== 0x2e && /^[A-Za-z_]\w*$/.test(name);
 }
 
 /** Sections that the start-up code walks over, or that exist to be found by tools: roots of the collection. */
@@ -58,6 +59,7 @@ class Marker {
     this.#options = options;
     this.#table = table;
     this.#collect = options.gcSections ?? false;
+    if (!this.#collect) return;
     for (const { fdes } of frames.values()) {
       for (const fde of fdes) {
         if (fde.code === undefined) continue;
@@ -85,6 +87,8 @@ class Marker {
     const roots = [this.#options.entry ?? '_start', ...(this.#options.undefinedSymbols ?? [])];
     for (const name of roots) this.#markSymbol(this.#table.lookup(name, COMMON));
     for (const name of Object.keys(this.#options.defsyms ?? {})) this.#markSymbol(this.#table.lookup(name, COMMON));
+    // Where all is live, nothing has to be followed.
+    if (!this.#collect) this.#work.length = 0;
     for (let section = this.#work.pop(); section !== undefined; section = this.#work.pop()) {
       this.#follow(section, 0, section.relocations.count);
       for (const fde of this.#framesOf.get(section) ?? []) {

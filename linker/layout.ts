@@ -173,7 +173,7 @@ class Builder {
 
   #add(name: string, section: InputSection): void {
     const out = this.#outputFor(name, section);
-    out.add({ kind: 'section', section }, section.size, section.align);
+    out.add(section, section.align);
   }
 
   #outputFor(name: string, section: InputSection): OutputSection {
@@ -196,18 +196,7 @@ class Builder {
     if (pool === undefined) {
       pool = new MergePool(section.align, section.flags);
       pools.set(id, pool);
-      const made = pool;
-      const out = this.#outputFor(name, section);
-      // The size is known only when all pieces are in: read it late.
-      out.chunks.push({
-        content: { kind: 'pool', pool },
-        align: section.align,
-        get size() {
-          return made.size;
-        },
-        offset: 0,
-      });
-      out.align = Math.max(out.align, section.align);
+      this.#outputFor(name, section).add(pool, section.align);
     }
     pool.add(pieces);
   }
@@ -215,7 +204,7 @@ class Builder {
   #place(p: Placement): void {
     const out = this.#output(p.section, p.region, p.type, p.flags);
     if (p.entrySize !== undefined) out.entrySize = p.entrySize;
-    out.add({ kind: 'synthetic', synthetic: p.synthetic }, p.synthetic.size, p.synthetic.align);
+    out.add(p.synthetic, p.synthetic.align);
   }
 
   addWindow(variants: number): void {
@@ -436,18 +425,13 @@ function sizeSection(out: OutputSection): void {
   let size = 0;
   for (const chunk of out.chunks) {
     chunk.offset = alignUp(size, chunk.align);
-    size = chunk.offset + chunk.size;
+    size = chunk.offset + chunk.content.size;
   }
   out.size = size;
 }
 
 function placeChunks(out: OutputSection): void {
-  for (const { content, offset } of out.chunks) {
-    const va = out.va + offset;
-    if (content.kind === 'section') content.section.va = va;
-    else if (content.kind === 'pool') content.pool.va = va;
-    else content.synthetic.va = va;
-  }
+  for (const { content, offset } of out.chunks) content.va = out.va + offset;
 }
 
 function load(flags: number, offset: number, va: number, fileSize: number, memorySize: number, align: number): Segment {

@@ -1,5 +1,7 @@
 import type { LinkResult } from './link.ts';
+import { MergePool } from './merge.ts';
 import type { OutputSection } from './output.ts';
+import { InputSection } from './section.ts';
 
 const hex = (value: number, width: number): string => value.toString(16).padStart(width);
 
@@ -23,14 +25,14 @@ export function formatMap(result: LinkResult): string {
 }
 
 function inputsOf(out: OutputSection): [number, number, number, string][] {
-  return out.chunks.map(({ content, offset, size, align }) => {
+  return out.chunks.map(({ content, offset, align }) => {
     const what =
-      content.kind === 'section'
-        ? content.section.where
-        : content.kind === 'pool'
+      content instanceof InputSection
+        ? content.where
+        : content instanceof MergePool
           ? '<merged strings and constants>'
-          : `<${content.synthetic.name}>`;
-    return [out.va + offset, size, align, `        ${what}`];
+          : `<${content.name}>`;
+    return [out.va + offset, content.size, align, `        ${what}`];
   });
 }
 

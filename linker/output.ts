@@ -11,16 +11,13 @@ export interface Synthetic {
   write(out: Uint8Array, offset: number): void;
 }
 
-export type Content =
-  | { readonly kind: 'section'; readonly section: InputSection }
-  | { readonly kind: 'pool'; readonly pool: MergePool }
-  | { readonly kind: 'synthetic'; readonly synthetic: Synthetic };
+/** What fills a piece of an output section. All have a size before layout and get an address from it. */
+export type Content = InputSection | MergePool | Synthetic;
 
 /** A piece of an output section. */
 export interface Chunk {
   readonly content: Content;
   readonly align: number;
-  readonly size: number;
   /** Offset in the output section. */
   offset: number;
 }
@@ -60,8 +57,8 @@ export class OutputSection {
     this.variant = variant;
   }
 
-  add(content: Content, size: number, align: number): void {
-    this.chunks.push({ content, size, align, offset: 0 });
+  add(content: Content, align: number): void {
+    this.chunks.push({ content, align, offset: 0 });
     if (align > this.align) this.align = align;
   }
 }

@@ -91,7 +91,7 @@ export function resolveSymbols(inputs: LoadedInputs, options: LinkOptions, diagn
   chooseComdats(objects, variants.defaultIndex);
   const allowed = options.multipleDefinitions === true;
   for (const file of objects) addDefinitions(file, table, allowed ? undefined : diagnostics);
-  if (!allowed) reportCommonClashes(table, diagnostics);
+  if (!allowed && table.variantCount > 0) reportCommonClashes(table, diagnostics);
   addDefsyms(options, table);
   return table;
 }

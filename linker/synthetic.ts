@@ -111,8 +111,7 @@ export function framePlacements(
     const suffix = v === 0 ? '' : `.${variants.names[v]}`;
     const header = synthetic('eh_frame_hdr', table.headerSize, 4, finished, (out, offset, addresses, self) => {
       table.va = body.va;
-      const rows = table.write(new Uint8Array(table.size), 0, addresses, backend);
-      writeFrameHeader(viewOf(out), offset, self.va, table, rows);
+      writeFrameHeader(viewOf(out), offset, self.va, table, addresses);
     });
     const body = synthetic('eh_frame', table.size, 8, finished, (out, offset, addresses, self) => {
       table.va = self.va;

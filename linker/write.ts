@@ -21,7 +21,7 @@ import type { MelfBody } from './melf-format.ts';
 import { BODY_FILLED, BODY_THUNK } from './melf-format.ts';
 import type { OutputSection } from './output.ts';
 import type { RelocationBackend } from './relocation/backend.ts';
-import type { InputSection } from './section.ts';
+import { InputSection } from './section.ts';
 import type { SymbolTableBytes } from './symbol-table.ts';
 import { StringTableBuilder } from './symbol-table.ts';
 import type { Slot } from './variants.ts';
@@ -117,11 +117,10 @@ function writeSection(input: WriteInput, section: OutputSection, out: Uint8Array
       if (runThrough) backend.fillNop(out, section.offset + filled, at);
       else backend.fillTrap(out, section.offset + filled, at);
     }
-    filled = chunk.offset + chunk.size;
     const { content } = chunk;
-    if (content.kind === 'pool') content.pool.write(out, at);
-    else if (content.kind === 'synthetic') content.synthetic.write(out, at);
-    else writeBody(input, content.section, out, at, section.va + chunk.offset);
+    filled = chunk.offset + content.size;
+    if (content instanceof InputSection) writeBody(input, content, out, at, section.va + chunk.offset);
+    else content.write(out, at);
   }
 }
 

@@ -1,5 +1,5 @@
 /** AArch64 relocations (ELF for the Arm 64-bit Architecture, section 5.7) for the static model. */
-import { alignUp, writeU64 } from '../elf.ts';
+import { alignUp, viewOf, writeU64 } from '../elf.ts';
 import type { InputSection } from '../section.ts';
 import type { LinkSymbol } from '../symbol.ts';
 import type { Dependence, RelocationBackend, RelocationContext } from './backend.ts';
@@ -168,7 +168,7 @@ class Writer {
   constructor(section: InputSection, out: Uint8Array, context: RelocationContext) {
     this.#section = section;
     this.#context = context;
-    this.view = new DataView(out.buffer, out.byteOffset, out.byteLength);
+    this.view = viewOf(out);
   }
 
   problem(message: string, hint?: string): void {

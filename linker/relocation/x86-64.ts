@@ -1,5 +1,5 @@
 /** x86-64 relocations (System V ABI, AMD64 supplement 1.0, section 4.4) for the static model. */
-import { alignUp, writeU64 } from '../elf.ts';
+import { alignUp, viewOf, writeU64 } from '../elf.ts';
 import type { InputSection } from '../section.ts';
 import type { LinkSymbol } from '../symbol.ts';
 import type { Dependence, RelocationBackend, RelocationContext } from './backend.ts';
@@ -160,7 +160,7 @@ function apply(
 ): void {
   const { offsets, types, symbols, addends } = section.relocations;
   const { resolved } = section.file;
-  const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
+  const view = viewOf(out);
   const put32 = (i: number, value: number): void => {
     if (value < -0x80000000 || value > 0x7fffffff) outOfRange(section, i, value, context);
     view.setInt32(offset + offsets[i]!, value | 0, true);
