@@ -141,23 +141,26 @@ describe('other checks', () => {
     const good = checkShape(results(all()));
     assert.deepEqual(failing(good), []);
     assert.equal(good.length, 3);
-    const dear = (id: string) =>
+    const dear = (id: string, cycles = 1.2, instructions = 9) =>
       all().map((run) =>
         run.configuration === id
           ? {
               ...run,
               statements: run.statements.map((one) => ({
                 ...one,
-                cycles: one.cycles * 1.2,
-                instructions: one.instructions * 9,
+                cycles: one.cycles * cycles,
+                instructions: one.instructions * instructions,
               })),
             }
           : run,
       );
     assert.deepEqual(failing(checkShape(results(dear('melf-0')))), [
-      'a MELF that nobody switches executes what noassert alone does, and costs less than a twentieth of assertions always on',
+      'a MELF that nobody switches executes what noassert alone does, at the same cost: within 0.25 % and 1 %',
       'the more statements are under assertion, the more instructions',
     ]);
     assert.equal(failing(checkShape(results(dear('melf-75')))).length, 2);
+    assert.equal(failing(checkShape(results(dear('melf-0', 1.015, 1)))).length, 1);
+    assert.equal(failing(checkShape(results(dear('melf-0', 1, 1.003)))).length, 1);
+    assert.deepEqual(failing(checkShape(results(dear('melf-0', 1.005, 1.001)))), []);
   });
 });
