@@ -18,6 +18,7 @@ interface Command {
 const commands: Readonly<Record<string, Command>> = {
   link: { description: 'Link object files and archives to a MELF file', file: 'cli/link' },
   inspect: { description: 'Show the variants, slots and pages of a MELF file', file: 'cli/inspect' },
+  addr2line: { description: 'Show the source of code addresses, variant by variant', file: 'cli/addr2line' },
   run: { description: 'Run a guest program on emulated cores', file: 'cli/run', guestArguments: true },
   scenario: { description: 'Run an experiment of the paper', file: 'cli/scenario' },
   bench: { description: "Measure the sandbox's own speed beside its peers'", file: 'bench/main' },

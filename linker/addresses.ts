@@ -67,14 +67,15 @@ export class Addresses implements RelocationContext {
     return section.final.va + symbol.value;
   }
 
-  target(symbol: LinkSymbol, addend: number): number {
+  target(symbol: LinkSymbol, addend: number, from?: InputSection): number {
     const { section } = symbol;
     if (section !== undefined) {
+      // Another variant's description of a function that is common code: the default variant describes what is there.
+      if (section.fate === 'replace' && section.isExec && from?.isAlloc === false) return nowhere(from);
       const { pieces } = section;
       if (pieces?.pool !== undefined && symbol.type === STT_SECTION)
         return pieces.addressOf(symbol.value + addend) ?? 0;
-      // Only debug information may speak of code that is gone; its readers know address 0.
-      if (!section.final.live) return 0;
+      if (!section.final.live) return from === undefined ? 0 : nowhere(from);
     }
     return this.symbolAddress(symbol) + addend;
   }
@@ -111,6 +112,14 @@ export class Addresses implements RelocationContext {
   }
 }
 
+/**
+ * What debug information says of code that is gone. Its readers know address 0, but in the lists of DWARF 4 a pair of zeros is the end, where
+ * GNU ld and lld write 1.
+ */
+function nowhere(from: InputSection): number {
+  return from.name === '.debug_ranges' || from.name === '.debug_loc' ? 1 : 0;
+}
+
 /** Gives the linker's own symbols their values. */
 export function placeLinkerSymbols(symbols: readonly LinkerSymbol[], layout: Layout): void {
   for (const { symbol, value } of symbols) symbol.value = value(layout);
@@ -119,6 +128,8 @@ export function placeLinkerSymbols(symbols: readonly LinkerSymbol[], layout: Lay
 /** References from live code to sections that have no place: discarded groups that only a local symbol names. */
 export function checkDeadReferences(inputs: LoadedInputs, diagnostics: Diagnostics): void {
   for (const file of inputs.objects) {
+    // A local symbol is in its own file; a global one of a discarded section is undefined.
+    if (!file.sections.some((section) => section?.fate === 'discard')) continue;
     for (const section of file.sections) {
       if (section?.live !== true || section.fate !== 'keep' || !section.isAlloc || section.name === '.eh_frame')
         continue;

@@ -1,5 +1,7 @@
 // The structs, unions and classes that an object's debug information describes (DWARF 5 standard; versions 2 to 5, 32-bit form).
 
+import type { Abbreviation } from './debug/cursor.ts';
+import { readAbbreviations } from './debug/cursor.ts';
 import { InputError } from './errors.ts';
 import type { ObjectFile } from './object.ts';
 import type { InputSection } from './section.ts';
@@ -71,13 +73,6 @@ interface Entry {
   readonly path: string;
   readonly attributes: ReadonlyMap<number, number | string>;
   readonly children: Entry[];
-}
-
-interface Abbreviation {
-  readonly tag: number;
-  readonly hasChildren: boolean;
-  /** Attribute, form, implicit value, three by three. */
-  readonly attributes: readonly number[];
 }
 
 /** Reads all types of an object; empty when it has no debug information. @throws InputError when that is malformed. */
@@ -157,7 +152,7 @@ class UnitReader {
         this.#addressSize = this.#u8();
       }
       if (this.#version >= 2 && this.#version <= 5)
-        this.#readUnit(next, readAbbreviations(this.#sections.abbrev, abbreviations));
+        this.#readUnit(next, readAbbreviations(this.#sections.abbrev?.data, abbreviations));
       this.#at = next;
     }
   }
@@ -367,34 +362,6 @@ class UnitReader {
     this.#skip(0);
     return value;
   }
-}
-
-function readAbbreviations(section: InputSection | undefined, start: number): Map<number, Abbreviation> {
-  const table = new Map<number, Abbreviation>();
-  if (section === undefined) return table;
-  const { data } = section;
-  let at = start;
-  const leb = (): number => {
-    let value = 0;
-    for (let scale = 1; ; scale *= 128) {
-      const byte = data[at++];
-      if (byte === undefined) throw new RangeError('abbreviations');
-      value += (byte & 127) * scale;
-      if (byte < 128) return value;
-    }
-  };
-  for (let code = leb(); code !== 0; code = leb()) {
-    const tag = leb();
-    const hasChildren = data[at++] === 1;
-    const attributes: number[] = [];
-    for (;;) {
-      const [attribute, form] = [leb(), leb()];
-      if (attribute === 0 && form === 0) break;
-      attributes.push(attribute, form, form === 0x21 ? leb() : 0);
-    }
-    table.set(code, { tag, hasChildren, attributes });
-  }
-  return table;
 }
 
 function latin1(data: Uint8Array, start: number, end: number): string {

@@ -1,3 +1,4 @@
+import { variantSectionName } from './debug/sections.ts';
 import {
   alignUp,
   EHDR_SIZE,
@@ -28,13 +29,14 @@ import {
   SHT_PROGBITS,
   TABLE_SPAN,
 } from './elf.ts';
-import type { LoadedInputs } from './inputs.ts';
+import type { LoadedInputs, VariantList } from './inputs.ts';
 import { MergePool } from './merge.ts';
 import type { LinkOptions } from './options.ts';
 import type { Region, Segment, Synthetic } from './output.ts';
 import { OutputSection } from './output.ts';
 import type { InputSection } from './section.ts';
 import { arrayPriority, outputName } from './section-names.ts';
+import { isDebugInformation } from './variant-keys.ts';
 import type { VariantPlan } from './variants.ts';
 import type { Window } from './window.ts';
 
@@ -112,7 +114,7 @@ export function layOut(
   placements: readonly Placement[],
   maxPage: number,
 ): Layout {
-  const builder = new Builder(options, window, maxPage);
+  const builder = new Builder(options, plan.variants, window, maxPage);
   builder.collect(inputs, placements);
   builder.addWindow(plan.variants.names.length);
   return builder.assign();
@@ -120,6 +122,7 @@ export function layOut(
 
 class Builder {
   readonly #options: LinkOptions;
+  readonly #variants: VariantList;
   readonly #window: Window | undefined;
   readonly #maxPage: number;
   readonly #isPie: boolean;
@@ -127,8 +130,9 @@ class Builder {
   #sections: OutputSection[] = [];
   readonly #segments: Segment[] = [];
 
-  constructor(options: LinkOptions, window: Window | undefined, maxPage: number) {
+  constructor(options: LinkOptions, variants: VariantList, window: Window | undefined, maxPage: number) {
     this.#options = options;
+    this.#variants = variants;
     this.#window = window;
     this.#maxPage = maxPage;
     this.#isPie = options.pie === true;
@@ -141,8 +145,9 @@ class Builder {
     for (const file of inputs.objects) {
       for (const section of file.sections) {
         if (section?.live !== true || section.fate !== 'keep' || section.slot !== undefined) continue;
-        const name = outputName(section);
-        if (name === undefined || this.#isStripped(section)) continue;
+        const common = outputName(section);
+        if (common === undefined || this.#isStripped(section)) continue;
+        const name = this.#nameFor(section, common);
         section.outputName = name;
         if (section.pieces !== undefined) this.#addPieces(name, section, pools);
         else if (/^\.(preinit|init|fini)_array$/.test(name) || /^\.[cd]tors$/.test(name)) arrays.push(section);
@@ -153,6 +158,13 @@ class Builder {
     arrays.sort((a, b) => arrayPriority(a) - arrayPriority(b));
     for (const section of arrays) this.#add(section.outputName, section);
     for (const p of placements) if (p.first !== true) this.#place(p);
+  }
+
+  /** Stock tools read the debug information of common code and of the default variant, and pass over names that they do not know. */
+  #nameFor(section: InputSection, common: string): string {
+    const { variant } = section.file;
+    if (variant <= this.#variants.defaultIndex || !isDebugInformation(section)) return common;
+    return variantSectionName(common, this.#variants.names[variant]!);
   }
 
   #isStripped(section: InputSection): boolean {

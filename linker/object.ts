@@ -1,4 +1,4 @@
-import { inflateSync } from 'node:zlib';
+import { decompress } from './compressed-section.ts';
 import {
   EHDR_SIZE,
   EM_AARCH64,
@@ -6,7 +6,6 @@ import {
   ET_REL,
   GRP_COMDAT,
   RELA_SIZE,
-  readI64,
   readU64,
   SHDR_SIZE,
   SHF_ALLOC,
@@ -97,8 +96,6 @@ export class ObjectFile {
   }
 }
 
-const CHDR_SIZE = 24;
-const ELFCOMPRESS_ZLIB = 1;
 /** "BC", 0xc0de */
 const LLVM_BITCODE = 0xdec04342;
 
@@ -120,16 +117,16 @@ export function isElf(bytes: Uint8Array): boolean {
 }
 
 class StringTable {
-  readonly #bytes: Buffer;
+  /** The whole table: one conversion, of which every string is a slice. */
+  readonly #text: string;
   constructor(bytes: Uint8Array) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice();
   }
   /** The string at `offset`, or undefined when it does not end inside the table. */
   at(offset: number): string | undefined {
-    if (offset >= this.#bytes.length) return offset === 0 ? '' : undefined;
-    const end = this.#bytes.indexOf(0, offset);
-    if (end < 0) return undefined;
-    return this.#bytes.toString('latin1', offset, end);
+    if (offset >= this.#text.length) return offset === 0 ? '' : undefined;
+    const end = this.#text.indexOf('\0', offset);
+    return end < 0 ? undefined : this.#text.substring(offset, end);
   }
 }
 
@@ -229,8 +226,18 @@ class ObjectReader {
         entsize: readU64(view, at + 56),
       });
     }
+    this.#checkOverlap();
     this.#names = this.#stringTable(shstrndx, 'section names');
     for (let i = 0; i < shnum; i++) file.sections.push(this.#section(file, i));
+  }
+
+  /** gABI, "Sections": no byte is in more than one. Thousands of sections over the same bytes would be read thousands of times. */
+  #checkOverlap(): void {
+    let sum = 0;
+    for (const { type, size } of this.#headers) if (type !== SHT_NOBITS && type !== SHT_NULL) sum += size;
+    if (sum > this.#bytes.length) {
+      this.#fail('link/malformed', 'its sections overlap, or lie beyond the end of the file');
+    }
   }
 
   #contents(index: number): Uint8Array {
@@ -239,7 +246,7 @@ class ObjectReader {
     if (h.offset + h.size > this.#bytes.length) {
       this.#fail('link/truncated', `section ${index} lies beyond the end of the file`);
     }
-    return this.#bytes.subarray(h.offset, h.offset + h.size);
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + h.offset, h.size);
   }
 
   #stringTable(index: number, what: string): StringTable {
@@ -297,24 +304,13 @@ class ObjectReader {
     const h = this.#headers[index]!;
     const packed = this.#contents(index);
     if ((flags & SHF_ALLOC) !== 0) this.#fail('link/unsupported-compressed', `allocated section ${name} is compressed`);
-    if (packed.length < CHDR_SIZE) this.#fail('link/truncated', `compressed section ${name} has no header`);
-    const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
-    const [type, size, align] = [view.getUint32(0, true), readU64(view, 8), readU64(view, 16)];
-    if (type !== ELFCOMPRESS_ZLIB) {
-      const hint = 'compile with -gz=none or -gz=zlib';
-      this.#fail('link/unsupported-compressed', `${name} is compressed in a way (${type}) that is not supported`, hint);
+    const unpacked = decompress(packed);
+    if ('kind' in unpacked) {
+      const code = unpacked.kind === 'unsupported' ? 'unsupported-compressed' : unpacked.kind;
+      this.#fail(`link/${code}`, `compressed section ${name} ${unpacked.message}`, unpacked.hint);
     }
-    // deflate cannot expand further than about 1032 times.
-    if (size > packed.length * 1100 + 64 || align > 0x1000) this.#fail('link/malformed', `${name} claims an odd size`);
-    let data: Uint8Array;
-    try {
-      data = inflateSync(packed.subarray(CHDR_SIZE), { maxOutputLength: size + 1 });
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      this.#fail('link/malformed', `${name} cannot be decompressed: ${why}`);
-    }
-    if (data.length !== size) this.#fail('link/malformed', `${name} has ${data.length} bytes, not ${size}`);
-    return new InputSection(file, index, name, h.type, flags, Math.max(align, 1), h.entsize, h.link, data, size);
+    const { data, align } = unpacked;
+    return new InputSection(file, index, name, h.type, flags, align, h.entsize, h.link, data, data.length);
   }
 
   #readSymbols(file: ObjectFile): void {
@@ -376,7 +372,8 @@ class ObjectReader {
   }
 
   #readGroups(file: ObjectFile): void {
-    for (const [index, h] of this.#headers.entries()) {
+    for (let index = 0; index < this.#headers.length; index++) {
+      const h = this.#headers[index]!;
       if (h.type !== SHT_GROUP) continue;
       const data = this.#contents(index);
       if (data.length < 4 || data.length % 4 !== 0) this.#fail('link/malformed', 'a section group of odd size');
@@ -395,38 +392,53 @@ class ObjectReader {
   }
 
   #readRelocations(file: ObjectFile): void {
-    for (const [index, h] of this.#headers.entries()) {
+    let total = 0;
+    for (const { type, size } of this.#headers) if (type === SHT_RELA) total += Math.floor(size / RELA_SIZE);
+    // The columns of all sections lie in one stretch of memory: most sections have a handful of relocations.
+    const words = new ArrayBuffer(total * 12);
+    const doubles = new ArrayBuffer(total * 8);
+    let used = 0;
+    for (let index = 0; index < this.#headers.length; index++) {
+      const h = this.#headers[index]!;
       if (h.type !== SHT_RELA) continue;
       const target = file.sections[h.info];
       if (target === undefined) continue;
       if (target.relocations.count > 0) this.#fail('link/malformed', `two relocation tables for ${target.name}`);
-      target.relocations = this.#decodeRelocations(index, target, file.symbols.length);
+      const count = Math.floor(h.size / RELA_SIZE);
+      target.relocations = {
+        count,
+        offsets: new Uint32Array(words, used * 12, count),
+        types: new Uint32Array(words, used * 12 + count * 4, count),
+        symbols: new Uint32Array(words, used * 12 + count * 8, count),
+        addends: new Float64Array(doubles, used * 8, count),
+      };
+      this.#decodeRelocations(index, target, file.symbols.length);
+      used += count;
     }
   }
 
-  #decodeRelocations(index: number, target: InputSection, symbolCount: number): Relocations {
+  #decodeRelocations(index: number, target: InputSection, symbolCount: number): void {
     const data = this.#contents(index);
     if (data.length % RELA_SIZE !== 0) this.#fail('link/malformed', 'a relocation table of odd size');
-    const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-    const count = data.length / RELA_SIZE;
-    const offsets = new Uint32Array(count);
-    const types = new Uint32Array(count);
-    const symbols = new Uint32Array(count);
-    const addends = new Float64Array(count);
-    for (let i = 0, at = 0; i < count; i++, at += RELA_SIZE) {
-      const offset = readU64(view, at);
-      const symbol = view.getUint32(at + 12, true);
-      if (offset >= target.size && !(offset === target.size && target.size === 0)) {
+    const { count, offsets, types, symbols, addends } = target.relocations;
+    if (target.type === SHT_NOBITS && count > 0) {
+      this.#fail('link/malformed', `relocations for ${target.name}, which has no bytes`);
+    }
+    // Members of archives lie at even addresses only.
+    const aligned = data.byteOffset % 4 === 0 ? data : data.slice();
+    const raw = new Uint32Array(aligned.buffer, aligned.byteOffset, count * 6);
+    const limit = Math.max(target.size, 1);
+    for (let i = 0, at = 0; i < count; i++, at += 6) {
+      const offset = raw[at]!;
+      const symbol = raw[at + 3]!;
+      if (raw[at + 1] !== 0 || offset >= limit) {
         this.#fail('link/malformed', `relocation ${i} of ${target.name} lies outside the section`);
       }
-      if (target.type === SHT_NOBITS)
-        this.#fail('link/malformed', `relocations for ${target.name}, which has no bytes`);
       if (symbol >= symbolCount) this.#fail('link/malformed', `relocation ${i} of ${target.name} names no symbol`);
       offsets[i] = offset;
-      types[i] = view.getUint32(at + 8, true);
+      types[i] = raw[at + 2]!;
       symbols[i] = symbol;
-      addends[i] = readI64(view, at + 16);
+      addends[i] = (raw[at + 5]! | 0) * 0x100000000 + raw[at + 4]!;
     }
-    return { count, offsets, types, symbols, addends };
   }
 }

@@ -45,6 +45,11 @@ export function baseFunction(name: string): string {
   return name.replace(/\.(isra|constprop|part|lto_priv|cold)(\.\d+)?(?=\.|$)/g, '');
 }
 
+/** Debug information of compilers and assemblers, which is not loaded. */
+export function isDebugInformation(section: InputSection): boolean {
+  return !section.isAlloc && section.name.startsWith('.debug_');
+}
+
 /** Which treatment a section gets. */
 export function kindOf(section: InputSection): SectionKind {
   if (!section.isAlloc || section.type === SHT_NOTE) return 'once';

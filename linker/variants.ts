@@ -10,7 +10,7 @@ import type { InputSection } from './section.ts';
 import type { LinkSymbol } from './symbol.ts';
 import { shareData } from './variant-data.ts';
 import type { SectionKey, SectionKind } from './variant-keys.ts';
-import { baseFunction, CLONE, isColdPart, keyOf, symbolsBySection } from './variant-keys.ts';
+import { baseFunction, CLONE, isColdPart, isDebugInformation, keyOf, symbolsBySection } from './variant-keys.ts';
 import { matchStatics } from './variant-statics.ts';
 
 /** The same function or the same data in several variants. */
@@ -102,7 +102,8 @@ function groupSections(inputs: LoadedInputs, diagnostics: Diagnostics): VariantG
       if (section === undefined || section.fate === 'discard') continue;
       const key = keyOf(section, symbols.get(section) ?? []);
       if (key.kind === 'once' && file.variant !== variants.defaultIndex) {
-        section.fate = 'discard';
+        // Each variant's debug information stays, in sections of its own.
+        if (!isDebugInformation(section)) section.fate = 'discard';
         continue;
       }
       if (key.kind === 'once' || key.kind === 'merge' || key.kind === 'unwind' || section.size === 0) continue;

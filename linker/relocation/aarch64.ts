@@ -159,20 +159,20 @@ const half = (value: number, from: number): number => {
 
 /** What writes one instruction or datum and complains about values that do not fit. */
 class Writer {
-  readonly #section: InputSection;
+  readonly section: InputSection;
   readonly #context: RelocationContext;
   readonly view: DataView;
   index = 0;
   at = 0;
 
   constructor(section: InputSection, out: Uint8Array, context: RelocationContext) {
-    this.#section = section;
+    this.section = section;
     this.#context = context;
     this.view = viewOf(out);
   }
 
   problem(message: string, hint?: string): void {
-    this.#context.problem(this.#section, this.index, message, hint);
+    this.#context.problem(this.section, this.index, message, hint);
   }
 
   range(value: number, low: number, high: number, hint?: string): void {
@@ -283,7 +283,7 @@ function applyOne(
       if (type === A64.TLSDESC_CALL) w.put(NOP);
       return;
     case A64.ABS64:
-      writeU64(w.view, w.at, target());
+      writeU64(w.view, w.at, context.target(symbol, addend, w.section));
       return;
     case A64.ABS32:
       w.range(target(), -0x80000000, 0xffffffff);

@@ -22,8 +22,8 @@ export type Dependence = 'word' | 'narrow' | 'distance' | 'free';
 export interface RelocationContext {
   /** S: where the symbol is, its iplt entry for an ifunc, 0 for an undefined weak one. */
   symbolAddress(symbol: LinkSymbol): number;
-  /** S + A, which for section symbols of merged sections is not a sum. */
-  target(symbol: LinkSymbol, addend: number): number;
+  /** S + A, which for section symbols of merged sections is not a sum. `from`: who asks, where debug information may. */
+  target(symbol: LinkSymbol, addend: number, from?: InputSection): number;
   gotAddress(symbol: LinkSymbol): number;
   tlsGotAddress(symbol: LinkSymbol): number;
   /** Start of the GOT. */

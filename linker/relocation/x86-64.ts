@@ -180,7 +180,7 @@ function apply(
       case X86.NONE:
         break;
       case X86.ABS64:
-        writeU64(view, at, context.target(symbol, addend));
+        writeU64(view, at, context.target(symbol, addend, section));
         break;
       case X86.PC32:
       case X86.PLT32:

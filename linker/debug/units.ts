@@ -1,0 +1,403 @@
+// The functions that .debug_info describes, with what was inlined into them (DWARF 5, sections 3.3 and 7.5; versions 2 to 5, 32-bit form).
+
+import { type Abbreviation, Cursor, readAbbreviations, stringAt } from './cursor.ts';
+import type { LineTable } from './lines.ts';
+import { readLineTable } from './lines.ts';
+import type { DebugSections } from './sections.ts';
+
+const TAG = { subprogram: 0x2e, inlined: 0x1d } as const;
+const AT = {
+  name: 0x03,
+  lineProgram: 0x10,
+  lowPc: 0x11,
+  highPc: 0x12,
+  folder: 0x1b,
+  abstractOrigin: 0x31,
+  specification: 0x47,
+  ranges: 0x55,
+  callFile: 0x58,
+  callLine: 0x59,
+  linkageName: 0x6e,
+  stringBase: 0x72,
+  addressBase: 0x73,
+  rangesBase: 0x74,
+  gnuLinkageName: 0x2007,
+} as const;
+/** Forms of addresses: those of DW_AT_high_pc that are none are lengths. */
+const FORM_ADDR = 0x01;
+const INDEXED_ADDRESS: ReadonlySet<number> = new Set([0x1b, 0x29, 0x2a, 0x2b, 0x2c]);
+const INDEXED_STRING: ReadonlySet<number> = new Set([0x1a, 0x25, 0x26, 0x27, 0x28]);
+const FORM_RNGLISTX = 0x23;
+const MOST_INDIRECTIONS = 16;
+
+type Ranges = readonly (readonly [from: number, to: number])[];
+
+/** A function, or a call that was inlined into one. */
+export interface CodeEntry {
+  /** As linkers know it, where the compiler says. */
+  readonly name: string;
+  readonly ranges: Ranges;
+  /** Where an inlined call stands in the function around it. */
+  readonly callFile: number;
+  readonly callLine: number;
+  /** Inlined calls inside. */
+  readonly inlined: CodeEntry[];
+}
+
+/** An attribute's value with its form; strings that are indices are resolved late, when the bases are known. */
+interface Value {
+  readonly form: number;
+  readonly value: number | string;
+}
+
+/** One compilation unit; functions and lines are read when they are asked for. */
+export class Unit {
+  readonly version: number;
+  readonly start: number;
+  readonly ranges: Ranges;
+  readonly #sections: DebugSections;
+  readonly #firstEntry: number;
+  readonly #end: number;
+  readonly #addressSize: number;
+  readonly #abbreviations: ReadonlyMap<number, Abbreviation>;
+  readonly #root: ReadonlyMap<number, Value>;
+  readonly #find: (offset: number) => Unit | undefined;
+  #functions: CodeEntry[] | undefined;
+  #lines: LineTable | undefined;
+
+  constructor(sections: DebugSections, c: Cursor, find: (offset: number) => Unit | undefined) {
+    this.#sections = sections;
+    this.#find = find;
+    this.start = c.at;
+    const length = c.u32();
+    if (length >= 0xfffffff0) throw new RangeError('units of 64-bit form');
+    this.#end = c.at + length;
+    if (this.#end > c.bytes.length) throw new RangeError('a unit beyond the end');
+    this.version = c.u16();
+    let abbreviations: number;
+    if (this.version >= 5) {
+      const kind = c.u8();
+      this.#addressSize = c.u8();
+      abbreviations = c.u32();
+      if (kind === 2 || kind === 6) c.skip(12);
+      else if (kind === 4 || kind === 5) c.skip(8);
+    } else {
+      abbreviations = c.u32();
+      this.#addressSize = c.u8();
+    }
+    if (this.version < 2 || this.version > 5) throw new RangeError(`units of version ${this.version}`);
+    this.#abbreviations = readAbbreviations(sections.abbrev, abbreviations);
+    this.#firstEntry = c.at;
+    this.#root = new Map();
+    this.#root = c.at < this.#end ? (this.#entry(c)?.attributes ?? new Map()) : new Map();
+    this.ranges = this.#rangesOf(this.#root);
+    c.at = this.#end;
+  }
+
+  get end(): number {
+    return this.#end;
+  }
+
+  get lines(): LineTable {
+    const offset = this.#number(this.#root, AT.lineProgram);
+    const folder = this.#text(this.#root.get(AT.folder));
+    const none = { ...this.#sections, line: undefined };
+    this.#lines ??= readLineTable(offset === undefined ? none : this.#sections, offset ?? 0, folder);
+    return this.#lines;
+  }
+
+  get functions(): readonly CodeEntry[] {
+    this.#functions ??= this.#readFunctions();
+    return this.#functions;
+  }
+
+  holds(address: number): boolean {
+    return inRanges(this.ranges, address);
+  }
+
+  #readFunctions(): CodeEntry[] {
+    const c = new Cursor(this.#sections.info!, this.#firstEntry);
+    const found: CodeEntry[] = [];
+    // Nearest enclosing function for each level of the tree.
+    const open: (CodeEntry | undefined)[] = [];
+    while (c.at < this.#end) {
+      const entry = this.#entry(c);
+      if (entry === undefined) {
+        open.pop();
+        continue;
+      }
+      const { abbreviation, attributes } = entry;
+      let around = open.at(-1);
+      if (abbreviation.tag === TAG.subprogram || abbreviation.tag === TAG.inlined) {
+        const ranges = this.#rangesOf(attributes);
+        const made: CodeEntry = {
+          name: ranges.length === 0 ? '' : (this.#nameOf(attributes, 0) ?? '??'),
+          ranges,
+          callFile: this.#number(attributes, AT.callFile) ?? 0,
+          callLine: this.#number(attributes, AT.callLine) ?? 0,
+          inlined: [],
+        };
+        if (abbreviation.tag === TAG.subprogram) found.push(made);
+        else around?.inlined.push(made);
+        around = made;
+      }
+      if (abbreviation.hasChildren) open.push(around);
+    }
+    return found.filter((f) => f.ranges.length > 0);
+  }
+
+  /** The next entry with its attributes; undefined for the end of a list of children. */
+  #entry(c: Cursor): { abbreviation: Abbreviation; attributes: Map<number, Value> } | undefined {
+    const code = c.uleb();
+    if (code === 0) return undefined;
+    const abbreviation = this.#abbreviations.get(code);
+    if (abbreviation === undefined) throw new RangeError('an unknown abbreviation');
+    const attributes = new Map<number, Value>();
+    const list = abbreviation.attributes;
+    for (let i = 0; i < list.length; i += 3) {
+      const value = this.#form(c, list[i + 1]!, list[i + 2]!);
+      if (value !== undefined) attributes.set(list[i]!, value);
+    }
+    return { abbreviation, attributes };
+  }
+
+  #nameOf(attributes: ReadonlyMap<number, Value>, depth: number): string | undefined {
+    const own = this.#text(attributes.get(AT.linkageName) ?? attributes.get(AT.gnuLinkageName));
+    if (own !== undefined) return own;
+    const link = attributes.get(AT.abstractOrigin) ?? attributes.get(AT.specification);
+    const plain = this.#text(attributes.get(AT.name));
+    if (link === undefined || depth > MOST_INDIRECTIONS) return plain;
+    return this.#nameAt(link, depth) ?? plain;
+  }
+
+  #nameAt({ form, value }: Value, depth: number): string | undefined {
+    if (typeof value !== 'number') return undefined;
+    const whole = form === 0x10;
+    const offset = whole ? value : this.start + value;
+    const unit = whole ? this.#find(offset) : this;
+    return unit?.nameAtOffset(offset, depth + 1);
+  }
+
+  /** Name of the entry at an offset of the section. */
+  nameAtOffset(offset: number, depth: number): string | undefined {
+    if (offset < this.#firstEntry || offset >= this.#end) return undefined;
+    const entry = this.#entry(new Cursor(this.#sections.info!, offset));
+    return entry === undefined ? undefined : this.#nameOf(entry.attributes, depth);
+  }
+
+  #number(attributes: ReadonlyMap<number, Value>, attribute: number): number | undefined {
+    const value = attributes.get(attribute)?.value;
+    return typeof value === 'number' ? value : undefined;
+  }
+
+  #text(given: Value | undefined): string | undefined {
+    if (given === undefined || typeof given.value === 'string') return given?.value as string | undefined;
+    if (!INDEXED_STRING.has(given.form)) return undefined;
+    const base = this.#number(this.#root, AT.stringBase) ?? 8;
+    const table = this.#sections.str_offsets;
+    if (table === undefined) return undefined;
+    return stringAt(this.#sections.str, new Cursor(table, base + given.value * 4).u32());
+  }
+
+  #address({ form, value }: Value): number | undefined {
+    if (typeof value !== 'number') return undefined;
+    return INDEXED_ADDRESS.has(form) ? this.#indexedAddress(value) : value;
+  }
+
+  #indexedAddress(index: number): number | undefined {
+    const table = this.#sections.addr;
+    const base = this.#number(this.#root, AT.addressBase) ?? 8;
+    return table === undefined
+      ? undefined
+      : new Cursor(table, base + index * this.#addressSize).unsigned(this.#addressSize);
+  }
+
+  #rangesOf(attributes: ReadonlyMap<number, Value>): Ranges {
+    const ranges = attributes.get(AT.ranges);
+    if (ranges !== undefined && typeof ranges.value === 'number') {
+      return this.version >= 5 ? this.#rangeList(ranges) : this.#oldRangeList(ranges.value);
+    }
+    const [low, high] = [attributes.get(AT.lowPc), attributes.get(AT.highPc)];
+    const from = low === undefined ? undefined : this.#address(low);
+    if (from === undefined || high === undefined) return [];
+    const isAddress = high.form === FORM_ADDR || INDEXED_ADDRESS.has(high.form);
+    const to = isAddress ? this.#address(high) : from + Number(high.value);
+    return to === undefined || to <= from || from === 0 ? [] : [[from, to]];
+  }
+
+  #rangeList({ form, value }: Value): Ranges {
+    const section = this.#sections.rnglists;
+    if (section === undefined || typeof value !== 'number') return [];
+    let at = value;
+    if (form === FORM_RNGLISTX) {
+      const base = this.#number(this.#root, AT.rangesBase) ?? 12;
+      at = base + new Cursor(section, base + value * 4).u32();
+    }
+    const c = new Cursor(section, at);
+    const size = this.#addressSize;
+    let base = this.#base();
+    const found: [number, number][] = [];
+    // At 0 there is no code: that is how linkers mark what they left out.
+    const add = (from: number, to: number): void => {
+      if (to > from && from !== 0) found.push([from, to]);
+    };
+    const indexed = (): number => this.#indexedAddress(c.uleb()) ?? 0;
+    for (;;) {
+      switch (c.u8()) {
+        case 0:
+          return found;
+        case 1:
+          base = indexed();
+          break;
+        case 2: {
+          const from = indexed();
+          add(from, indexed());
+          break;
+        }
+        case 3: {
+          const from = indexed();
+          add(from, from + c.uleb());
+          break;
+        }
+        case 4: {
+          const from = base + c.uleb();
+          add(from, base + c.uleb());
+          break;
+        }
+        case 5:
+          base = c.unsigned(size);
+          break;
+        case 6: {
+          const from = c.unsigned(size);
+          add(from, c.unsigned(size));
+          break;
+        }
+        case 7: {
+          const from = c.unsigned(size);
+          add(from, from + c.uleb());
+          break;
+        }
+        default:
+          throw new RangeError('an unknown kind of range');
+      }
+    }
+  }
+
+  #oldRangeList(offset: number): Ranges {
+    const section = this.#sections.ranges;
+    if (section === undefined) return [];
+    const c = new Cursor(section, offset);
+    const size = this.#addressSize;
+    const largest = 2 ** (size * 8) - 1;
+    let base = this.#base();
+    const found: [number, number][] = [];
+    for (;;) {
+      const [from, to] = [c.unsigned(size), c.unsigned(size)];
+      if (from === 0 && to === 0) return found;
+      if (from >= largest) base = to;
+      else if (to > from) found.push([base + from, base + to]);
+    }
+  }
+
+  #base(): number {
+    const low = this.#root.get(AT.lowPc);
+    return low === undefined ? 0 : (this.#address(low) ?? 0);
+  }
+
+  /** The value of a form (DWARF 5, section 7.5.6); undefined for those that nothing here needs. */
+  #form(c: Cursor, form: number, implicit: number): Value | undefined {
+    switch (form) {
+      case 0x01:
+        return { form, value: c.unsigned(this.#addressSize) };
+      case 0x03:
+        c.skip(c.u16());
+        return undefined;
+      case 0x04:
+        c.skip(c.u32());
+        return undefined;
+      case 0x09:
+      case 0x18:
+        c.skip(c.uleb());
+        return undefined;
+      case 0x0a:
+        c.skip(c.u8());
+        return undefined;
+      case 0x0b:
+      case 0x0c:
+      case 0x11:
+      case 0x25:
+      case 0x29:
+        return { form, value: c.u8() };
+      case 0x05:
+      case 0x12:
+      case 0x26:
+      case 0x2a:
+        return { form, value: c.u16() };
+      case 0x27:
+      case 0x2b:
+        return { form, value: c.u24() };
+      case 0x06:
+      case 0x13:
+      case 0x17:
+      case 0x1c:
+      case 0x28:
+      case 0x2c:
+        return { form, value: c.u32() };
+      case 0x07:
+      case 0x14:
+      case 0x20:
+      case 0x24:
+        return { form, value: c.u64() };
+      case 0x08:
+        return { form, value: c.string() };
+      case 0x0d:
+        return { form, value: c.sleb() };
+      case 0x0f:
+      case 0x15:
+      case 0x1a:
+      case 0x1b:
+      case 0x22:
+      case 0x23:
+        return { form, value: c.uleb() };
+      case 0x0e: {
+        const value = stringAt(this.#sections.str, c.u32());
+        return value === undefined ? undefined : { form, value };
+      }
+      case 0x1f: {
+        const value = stringAt(this.#sections.line_str, c.u32());
+        return value === undefined ? undefined : { form, value };
+      }
+      case 0x10:
+        return { form, value: this.version === 2 ? c.unsigned(this.#addressSize) : c.u32() };
+      case 0x1d:
+        c.skip(4);
+        return undefined;
+      case 0x16:
+        return this.#form(c, c.uleb(), 0);
+      case 0x19:
+        return { form, value: 1 };
+      case 0x1e:
+        c.skip(16);
+        return undefined;
+      case 0x21:
+        return { form, value: implicit };
+    }
+    throw new RangeError(`unknown form ${form}`);
+  }
+}
+
+/** Whether one of the ranges holds an address. */
+export function inRanges(ranges: Ranges, address: number): boolean {
+  return ranges.some(([from, to]) => address >= from && address < to);
+}
+
+/** All units of `.debug_info`. @throws RangeError when it is malformed */
+export function readUnits(sections: DebugSections): Unit[] {
+  const { info } = sections;
+  const units: Unit[] = [];
+  if (info === undefined) return units;
+  const c = new Cursor(info);
+  const find = (offset: number): Unit | undefined => units.find((u) => offset >= u.start && offset < u.end);
+  while (c.at + 12 <= info.length) units.push(new Unit(sections, c, find));
+  return units;
+}
