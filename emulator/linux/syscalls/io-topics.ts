@@ -1,4 +1,5 @@
 import type { SyscallTopic } from '../syscall.ts';
+import { copyingSyscalls } from './copying.ts';
 import { directorySyscalls } from './directories.ts';
 import { epollSyscalls } from './epoll.ts';
 import { eventfdSyscalls } from './eventfd.ts';
@@ -9,6 +10,7 @@ import { messageSyscalls } from './messages.ts';
 import { metadataSyscalls } from './metadata.ts';
 import { pipeSyscalls } from './pipes.ts';
 import { pollSyscalls } from './poll.ts';
+import { readWriteSyscalls } from './read-write.ts';
 import { socketOptionSyscalls } from './socket-options.ts';
 import { socketSyscalls } from './sockets.ts';
 import { syncingSyscalls } from './syncing.ts';
@@ -17,6 +19,8 @@ import { timerfdSyscalls } from './timerfd.ts';
 /** Calls on files, pipes and sockets, by topic. */
 export const ioTopics: Readonly<Record<string, SyscallTopic>> = {
   Files: fileSyscalls,
+  'Reading and writing': readWriteSyscalls,
+  'Copying between files': copyingSyscalls,
   Directories: directorySyscalls,
   Durability: syncingSyscalls,
   'File metadata': metadataSyscalls,
