@@ -18,6 +18,7 @@ import { encodeMelf } from './melf-writer.ts';
 import { splitMergeSection } from './merge.ts';
 import { COMMON, MACHINE_OF_ISA } from './object.ts';
 import type { LinkOptions } from './options.ts';
+import { reportPartialData } from './partial-data.ts';
 import { BACKENDS } from './relocation/select.ts';
 import type { SymbolTable } from './resolution.ts';
 import { bindReferences, resolveSymbols } from './resolution.ts';
@@ -75,7 +76,10 @@ export function link(options: LinkOptions): LinkResult {
   const linkerSymbols = provideLinkerSymbols(inputs, table, isPie);
   bindReferences(inputs, options, table);
   const plan = phase('variants', () => planVariants(inputs, options, table, diagnostics));
-  phase('gc', () => markLive(inputs, options, table, frameSections));
+  phase('gc', () => {
+    markLive(inputs, options, table, frameSections);
+    reportPartialData(plan, options.strictData === true, diagnostics);
+  });
   const tables = phase('scan', () => {
     checkDeadReferences(inputs, diagnostics);
     return scanRelocations(inputs, table, backend, diagnostics, isPie);

@@ -47,6 +47,8 @@ export interface LinkOptions {
   readonly multivariant?: readonly string[];
   /** Of several definitions of one name the first counts (`-z muldefs`). */
   readonly multipleDefinitions?: boolean;
+  /** Writable data that not every variant has is an error, not a warning. */
+  readonly strictData?: boolean;
   /** Functions that get pages of their own in the overlay window, as patterns. */
   readonly pageAlign?: readonly string[];
   /** A position-independent executable that relocates itself (static-PIE); its start-up file must be rcrt1.o. */

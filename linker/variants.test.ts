@@ -456,6 +456,29 @@ describe('variants', () => {
       assert.equal(error.code, 'variants/data-disagrees');
     });
 
+    it('with strict data a variable that the compiler dropped from one variant', () => {
+      const source = `
+        static int initialised;
+        void begin(void) { initialised = 1; }
+        int bad(int x) {
+        #ifdef ASSERT
+          if (!initialised) __builtin_trap();
+        #endif
+          begin(); return x; }`;
+      const build = (own: readonly string[], strictData: boolean) => {
+        const pair = shop.compileVariants('bad.c', source, { plain: [...own], assert: ['-DASSERT', ...own] });
+        const use = shop.compile('use-bad.c', 'extern int bad(int); int main(void) { return bad(1); }');
+        return shop.variants(pair, [use], { strictData });
+      };
+      const [warning] = build([], false).warnings;
+      assert.equal(warning!.code, 'variants/data-partial');
+      assert.match(warning!.message, /^1 variable is not in all variants/);
+      assert.match(warning!.places[0]!.role, /^initialised only in$/);
+      assert.match(warning!.places[0]!.where, /^assert: .*bad\.o:\(\.bss\.initialised\)$/);
+      assert.throws(() => build([], true), { code: 'variants/data-partial' });
+      assert.deepEqual(build(['-fno-ipa-reference-addressable'], true).warnings, []);
+    });
+
     it('functions that lie at different offsets because they share a section', () => {
       const flags = { fast: ['-O2', '-fdata-sections', '-fno-pie'], prof: ['-O0', '-fdata-sections', '-fno-pie'] };
       const source = 'int first(int x) { return x * 3; } int bad(int x) { return first(x) + 1; }';

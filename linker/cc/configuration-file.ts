@@ -44,7 +44,11 @@ const schema = v.strictObject({
   ),
   common: v.optional(v.strictObject({ sources: patterns, functions: patterns }), {}),
   link: v.optional(
-    v.strictObject({ 'page-align': patterns, libmelf: v.optional(v.boolean('must be true or false'), true) }),
+    v.strictObject({
+      'page-align': patterns,
+      libmelf: v.optional(v.boolean('must be true or false'), true),
+      'strict-data': v.optional(v.boolean('must be true or false'), false),
+    }),
     {},
   ),
 });
@@ -75,7 +79,7 @@ export function parseConfiguration(text: string, file: string): ConfigurationDat
       'cc.configuration',
       `${file}:${line}:${column}: ${path.join('.') || 'the file'} ${what}`,
       {
-        hint: 'it may have [compiler] c, cxx, flags, link-flags; [[variant]] name, flags, asan, default; [multivariant] and [common] sources, functions; [link] page-align, libmelf',
+        hint: 'it may have [compiler] c, cxx, flags, link-flags; [[variant]] name, flags, asan, default; [multivariant] and [common] sources, functions; [link] page-align, libmelf, strict-data',
       },
     );
   }
@@ -106,6 +110,7 @@ export function parseConfiguration(text: string, file: string): ConfigurationDat
     compileFlags: compiler.flags,
     linkFlags: compiler['link-flags'],
     libmelf: link.libmelf,
+    strictData: link['strict-data'],
   };
 }
 

@@ -9,7 +9,7 @@ import { globMatcher } from '../options.ts';
 import { splitWords } from './words.ts';
 
 /** Changes when the stored form does. */
-const FORM = '2';
+const FORM = '3';
 const store = join(projectRoot, '.cache', 'cc');
 
 /** A project's variants cannot be read. */
@@ -32,6 +32,8 @@ export interface ConfigurationData {
   /** Absent: all that are not common. */
   readonly multivariantFunctions: readonly string[] | undefined;
   readonly pageAlign: readonly string[];
+  /** Writable data that not every variant has is an error. */
+  readonly strictData: boolean;
   /** Flags for every compile and for every link. */
   readonly compileFlags: readonly string[];
   readonly linkFlags: readonly string[];

@@ -66,10 +66,8 @@ const IGNORED: Readonly<Record<string, string>> = {
   '--warn-common': 'there is no such warning',
   '--no-warn-rwx-segments': 'there are no such segments',
   '--warn-unresolved-symbols': 'undefined symbols are errors',
-  '--fatal-warnings': 'there are no warnings',
-  '--no-fatal-warnings': 'there are no warnings',
   '--no-warn-mismatch': 'objects of another kind are errors',
-  '--no-warnings': 'there are no warnings',
+  '--no-warnings': 'what the linker warns of may be wrong results',
   '-g': 'ld ignores it, too',
   '-X': 'local labels are never kept',
   '--discard-locals': 'local labels are never kept',
@@ -269,6 +267,12 @@ class Reader {
       case '--pic-executable':
         options.pie = true;
         break;
+      case '--fatal-warnings':
+        options.strictData = true;
+        break;
+      case '--no-fatal-warnings':
+        options.strictData = false;
+        break;
       case '--no-pie':
         options.pie = false;
         break;
@@ -350,7 +354,7 @@ class Reader {
 const LONG: Readonly<Record<string, true>> = Object.fromEntries(
   (
     'whole-archive no-whole-archive gc-sections build-id strip-all strip-debug Map entry undefined require-defined wrap library library-path ' +
-    'output allow-multiple-definition image-base Ttext-segment defsym error-limit pie no-pie pic-executable shared Bshareable relocatable'
+    'output allow-multiple-definition image-base Ttext-segment defsym error-limit fatal-warnings no-fatal-warnings pie no-pie pic-executable shared Bshareable relocatable'
   )
     .split(' ')
     .map((name) => [`--${name}`, true as const]),

@@ -76,6 +76,7 @@ export function linkExecutable(job: LinkJob): number {
     common: configuration.commonFunctions,
     multivariant: configuration.multivariantFunctions,
     pageAlign: configuration.pageAlign,
+    strictData: ld.options.strictData ?? configuration.strictData,
     buildFlags: basename(configuration.file),
   });
   for (const warning of result.warnings) process.stderr.write(`${formatDiagnostic(warning)}\n`);
