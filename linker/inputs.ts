@@ -101,7 +101,8 @@ class Loader {
   /** For each name the scopes (bit variant + 1) that define it. */
   readonly #defined = new Map<string, number>();
   readonly #wanted: { name: string; variant: number }[] = [];
-  readonly #asked = new Set<string>();
+  /** For each name the scopes (bit variant + 1) that asked for it. */
+  readonly #asked = new Map<string, number>();
   #fatIndex: Map<string, { archive: ArchiveInput; member: ArchiveMember }> | undefined;
   #isa: Isa | undefined;
   #isaFrom = '';
@@ -211,9 +212,10 @@ class Loader {
   }
 
   #want(name: string, variant: number): void {
-    const key = `${variant} ${name}`;
-    if (this.#asked.has(key)) return;
-    this.#asked.add(key);
+    const bit = 1 << (variant + 1);
+    const before = this.#asked.get(name) ?? 0;
+    if ((before & bit) !== 0) return;
+    this.#asked.set(name, before | bit);
     this.#wanted.push({ name, variant });
   }
 

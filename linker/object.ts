@@ -31,7 +31,6 @@ import {
   SYM_SIZE,
 } from './elf.ts';
 import { InputError } from './errors.ts';
-import type { Relocations } from './section.ts';
 import { InputSection } from './section.ts';
 import type { SymbolKind } from './symbol.ts';
 import { LinkSymbol } from './symbol.ts';
@@ -120,7 +119,7 @@ class StringTable {
   /** The whole table: one conversion, of which every string is a slice. */
   readonly #text: string;
   constructor(bytes: Uint8Array) {
-    this.#text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice();
+    this.#text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
   }
   /** The string at `offset`, or undefined when it does not end inside the table. */
   at(offset: number): string | undefined {

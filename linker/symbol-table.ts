@@ -10,6 +10,7 @@ import {
   STT_GNU_IFUNC,
   STT_NOTYPE,
   STT_SECTION,
+  STT_TLS,
   STV_DEFAULT,
   STV_PROTECTED,
   SYM_SIZE,
@@ -21,16 +22,25 @@ import type { LinkerSymbol } from './linker-symbols.ts';
 import { COMMON } from './object.ts';
 import type { OutputSection } from './output.ts';
 import type { SymbolTable } from './resolution.ts';
-import type { InputSection } from './section.ts';
 import type { LinkSymbol } from './symbol.ts';
 
-interface Entry {
-  readonly name: string;
-  readonly info: number;
-  readonly other: number;
-  readonly index: number;
-  readonly value: number;
-  readonly size: number;
+/** Entries as columns: a large program has a hundred thousand. */
+class Entries {
+  readonly names: string[] = [];
+  readonly infos: number[] = [];
+  readonly others: number[] = [];
+  readonly indices: number[] = [];
+  readonly values: number[] = [];
+  readonly sizes: number[] = [];
+
+  add(name: string, info: number, other: number, index: number, value: number, size: number): void {
+    this.names.push(name);
+    this.infos.push(info);
+    this.others.push(other);
+    this.indices.push(index);
+    this.values.push(value);
+    this.sizes.push(size);
+  }
 }
 
 /** The bytes of `.symtab` and `.strtab`. */
@@ -74,35 +84,33 @@ export function buildSymbolTable(
   layout: Layout,
   addresses: Addresses,
 ): SymbolTableBytes {
-  const maker = new EntryMaker(layout, addresses);
-  const locals: Entry[] = [];
-  const globals: Entry[] = [];
+  const locals = new Entries();
+  const globals = new Entries();
+  const maker = new EntryMaker(layout, addresses, locals);
   for (const file of inputs.objects) {
-    let source: Entry | undefined;
+    let source: string | undefined;
     for (let i = 1; i < file.symbols.length; i++) {
       const symbol = file.symbols[i]!;
       if (symbol.type === STT_FILE) {
-        source = { name: symbol.name, info: STT_FILE, other: 0, index: SHN_ABS, value: 0, size: 0 };
+        source = symbol.name;
         continue;
       }
       if (symbol.type === STT_SECTION || symbol.name === '' || symbol.name.startsWith('.L')) continue;
       const own = i >= file.firstGlobal;
       // Globals come below, but for the bodies that other variants have of them.
       if (own && !isOtherBody(symbol)) continue;
-      const entries = maker.entries(symbol, STB_LOCAL);
-      if (entries.length === 0) continue;
-      if (source !== undefined) locals.push(source);
+      if (!maker.hasPlace(symbol)) continue;
+      if (source !== undefined) locals.add(source, STT_FILE, 0, SHN_ABS, 0, 0);
       source = undefined;
-      locals.push(...entries);
+      maker.add(symbol, symbol.name, STB_LOCAL, locals);
     }
   }
-  for (const name of table.names.values()) {
-    const symbol = table.lookup(name.name, COMMON);
-    if (symbol === undefined || symbol.file === undefined) continue;
+  for (const { name } of table.names.values()) {
+    const symbol = table.lookup(name, COMMON);
+    if (symbol === undefined || symbol.file === undefined || !maker.hasPlace(symbol)) continue;
     const hidden = symbol.visibility !== STV_DEFAULT && symbol.visibility !== STV_PROTECTED;
-    const entries = maker.entries(symbol, hidden ? STB_LOCAL : symbol.binding);
-    for (const [i, entry] of entries.entries())
-      (hidden || i > 0 ? locals : globals).push({ ...entry, name: name.name });
+    if (hidden) maker.add(symbol, name, STB_LOCAL, locals);
+    else maker.add(symbol, name, symbol.binding, globals);
   }
   for (const { symbol, section } of linkerSymbols) {
     const out = section === undefined ? undefined : sectionAt(layout, section, symbol.value);
@@ -110,7 +118,7 @@ export function buildSymbolTable(
     if (symbol.type !== STT_NOTYPE && symbol.type !== 1) continue;
     const size = symbol.name === 'genmeta_start' || symbol.name === '__melf_start' ? (out?.size ?? 0) : 0;
     const info = (STB_GLOBAL << 4) | symbol.type;
-    globals.push({ name: symbol.name, info, other: symbol.visibility, index, value: symbol.value, size });
+    globals.add(symbol.name, info, symbol.visibility, index, symbol.value, size);
   }
   return encode(locals, globals);
 }
@@ -131,60 +139,65 @@ function isOtherBody(symbol: LinkSymbol): boolean {
 class EntryMaker {
   readonly #layout: Layout;
   readonly #addresses: Addresses;
+  readonly #locals: Entries;
 
-  constructor(layout: Layout, addresses: Addresses) {
+  constructor(layout: Layout, addresses: Addresses, locals: Entries) {
     this.#layout = layout;
     this.#addresses = addresses;
+    this.#locals = locals;
   }
 
-  /** None for what has no place; several for a body that fills the slots of more variants than its own, local but for the first. */
-  entries(symbol: LinkSymbol, binding: number): Entry[] {
-    const { section } = symbol;
-    const other = symbol.visibility;
-    if (symbol.kind === 'absolute') {
-      const info = (binding << 4) | symbol.type;
-      return [{ name: symbol.name, info, other, index: SHN_ABS, value: symbol.value, size: symbol.size }];
+  /** False for what is not in the output. */
+  hasPlace({ kind, section }: LinkSymbol): boolean {
+    if (kind === 'absolute') return true;
+    if (section === undefined || section.fate !== 'keep' || !section.live || section.name === '.eh_frame') return false;
+    return section.slot !== undefined || this.#layout.byName.has(section.outputName);
+  }
+
+  /** Adds the entry of a symbol; several for a body that fills the slots of more variants than its own, local but for the first. */
+  add(symbol: LinkSymbol, name: string, binding: number, to: Entries): void {
+    const { section, visibility, size } = symbol;
+    if (section === undefined || symbol.kind === 'absolute') {
+      to.add(name, (binding << 4) | symbol.type, visibility, SHN_ABS, symbol.value, size);
+      return;
     }
-    if (section === undefined || section.fate !== 'keep' || !section.live) return [];
-    const isTls = symbol.type === 6;
     const ifunc = symbol.type === STT_GNU_IFUNC;
     const address = this.#addresses.definitionAddress(symbol);
-    const value = isTls ? address - (this.#layout.tls?.start ?? 0) : address;
+    const value = symbol.type === STT_TLS ? address - (this.#layout.tls?.start ?? 0) : address;
     const type =
       ifunc && symbol.ifuncIndex >= 0 ? STT_GNU_IFUNC : symbol.type === 5 ? 1 : ifunc ? STT_FUNC : symbol.type;
-    return this.#indicesOf(section).map((index, i) => {
-      const bound = i === 0 ? binding : STB_LOCAL;
-      return { name: symbol.name, info: (bound << 4) | type, other, index, value, size: symbol.size };
-    });
-  }
-
-  #indicesOf(section: InputSection): number[] {
     const { slot } = section;
-    if (section.name === '.eh_frame') return [];
-    const names =
-      slot === undefined
-        ? [section.outputName]
-        : slot.bodies.flatMap((body, v) => (body.section === section ? [`.gen${v}`] : []));
-    return names.flatMap((name) => this.#layout.byName.get(name)?.index ?? []);
+    if (slot === undefined) {
+      const { index } = this.#layout.byName.get(section.outputName)!;
+      to.add(name, (binding << 4) | type, visibility, index, value, size);
+      return;
+    }
+    let first = true;
+    for (const [v, body] of slot.bodies.entries()) {
+      const out = body.section === section ? this.#layout.byName.get(`.gen${v}`) : undefined;
+      if (out === undefined) continue;
+      if (first) to.add(name, (binding << 4) | type, visibility, out.index, value, size);
+      else this.#locals.add(name, type, visibility, out.index, value, size);
+      first = false;
+    }
   }
 }
 
-function encode(locals: readonly Entry[], globals: readonly Entry[]): SymbolTableBytes {
+function encode(locals: Entries, globals: Entries): SymbolTableBytes {
   const strings = new StringTableBuilder();
-  const count = 1 + locals.length + globals.length;
+  const count = 1 + locals.names.length + globals.names.length;
   const symtab = new Uint8Array(count * SYM_SIZE);
   const view = new DataView(symtab.buffer);
   let at = SYM_SIZE;
-  for (const entries of [locals, globals]) {
-    for (const e of entries) {
-      view.setUint32(at, strings.add(e.name), true);
-      symtab[at + 4] = e.info;
-      symtab[at + 5] = e.other;
-      view.setUint16(at + 6, e.index, true);
-      writeU64(view, at + 8, e.value);
-      writeU64(view, at + 16, e.size);
-      at += SYM_SIZE;
+  for (const { names, infos, others, indices, values, sizes } of [locals, globals]) {
+    for (let i = 0; i < names.length; i++, at += SYM_SIZE) {
+      view.setUint32(at, strings.add(names[i]!), true);
+      symtab[at + 4] = infos[i]!;
+      symtab[at + 5] = others[i]!;
+      view.setUint16(at + 6, indices[i]!, true);
+      writeU64(view, at + 8, values[i]!);
+      writeU64(view, at + 16, sizes[i]!);
     }
   }
-  return { symtab, strtab: strings.bytes(), firstGlobal: 1 + locals.length };
+  return { symtab, strtab: strings.bytes(), firstGlobal: 1 + locals.names.length };
 }
