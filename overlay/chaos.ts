@@ -22,10 +22,11 @@ export class ChaosSwitcher implements CpuPolicy {
   }
 
   afterSyscall(thread: Thread): void {
+    if (!this.#manager.manages(thread)) return;
     const { variants } = this.#manager;
     const wanted = this.#random.u32() % variants.length;
     if (wanted === this.#manager.current(thread)) return;
-    if (this.#manager.dangers(thread, this.#manager.viewOf(wanted)) !== undefined) {
+    if (!this.#manager.maySwitch(thread, wanted)) {
       this.refused++;
       return;
     }

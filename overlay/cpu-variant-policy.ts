@@ -3,7 +3,6 @@ import type { CpuPolicy } from '../emulator/linux/cpu-policy.ts';
 import type { Kernel } from '../emulator/linux/kernel.ts';
 import type { Thread } from '../emulator/linux/thread.ts';
 import type { OverlayManager } from './manager.ts';
-import { isAtSafePoint } from './safe-point.ts';
 
 /** A variant and what a CPU must have for it. */
 export interface VariantNeeds {
@@ -44,24 +43,29 @@ export class CpuVariantPolicy implements CpuPolicy {
   }
 
   onKind(thread: Thread, kind: CpuKind): void {
+    if (!this.#manager.manages(thread)) return;
     if (this.#manager.current(thread) === this.#best.get(kind.name)) this.#pending.delete(thread);
     else if (!this.#trySwitch(thread)) this.#pending.add(thread);
   }
 
   #trySwitch(thread: Thread): boolean {
-    if (!isAtSafePoint(this.#manager, thread)) return false;
-    this.#manager.switch(thread, this.#best.get(thread.cpu.kind)!);
+    const best = this.#best.get(thread.cpu.kind)!;
+    if (!this.#manager.maySwitch(thread, best)) return false;
+    this.#manager.switch(thread, best, { unchecked: true });
     this.switches++;
     return true;
   }
 
   allowsMove(thread: Thread, kind: CpuKind): boolean {
-    const allowed = this.#fits(this.#manager.current(thread), kind) || isAtSafePoint(this.#manager, thread);
+    if (!this.#manager.manages(thread)) return true;
+    const allowed =
+      this.#fits(this.#manager.current(thread), kind) || this.#manager.maySwitch(thread, this.#best.get(kind.name)!);
     if (!allowed) this.refusedMoves++;
     return allowed;
   }
 
   afterSyscall(thread: Thread): void {
-    if (this.#pending.has(thread) && this.#trySwitch(thread)) this.#pending.delete(thread);
+    if (!this.#pending.has(thread)) return;
+    if (!this.#manager.manages(thread) || this.#trySwitch(thread)) this.#pending.delete(thread);
   }
 }

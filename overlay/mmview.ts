@@ -140,7 +140,7 @@ export function watchProcesses(kernel: Kernel): void {
     if (leavingOf(space).has(view)) reap(kernel, space, view);
   });
   kernel.forks.push((child, maker) => {
-    const guard = guards.get(maker.space);
+    const guard = guards.get(maker.process.space);
     if (guard !== undefined) guardMigrations(child, guard);
   });
 }

@@ -3,7 +3,6 @@ import type { CpuPolicy, IllegalInstruction } from '../emulator/linux/cpu-policy
 import type { Kernel } from '../emulator/linux/kernel.ts';
 import type { Thread } from '../emulator/linux/thread.ts';
 import type { OverlayManager } from './manager.ts';
-import { isAtSafePoint } from './safe-point.ts';
 
 /** What a policy found out: this kind of CPU lacks something that the variant uses. */
 export interface Lesson {
@@ -41,7 +40,7 @@ export class SigillPolicy implements CpuPolicy {
   }
 
   onIllegalInstruction(thread: Thread, { instruction, feature }: IllegalInstruction): boolean {
-    if (feature === undefined) return false;
+    if (feature === undefined || !this.#manager.manages(thread)) return false;
     const able = new Set<number>();
     for (const { id, kind } of this.#kernel.scheduler.cpus)
       if (this.#kernel.kinds.get(kind)!.features.includes(feature)) able.add(id);
@@ -67,28 +66,39 @@ export class SigillPolicy implements CpuPolicy {
   }
 
   afterSyscall(thread: Thread): void {
-    if (this.#refused.size === 0) return;
+    if (this.#refused.size === 0 || !this.#manager.manages(thread)) return;
     const kinds = this.#homeKinds(thread);
     const fits = (variant: number): boolean => kinds.every((kind) => !this.#refused.get(kind)?.has(variant));
     const current = this.#manager.current(thread);
     const wanted = fits(current) ? current : this.#order.find(fits);
     if (wanted === undefined) return; // every variant was refused somewhere: it stays where it can run
     if (wanted !== current) {
-      if (!isAtSafePoint(this.#manager, thread)) return;
-      this.#manager.switch(thread, wanted);
+      if (!this.#manager.maySwitch(thread, wanted)) return;
+      this.#manager.switch(thread, wanted, { unchecked: true });
     }
     if (this.#away.delete(thread)) this.#kernel.scheduler.override(thread, undefined);
   }
 
+  /** The first variant in the order that CPUs of this kind have not refused. */
+  #fitting(kind: CpuKind): number | undefined {
+    const refused = this.#refused.get(kind.name);
+    return this.#order.find((variant) => !refused?.has(variant));
+  }
+
+  #isRefused(thread: Thread, kind: CpuKind): boolean {
+    return this.#manager.manages(thread) && this.#refused.get(kind.name)?.has(this.#manager.current(thread)) === true;
+  }
+
   /** Without knowledge every move is tried; with it, a thread in the middle of a refused variant is left where it is. */
   allowsMove(thread: Thread, kind: CpuKind): boolean {
-    const current = this.#manager.current(thread);
-    return !this.#refused.get(kind.name)?.has(current) || isAtSafePoint(this.#manager, thread);
+    if (!this.#isRefused(thread, kind)) return true;
+    const fitting = this.#fitting(kind);
+    return fitting !== undefined && this.#manager.maySwitch(thread, fitting);
   }
 
   onKind(thread: Thread, kind: CpuKind): void {
-    if (!this.#refused.get(kind.name)?.has(this.#manager.current(thread))) return;
-    const fitting = this.#order.find((variant) => !this.#refused.get(kind.name)?.has(variant));
-    if (fitting !== undefined && isAtSafePoint(this.#manager, thread)) this.#manager.switch(thread, fitting);
+    const fitting = this.#isRefused(thread, kind) ? this.#fitting(kind) : undefined;
+    if (fitting !== undefined && this.#manager.maySwitch(thread, fitting))
+      this.#manager.switch(thread, fitting, { unchecked: true });
   }
 }

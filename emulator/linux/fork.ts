@@ -93,7 +93,7 @@ export function forkProcess(thread: Thread, request: CloneRequest): number | Blo
   });
   kernel.processes.set(pid, child);
   if (kernel.events.enabled) kernel.events.emit({ type: 'process:fork', time: kernel.now(), pid, parent: maker.pid });
-  for (const hook of kernel.forks) hook(child, maker);
+  for (const hook of kernel.forks) hook(child, thread);
   const copy = kernel.newThread(child, { tid: pid, view, comm: thread.comm, affinity: thread.affinity });
   copy.overriddenAffinity = thread.overriddenAffinity;
   // A stack of its own has no room on the alternate one of a maker that goes on meanwhile (copy_process).

@@ -94,8 +94,8 @@ export class Kernel implements SchedulerHost<Thread> {
   variantNamer: ((thread: Thread, va: number) => string | undefined) | undefined;
   /** Called when a thread has left its process or executes another program, while the memory that it was in is still there. */
   readonly threadEnds: ((thread: Thread, left: { readonly space: AddressSpace; readonly view: number }) => void)[] = [];
-  /** Called when a process has made another one, before that runs. */
-  readonly forks: ((child: Process, maker: Process) => void)[] = [];
+  /** Called when a thread has made another process, before that runs. */
+  readonly forks: ((child: Process, maker: Thread) => void)[] = [];
   readonly signals: SignalDelivery;
   readonly exits: Exits;
   /** Cycles that each system call costs, a copy of {@link costs} at hand. */

@@ -4,6 +4,7 @@
 import { MelfError } from '../../base/errors.ts';
 import type { Process } from '../../emulator/linux/process.ts';
 import type { Thread } from '../../emulator/linux/thread.ts';
+import { Peek } from '../../emulator/memory/peek.ts';
 import { UserFault } from '../../emulator/memory/user-memory.ts';
 import type { MelfFunction } from '../../linker/melf-format.ts';
 import type { MelfFile } from '../../linker/melf-reader.ts';
@@ -117,7 +118,7 @@ export class SwitchSafety {
   /** The slot's bytes as a view has them; undefined when it has none that can be read. */
   #slotIn(process: Process, view: number, f: MelfFunction): Uint8Array | undefined {
     try {
-      return process.space.userMemory(view).read(f.va, f.slotSize);
+      return new Peek(process.space, view).read(f.va, f.slotSize);
     } catch (error) {
       if (error instanceof UserFault) return undefined;
       throw error;

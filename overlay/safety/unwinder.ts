@@ -4,8 +4,9 @@ import { Arm, X } from '../../emulator/isa/aarch64/registers.ts';
 import type { Isa } from '../../emulator/isa/isa.ts';
 import { X86 } from '../../emulator/isa/x86-64/registers.ts';
 import type { Thread } from '../../emulator/linux/thread.ts';
+import { Peek } from '../../emulator/memory/peek.ts';
 import { PAGE_SIZE } from '../../emulator/memory/physical.ts';
-import { UserFault, type UserMemory } from '../../emulator/memory/user-memory.ts';
+import { UserFault } from '../../emulator/memory/user-memory.ts';
 import { Prot, protIn } from '../../emulator/memory/vma.ts';
 import { Access } from '../../emulator/native/binding.ts';
 import type { FrameRules } from './call-frames.ts';
@@ -157,6 +158,7 @@ export class Unwinder {
   suspects(thread: Thread, start: number, end: number): Suspect[] {
     const how = conventions[thread.kernel.isa];
     const found: Suspect[] = [];
+    const memory = new Peek(thread.process.space, thread.view);
     const stack = thread.process.space.areas.find(thread.core.sp);
     for (const [slot, pc] of stackWords(thread, thread.core.sp)) {
       if (pc < start || pc >= end || !isReturnAddress(thread, how, pc)) continue;
@@ -164,7 +166,7 @@ export class Unwinder {
       const isContext = [-WORD, 2 * WORD].some((offset) => {
         const at = slot + offset;
         if (stack === undefined || at < thread.core.sp || at + WORD > stack.end) return false;
-        const value = thread.memory.pointer(at);
+        const value = memory.pointer(at);
         return value % WORD === 0 && value >= stack.start && value < stack.end;
       });
       found.push({ slot, pc, isContext });
@@ -192,15 +194,15 @@ function* stackWords({ process, view }: Thread, sp: number): Generator<[slot: nu
   }
 }
 
-function isReturnAddress({ process, memory, view }: Thread, how: Conventions, pc: number): boolean {
+function isReturnAddress({ process, view }: Thread, how: Conventions, pc: number): boolean {
   const area = process.space.areas.find(pc);
   if (area === undefined || (protIn(area, view) & Prot.exec) === 0 || pc - LONGEST_CALL < area.start) return false;
-  return how.isCall(memory.read(pc - LONGEST_CALL, LONGEST_CALL));
+  return how.isCall(new Peek(process.space, view).read(pc - LONGEST_CALL, LONGEST_CALL));
 }
 
 class Walk {
   readonly #thread: Thread;
-  readonly #memory: UserMemory;
+  readonly #memory: Peek;
   readonly #how: Conventions;
   #registers: (bigint | undefined)[];
   #pc: number;
@@ -208,7 +210,7 @@ class Walk {
 
   constructor(thread: Thread, how: Conventions, registers: (bigint | undefined)[], pc: number, read: ReadRules) {
     this.#thread = thread;
-    this.#memory = thread.memory;
+    this.#memory = new Peek(thread.process.space, thread.view);
     this.#how = how;
     this.#registers = registers;
     this.#pc = pc;
