@@ -1,0 +1,118 @@
+import type { TopLevelSpec } from 'vega-lite';
+import { baselineId } from './configurations.ts';
+import { type ConfigurationResult, type ConfigurationRuns, distributions } from './summary.ts';
+
+/** MELF configurations from light to dark with their share; the others in colours of their own. */
+const colours: Readonly<Record<string, string>> = {
+  plain: '#444444',
+  'plain-allocator': '#999999',
+  'melf-0': '#9ecae1',
+  'melf-25': '#6baed6',
+  'melf-50': '#4292c6',
+  'melf-75': '#2171b5',
+  'melf-100': '#08306b',
+  always: '#d7301f',
+};
+const otherColour = '#7a5195';
+
+/** Share of statements answered within a time, for each configuration and group of clients. */
+export function distributionFigure(groups: readonly ConfigurationRuns[]): TopLevelSpec {
+  const values = groups.flatMap(({ configuration, runs }) =>
+    Object.entries(distributions(runs)).flatMap(([clients, points]) =>
+      points.map(({ value, share }) => ({
+        configuration: configuration.id,
+        clients: clients === 'performance' ? 'connections that did not ask for checks' : 'sanitised connections',
+        latency: value / 1e3,
+        share: share * 100,
+      })),
+    ),
+  );
+  const ids = groups.filter(({ runs }) => runs.length > 0).map(({ configuration }) => configuration.id);
+  return {
+    title: 'Latency distribution',
+    data: { values },
+    facet: { column: { field: 'clients', type: 'nominal', title: null, header: { labelFontSize: 13 } } },
+    spec: {
+      width: 430,
+      height: 320,
+      mark: { type: 'line', interpolate: 'step-after', strokeWidth: 2 },
+      encoding: {
+        x: {
+          field: 'latency',
+          type: 'quantitative',
+          title: 'latency, µs of virtual time',
+          scale: { type: 'log', nice: false },
+        },
+        y: {
+          field: 'share',
+          type: 'quantitative',
+          title: 'statements answered within it, %',
+          scale: { domain: [0, 100] },
+        },
+        color: {
+          field: 'configuration',
+          type: 'nominal',
+          sort: null,
+          scale: { domain: ids, range: ids.map((id) => colours[id] ?? otherColour) },
+          title: null,
+        },
+        order: { field: 'share', type: 'quantitative' },
+      },
+    },
+  } as TopLevelSpec;
+}
+
+/** Change of both groups' means against the share of sanitised connections, with `always` as a line across. */
+export function shareFigure(results: readonly ConfigurationResult[]): TopLevelSpec {
+  const points = results
+    .filter(({ id }) => id.startsWith('melf-'))
+    .flatMap(({ sanitisedShare, performanceChange, sanitisedChange }) =>
+      [
+        { clients: 'did not ask for checks', ...performanceChange },
+        { clients: 'sanitised', ...sanitisedChange },
+      ].flatMap(({ clients, percent, low, high }) =>
+        percent === null
+          ? []
+          : [{ clients, share: sanitisedShare * 100, change: percent, low: low ?? percent, high: high ?? percent }],
+      ),
+    );
+  const lines = results
+    .filter(({ id }) => id === 'always' || id === 'plain-allocator')
+    .map(({ id, performanceChange: { percent } }) => ({ name: id, change: percent }));
+  return {
+    title: `Mean latency against ${baselineId}`,
+    width: 560,
+    height: 320,
+    layer: [
+      {
+        data: { values: points },
+        mark: { type: 'errorbar', ticks: true },
+        encoding: {
+          x: { field: 'share', type: 'quantitative' },
+          y: { field: 'low', type: 'quantitative', title: 'change, %' },
+          y2: { field: 'high' },
+          color: { field: 'clients', type: 'nominal', title: 'connections' },
+        },
+      },
+      {
+        data: { values: points },
+        mark: { type: 'line', point: true },
+        encoding: {
+          x: { field: 'share', type: 'quantitative', title: 'sanitised connections, %', scale: { domain: [0, 100] } },
+          y: { field: 'change', type: 'quantitative', title: 'change, %' },
+          color: { field: 'clients', type: 'nominal' },
+        },
+      },
+      {
+        data: { values: lines },
+        mark: { type: 'rule', strokeDash: [6, 4], color: '#555' },
+        encoding: { y: { field: 'change', type: 'quantitative' } },
+      },
+      {
+        data: { values: lines },
+        mark: { type: 'text', align: 'left', dx: 4, dy: -6, color: '#555' },
+        encoding: { y: { field: 'change', type: 'quantitative' }, x: { datum: 0 }, text: { field: 'name' } },
+      },
+    ],
+  } as TopLevelSpec;
+}

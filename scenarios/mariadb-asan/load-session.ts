@@ -1,0 +1,111 @@
+import type { RandomStream } from '../runner/random.ts';
+import type { MariadbClients } from './client.ts';
+import { plants } from './plants.ts';
+import { type Answer, Session } from './session.ts';
+import { OwnRows, type Statement } from './statements.ts';
+
+/** So that sessions do not all connect in one moment, ns. */
+const connectGap = 50e3;
+/** Statements of the load between two planted mistakes. */
+const plantEvery = 4;
+
+const shown = (rows: Answer['rows']): string => (rows === undefined ? 'no rows' : JSON.stringify(rows).slice(0, 200));
+
+/** What is wrong with an answer; undefined: nothing. */
+export function mismatch(
+  { sql, rows, changed }: Pick<Statement, 'sql' | 'rows' | 'changed'>,
+  answer: Answer,
+): string | undefined {
+  if (answer.error !== undefined) return `${sql}: ${answer.error}`;
+  if (changed !== answer.changed) return `${sql}: ${answer.changed ?? 'no'} rows changed, not ${changed ?? 'none'}`;
+  if (JSON.stringify(rows) !== JSON.stringify(answer.rows)) return `${sql}: ${shown(answer.rows)}, not ${shown(rows)}`;
+  return undefined;
+}
+
+/** One of the clients that the measurement is about: sends a statement, waits for its answer, thinks, sends the next. */
+export class LoadSession {
+  readonly rows: OwnRows;
+  readonly sanitised: boolean;
+  readonly #number: number;
+  readonly #clients: MariadbClients;
+  readonly #thinking: RandomStream;
+  #session: Session | undefined;
+  #sent = 0;
+  #planted = 0;
+
+  constructor(
+    clients: MariadbClients,
+    options: { number: number; statements: RandomStream; thinking: RandomStream; sanitised: boolean },
+  ) {
+    this.#clients = clients;
+    this.#number = options.number;
+    this.#thinking = options.thinking;
+    this.sanitised = options.sanitised;
+    this.rows = new OwnRows(options.number, clients.load.rows, options.statements);
+  }
+
+  /** The server sanitises sessions of users whose name begins with "asan" (patches/). */
+  get user(): string {
+    return `${this.sanitised ? 'asan' : 'plain'}-${this.#number}`;
+  }
+
+  connect(now: number): void {
+    this.#clients.world.at(now + this.#number * connectGap, (at) => {
+      this.#session = new Session(this.#clients.world, at, this.user, {
+        onReady: (ready) => this.#ask(ready, 'USE test', (next) => this.#clients.ready(next)),
+        onRefused: (refused) => this.#clients.lost(this.user, refused),
+        onLost: (lost) => this.#clients.lost(this.user, lost),
+      });
+    });
+  }
+
+  #ask(now: number, sql: string, then: (now: number) => void): void {
+    this.#clients.count();
+    this.#session!.query(sql, now, ({ error }, at) => {
+      if (error !== undefined) this.#clients.complain(`${this.user}: ${sql}: ${error}`);
+      then(at);
+    });
+  }
+
+  /** Think times and statements come from this session's own streams: they are the same in every configuration of a seed. */
+  thinkAndSend(now: number): void {
+    this.#clients.world.at(now + this.#thinking.exponential(this.#clients.load.think), (at) => this.#send(at));
+  }
+
+  #send(now: number): void {
+    // A connection that planted all of its mistakes has no more to do in such a run.
+    const isDone = this.#clients.isPlanting ? this.#planted === plants.length : this.#clients.stopped(now);
+    if (isDone) {
+      this.#session!.close(now);
+      this.#clients.drained(now);
+      return;
+    }
+    if (this.#clients.isPlanting && ++this.#sent % plantEvery === 0) {
+      this.#plant(now);
+      return;
+    }
+    const statement = this.rows.next();
+    this.#clients.count();
+    this.#session!.query(statement.sql, now, (answer, at) => {
+      this.#compare(statement, answer);
+      this.#clients.finish(this.sanitised, now, at);
+      this.thinkAndSend(at);
+    });
+  }
+
+  #plant(now: number): void {
+    const { name } = plants[this.#planted++]!;
+    this.#clients.count();
+    this.#clients.countPlant(this.sanitised);
+    const sql = `SELECT MELF_PLANT('${name}')`;
+    this.#session!.query(sql, now, (answer, at) => {
+      this.#compare({ sql, rows: [[name]], changed: undefined }, answer);
+      this.thinkAndSend(at);
+    });
+  }
+
+  #compare(statement: Pick<Statement, 'sql' | 'rows' | 'changed'>, answer: Answer): void {
+    const complaint = mismatch(statement, answer);
+    if (complaint !== undefined) this.#clients.complain(`${this.user}: ${complaint}`);
+  }
+}

@@ -1,0 +1,28 @@
+/** What the clients do. Times are ns of virtual time. */
+export interface Load {
+  readonly connections: number;
+  /** Rows that each connection has in each table; nobody else changes them. */
+  readonly rows: number;
+  /** Mean time from a reply to the connection's next statement; exponentially distributed. */
+  readonly think: number;
+  /** Statements sent in this time are made and checked, but not measured. */
+  readonly warmUp: number;
+  /** Statements sent in this time after the warm-up are measured. */
+  readonly window: number;
+}
+
+/** A think time that keeps the CPUs of the plain server busy for about a third of the time. */
+export const defaultLoad: Load = { connections: 16, rows: 60, think: 400e3, warmUp: 5e6, window: 40e6 };
+
+/** The tables: one for each engine. */
+export const tables = [
+  { name: 'sb_aria', engine: 'Aria' },
+  { name: 'sb_myisam', engine: 'MyISAM' },
+] as const;
+
+/** Of the text column, characters. */
+export const textLength = 60;
+
+/** What a row holds at first. */
+export const firstNumber = (id: number): number => (id * 7919) % 1000;
+export const firstText = (id: number): string => `row ${id} `.padEnd(textLength, String.fromCharCode(97 + (id % 26)));

@@ -1,0 +1,127 @@
+// The paper's third case on the real MariaDB: what do connections that are address-sanitised cost those that are not, and are mistakes
+// found in them and nowhere else?
+
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ensureEngine } from '../../setup/engine.ts';
+import { type Check, checkNoRunFailed } from '../runner/checks.ts';
+import { conduct, type Findings } from '../runner/experiment.ts';
+import { failuresOf, type Job, type JobFailure, noRun, outputsOf, runJobs } from '../runner/jobs.ts';
+import { modelCaveat } from '../runner/provenance.ts';
+import type { ResultFolder } from '../runner/results.ts';
+import { terminalTable } from '../runner/terminal.ts';
+import { checkRepeat, checkRuns, checkShape } from './checks.ts';
+import { baselineId, type Configuration, parseConfiguration, plantedId } from './configurations.ts';
+import { type Executables, ensureExecutables } from './executable.ts';
+import { readOptions, type ScenarioOptions } from './options.ts';
+import { buildReport } from './report.ts';
+import { drawPlots, reportPage } from './report-page.ts';
+import type { RunInput, RunRecord } from './run-record.ts';
+import { changeAgainst, groupRuns, summarise } from './summary.ts';
+import { latencyTable, machineTable } from './tables.ts';
+
+const name = 'mariadb-asan';
+const runModule = join(import.meta.dirname, 'run.ts');
+
+/** Which run is traced and repeated: the one in which most happens, if it is among those asked for. */
+function showcase(configurations: readonly Configuration[]): Configuration {
+  const rank = ({ form, sanitisedShare }: Configuration): number =>
+    form === 'melf' ? 1 - Math.abs(sanitisedShare - 0.5) : -1;
+  return [...configurations].sort((a, b) => rank(b) - rank(a))[0]!;
+}
+
+interface Finished {
+  readonly runs: RunRecord[];
+  readonly planted: RunRecord | undefined;
+  /** The showcase run for a second time. */
+  readonly repeat: RunRecord | undefined;
+  readonly failures: JobFailure[];
+}
+
+async function runAll(options: ScenarioOptions, executables: Executables, folder: ResultFolder): Promise<Finished> {
+  const { configurations, seeds, load, machine } = options;
+  const shown = showcase(configurations);
+  const first = seeds[0]!;
+  const job = ({ id, form }: Configuration, seed: number, what = '', trace?: string): Job<RunInput> => ({
+    label: `${id}, seed ${seed}${what}`,
+    input: {
+      configuration: id,
+      executable: executables.paths[form],
+      files: executables.files,
+      seed,
+      load,
+      machine,
+      trace,
+    },
+  });
+  const jobs = [
+    job(shown, first, ', again'),
+    ...(options.plant ? [job(parseConfiguration(plantedId), first)] : []),
+    ...seeds.flatMap((seed) =>
+      configurations.map((one) =>
+        job(one, seed, '', one === shown && seed === first ? folder.file('trace.json') : undefined),
+      ),
+    ),
+  ];
+  const outcomes = await runJobs<RunInput, RunRecord>(runModule, jobs, options.jobs);
+  const [again, ...others] = outcomes;
+  const runs = outputsOf(others);
+  return {
+    runs: runs.filter(({ configuration }) => configuration !== plantedId),
+    planted: runs.find(({ configuration }) => configuration === plantedId),
+    repeat: again !== undefined && 'output' in again ? again.output : undefined,
+    failures: failuresOf(outcomes),
+  };
+}
+
+function check(options: ScenarioOptions, { runs, planted, repeat, failures }: Finished): Check[] {
+  const checks = checkRuns(planted === undefined ? runs : [...runs, planted]);
+  const original = runs.find((run) => run.configuration === repeat?.configuration && run.seed === repeat.seed);
+  if (repeat !== undefined && original !== undefined) checks.push(checkRepeat(original, repeat));
+  if (options.standard) {
+    const of = (id: string): RunRecord[] => runs.filter(({ configuration }) => configuration === id);
+    checks.push(...checkShape(new Map(['melf-75', 'always'].map((id) => [id, changeAgainst(of(id), of(baselineId))]))));
+  }
+  checks.push(checkNoRunFailed(runs.length + (planted === undefined ? 0 : 1), failures));
+  return checks;
+}
+
+/** Runs, and writes all but the report into the folder. */
+async function measure(options: ScenarioOptions, folder: ResultFolder): Promise<Findings> {
+  const engine = await ensureEngine();
+  const executables = await ensureExecutables(options.machine.isa);
+  const finished = await runAll(options, executables, folder);
+  const { runs, planted, failures } = finished;
+  if (runs.length === 0) throw noRun(failures);
+  const groups = groupRuns(
+    options.configurations.map(({ id }) => id),
+    runs,
+  );
+  const report = buildReport({
+    options,
+    results: summarise(groups),
+    planted,
+    checks: check(options, finished),
+    failures,
+    versions: { ...executables.versions, unicorn: engine.unicorn.version },
+  });
+  copyFileSync(executables.paths.melf, folder.file('mariadbd'));
+  if (planted?.firstReport !== undefined) folder.write('planted-report.txt', planted.firstReport);
+  const plots = await drawPlots(report, groups);
+  for (const [plot, svg] of Object.entries(plots)) folder.write(`${plot}.svg`, svg);
+  return {
+    report,
+    page: reportPage(report, plots),
+    summary: [latencyTable(report.results), machineTable(report.results)].map(terminalTable),
+    failures,
+    caveat: modelCaveat,
+  };
+}
+
+/** `npm run scenario mariadb-asan`; the exit code is 0 when every check holds. */
+export async function main(argv: string[]): Promise<number> {
+  const options = await readOptions(argv);
+  if (options === undefined) return 0;
+  const label = `seed-${options.seeds[0]}${options.quick ? '-quick' : ''}`;
+  return conduct({ name, label, out: options.out, json: options.json }, (folder) => measure(options, folder));
+}
