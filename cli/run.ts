@@ -7,7 +7,7 @@ import { ChromeTrace } from '../emulator/events/chrome-trace.ts';
 import { TraceHash } from '../emulator/events/trace-hash.ts';
 import { formatCrash } from '../emulator/linux/crash-report.ts';
 import { elfMachine } from '../emulator/linux/elf-image.ts';
-import type { HostMount } from '../emulator/linux/files/vfs.ts';
+import type { HostMount } from '../emulator/linux/files/file-tree.ts';
 import type { ConsoleSinks } from '../emulator/linux/kernel.ts';
 import { Machine } from '../emulator/machine.ts';
 import { Realtime } from '../emulator/realtime.ts';

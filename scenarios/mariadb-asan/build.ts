@@ -60,7 +60,13 @@ function cmakeVariables(tools: BuildTools, root: string): string[] {
     variable('CMAKE_C_FLAGS', '-fno-pie'),
     variable('CMAKE_CXX_FLAGS', '-fno-pie'),
     variable('CMAKE_EXE_LINKER_FLAGS', `-static -no-pie -L${tools.libraries}`),
-    ...['DISABLE_SHARED=ON', 'SECURITY_HARDENED=OFF', 'WITH_SSL=bundled', 'CONC_WITH_SSL=NONE', 'WITH_ZLIB=bundled'].map((one) => `-D${one}`),
+    ...[
+      'DISABLE_SHARED=ON',
+      'SECURITY_HARDENED=OFF',
+      'WITH_SSL=bundled',
+      'CONC_WITH_SSL=NONE',
+      'WITH_ZLIB=bundled',
+    ].map((one) => `-D${one}`),
     ...['WITH_PCRE=system', 'WITH_LIBFMT=system', 'WITH_EXTRA_CHARSETS=none', 'WITH_UNIT_TESTS=OFF'].map(
       (one) => `-D${one}`,
     ),

@@ -1,6 +1,6 @@
 // How the server is started in the sandbox: what it finds there, and its command line.
 
-import type { HostMount } from '../../emulator/linux/files/vfs.ts';
+import type { HostMount } from '../../emulator/linux/files/file-tree.ts';
 
 export interface ServerSettings {
   readonly port: number;

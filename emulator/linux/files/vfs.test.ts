@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import type { Thread } from '../thread.ts';
 import { fakeCaller } from './fake-caller.ts';
+import { MountError, type MountMode } from './file-tree.ts';
 import { Directory } from './inode.ts';
 import { OpenFlag } from './open-flags.ts';
 import { FileType } from './stat.ts';
-import { AT_FDCWD, MountError, type MountMode, Vfs } from './vfs.ts';
+import { AT_FDCWD, Vfs } from './vfs.ts';
 
 function read(caller: Thread, path: string): string | number {
   const file = caller.kernel.files.open(caller, AT_FDCWD, path, 0, 0);
