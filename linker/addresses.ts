@@ -7,6 +7,7 @@ import type { RelocationBackend, RelocationContext } from './relocation/backend.
 import type { InputSection } from './section.ts';
 import type { LinkSymbol } from './symbol.ts';
 import type { LinkTables } from './tables.ts';
+import type { Veneers } from './veneers.ts';
 
 /** Addresses of the tables that layout placed. */
 export interface TableAddresses {
@@ -27,6 +28,7 @@ export class Addresses implements RelocationContext {
   readonly #tables: LinkTables;
   readonly #backend: RelocationBackend;
   readonly #diagnostics: Diagnostics;
+  readonly #veneers: Veneers | undefined;
 
   constructor(
     layout: Layout,
@@ -34,7 +36,9 @@ export class Addresses implements RelocationContext {
     tables: LinkTables,
     backend: RelocationBackend,
     diagnostics: Diagnostics,
+    veneers?: Veneers,
   ) {
+    this.#veneers = veneers;
     this.gotBase = at.got;
     this.isPie = layout.isPie;
     this.dynamicVa = layout.byName.get('.dynamic')?.va ?? 0;
@@ -92,6 +96,10 @@ export class Addresses implements RelocationContext {
   ifuncSlot(index: number): number {
     const { gotHeader, got, tlsGot } = this.#tables;
     return this.gotBase + (gotHeader + got.length + tlsGot.length + index) * 8;
+  }
+
+  veneer(place: number, symbol: LinkSymbol, addend: number): number | undefined {
+    return this.#veneers?.find(place, symbol, addend);
   }
 
   problem(section: InputSection, index: number, message: string, hint?: string): void {

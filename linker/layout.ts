@@ -38,6 +38,7 @@ import type { InputSection } from './section.ts';
 import { arrayPriority, outputName } from './section-names.ts';
 import { isDebugInformation } from './variant-keys.ts';
 import type { VariantPlan } from './variants.ts';
+import type { Island } from './veneers.ts';
 import type { Window } from './window.ts';
 
 /** Pages of the host and of the emulated MMU; file offsets of segments are multiples of it. */
@@ -113,9 +114,10 @@ export function layOut(
   window: Window | undefined,
   placements: readonly Placement[],
   maxPage: number,
+  islands: readonly Island[] = [],
 ): Layout {
   const builder = new Builder(options, plan.variants, window, maxPage);
-  builder.collect(inputs, placements);
+  builder.collect(inputs, placements, islands);
   builder.addWindow(plan.variants.names.length);
   return builder.assign();
 }
@@ -138,7 +140,8 @@ class Builder {
     this.#isPie = options.pie === true;
   }
 
-  collect(inputs: LoadedInputs, placements: readonly Placement[]): void {
+  collect(inputs: LoadedInputs, placements: readonly Placement[], islands: readonly Island[]): void {
+    const islandBefore = new Map(islands.map(({ before, synthetic }) => [before, synthetic]));
     for (const p of placements) if (p.first === true) this.#place(p);
     const pools = new Map<string, MergePool>();
     const arrays: InputSection[] = [];
@@ -151,9 +154,13 @@ class Builder {
         section.outputName = name;
         if (section.pieces !== undefined) this.#addPieces(name, section, pools);
         else if (/^\.(preinit|init|fini)_array$/.test(name) || /^\.[cd]tors$/.test(name)) arrays.push(section);
-        else this.#add(name, section);
+        else {
+          if (islands.length > 0) this.#addIsland(islandBefore.get(section));
+          this.#add(name, section);
+        }
       }
     }
+    this.#addIsland(islandBefore.get(undefined));
     // Lower numbers run first; a section without one runs last (GNU ld manual, SORT_BY_INIT_PRIORITY).
     arrays.sort((a, b) => arrayPriority(a) - arrayPriority(b));
     for (const section of arrays) this.#add(section.outputName, section);
@@ -186,6 +193,10 @@ class Builder {
   #add(name: string, section: InputSection): void {
     const out = this.#outputFor(name, section);
     out.add(section, section.align);
+  }
+
+  #addIsland(island: Synthetic | undefined): void {
+    if (island !== undefined) this.#byName.get('.text')!.add(island, island.align);
   }
 
   #outputFor(name: string, section: InputSection): OutputSection {

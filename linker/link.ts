@@ -30,6 +30,8 @@ import { scanRelocations } from './tables.ts';
 import { checkTypeAgreement } from './type-agreement.ts';
 import type { VariantPlan } from './variants.ts';
 import { planVariants } from './variants.ts';
+import type { Veneers } from './veneers.ts';
+import { planVeneers } from './veneers.ts';
 import { Window } from './window.ts';
 import type { Written } from './write.ts';
 import { writeFile } from './write.ts';
@@ -90,28 +92,34 @@ export function link(options: LinkOptions): LinkResult {
   const finished: Finished = { addresses: undefined };
   const frames = buildFrameTables(frameSections.values(), plan.variants.names.length);
   const words = isPie ? phase('addresses', () => findRelativeWords(inputs, backend, diagnostics)) : undefined;
-  const layout = phase('layout', () => {
-    const metadata = metadataPlacements(plan.variants, window, options.buildFlags ?? '', finished, isPie);
-    const genmeta = window === undefined ? undefined : metadata.find((p) => p.section === '.genmeta')?.synthetic;
-    const placements = [
-      ...(options.buildId === true ? [buildIdPlacement(finished)] : []),
-      ...metadata,
-      ...(words === undefined ? [] : dynamicPlacements(words, tables, genmeta, backend, finished)),
-      ...tablePlacements(tables, backend, finished, isPie),
-      ...framePlacements(frames, plan.variants, backend, finished),
-    ];
-    return layOut(
+  const metadata = metadataPlacements(plan.variants, window, options.buildFlags ?? '', finished, isPie);
+  const genmeta = window === undefined ? undefined : metadata.find((p) => p.section === '.genmeta')?.synthetic;
+  const placements = [
+    ...(options.buildId === true ? [buildIdPlacement(finished)] : []),
+    ...metadata,
+    ...(words === undefined ? [] : dynamicPlacements(words, tables, genmeta, backend, finished)),
+    ...tablePlacements(tables, backend, finished, isPie),
+    ...framePlacements(frames, plan.variants, backend, finished),
+  ];
+  const place = (veneers?: Veneers): { layout: Layout; addresses: Addresses } => {
+    const layout = layOut(
       inputs,
       { ...options, executableStack: options.executableStack ?? wantsExecutableStack(inputs) },
       plan,
       window,
       placements,
       backend.maxPage,
+      veneers?.islands,
     );
+    placeLinkerSymbols(linkerSymbols, layout);
+    const at = { got: layout.byName.get('.got')?.va ?? 0, iplt: layout.byName.get('.plt')?.va ?? 0 };
+    return { layout, addresses: new Addresses(layout, at, tables, backend, diagnostics, veneers) };
+  };
+  const { layout, addresses } = phase('layout', () => {
+    const first = place();
+    const veneers = planVeneers(inputs, first.layout, first.addresses, backend, finished);
+    return veneers === undefined ? first : place(veneers);
   });
-  placeLinkerSymbols(linkerSymbols, layout);
-  const at = { got: layout.byName.get('.got')?.va ?? 0, iplt: layout.byName.get('.plt')?.va ?? 0 };
-  const addresses = new Addresses(layout, at, tables, backend, diagnostics);
   finished.addresses = addresses;
   const mainFrames = layout.byName.get('.eh_frame')?.va ?? layout.imageBase;
   for (const section of frameSections.keys()) {

@@ -2,7 +2,7 @@
 import { alignUp, viewOf, writeU64 } from '../elf.ts';
 import type { InputSection } from '../section.ts';
 import type { LinkSymbol } from '../symbol.ts';
-import type { Dependence, RelocationBackend, RelocationContext } from './backend.ts';
+import type { Dependence, RelocationBackend, RelocationContext, VeneerKind } from './backend.ts';
 import { NEEDS_GOT, NEEDS_NOTHING, NEEDS_TLS_GOT, UNSUPPORTED } from './backend.ts';
 
 export const A64 = {
@@ -233,7 +233,7 @@ class Writer {
   }
 }
 
-const REACH = 'branches reach 128 MiB; keep common code and the overlay window closer together';
+const REACH = 'branches reach 128 MiB, and there is no place for a veneer on the way: the overlay window is too large';
 
 function apply(
   section: InputSection,
@@ -356,7 +356,7 @@ function applyOne(
       return;
     case A64.JUMP26:
     case A64.CALL26:
-      w.branch(branchTarget(symbol, target(), place) - place, 26, 0, REACH);
+      w.branch(nearTarget(symbol, addend, place, context) - place, 26, 0, REACH);
       return;
     case A64.GOT_LD_PREL19:
       w.branch(context.gotAddress(symbol) - place, 19, 5);
@@ -462,6 +462,29 @@ function branchTarget(symbol: LinkSymbol, target: number, place: number): number
   return symbol.kind === 'undefined' ? place + 4 : target;
 }
 
+/** The target of a call or jump, or a veneer on the way there. */
+function nearTarget(symbol: LinkSymbol, addend: number, place: number, context: RelocationContext): number {
+  const target = branchTarget(symbol, context.target(symbol, addend), place);
+  return VENEER.reaches(target - place) ? target : (context.veneer(place, symbol, addend) ?? target);
+}
+
+const BRANCH_REACH = 2 ** 27;
+
+const VENEER: VeneerKind = {
+  reach: BRANCH_REACH,
+  size: 16,
+  isBranch: (type) => type === A64.CALL26 || type === A64.JUMP26,
+  reaches: (distance) => distance >= -BRANCH_REACH && distance < BRANCH_REACH,
+  write(view, offset, va, target) {
+    const pages = (page(target) - page(va)) / 0x1000;
+    // adrp x16, target; add x16, x16, :lo12:target; br x16 (AAPCS64 6.1.1: linkers may use x16 between a call and its target)
+    view.setUint32(offset, (0x90000010 | ((pages & 3) << 29) | (((pages >> 2) & 0x7ffff) << 5)) >>> 0, true);
+    view.setUint32(offset + 4, (0x91000210 | (low12(target) << 10)) >>> 0, true);
+    view.setUint32(offset + 8, 0xd61f0200, true);
+    view.setUint32(offset + 12, TRAP, true);
+  },
+};
+
 const NOP = 0xd503201f;
 /** brk #0 */
 const TRAP = 0xd4200000;
@@ -492,6 +515,7 @@ export const AARCH64_BACKEND: RelocationBackend = {
     view.setUint32(offset + 8, 0xd61f0220, true);
     view.setUint32(offset + 12, NOP, true);
   },
+  veneer: VENEER,
   writeJump(view, offset, va, target) {
     const distance = target - va;
     if (distance < -0x8000000 || distance > 0x7fffffc) return false;

@@ -34,8 +34,20 @@ export interface RelocationContext {
   readonly tlsToThreadPointer: number;
   /** The image may be loaded at any address. */
   readonly isPie: boolean;
+  /** Address of a veneer to `symbol` + `addend` that a branch at `place` reaches; undefined: there is none. */
+  veneer(place: number, symbol: LinkSymbol, addend: number): number | undefined;
   /** Reports a value that does not fit or a sequence that cannot be rewritten. */
   problem(section: InputSection, index: number, message: string, hint?: string): void;
+}
+
+/** How a branch gets farther than its field reaches. */
+export interface VeneerKind {
+  /** Branches of these types go less far than this, forwards or backwards. */
+  readonly reach: number;
+  readonly size: number;
+  readonly isBranch: (type: number) => boolean;
+  readonly reaches: (distance: number) => boolean;
+  write(view: DataView, offset: number, va: number, target: number): void;
 }
 
 /** The part of the linker that knows one instruction set. */
@@ -61,6 +73,8 @@ export interface RelocationBackend {
   ): void;
   /** One iplt entry: jump through the GOT slot. */
   writeIplt(view: DataView, offset: number, va: number, gotSlot: number): void;
+  /** Undefined: branches reach everything. */
+  readonly veneer: VeneerKind | undefined;
   /** A jump to `target`; false when it does not reach. */
   writeJump(view: DataView, offset: number, va: number, target: number): boolean;
   /** Bytes that trap, for the gaps between functions; `start` and `end` are offsets in `out`. */

@@ -480,6 +480,7 @@ export const X86_64_BACKEND: RelocationBackend = {
     view.setUint16(offset, 0x25ff, true);
     view.setInt32(offset + 2, gotSlot - (va + 6), true);
   },
+  veneer: undefined,
   writeJump(view, offset, va, target) {
     const distance = target - (va + 5);
     if (distance < -0x80000000 || distance > 0x7fffffff) return false;
