@@ -118,3 +118,11 @@ export function asFamily(address: InetAddress, family: number): InetAddress {
   }
   return address;
 }
+
+/** This host's address in the family of `address`, with its port. */
+export function loopbackFor(address: InetAddress): InetAddress {
+  if (address.family === Family.INET) return loopback(address.port);
+  const host = new Uint8Array(16);
+  host[15] = 1;
+  return { family: Family.INET6, host, port: address.port };
+}

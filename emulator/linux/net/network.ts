@@ -8,11 +8,12 @@ import {
   isAny,
   isLoopback,
   loopback,
+  loopbackFor,
   type SocketAddress,
-  sameHost,
 } from './addresses.ts';
 import { DatagramSocket } from './datagram-socket.ts';
 import { Listener } from './listener.ts';
+import { PortTable } from './port-table.ts';
 import { type ClientHandlers, SimulatedConnection } from './simulated-client.ts';
 import { type Socket, SocketType } from './socket.ts';
 import { StreamSocket } from './stream-socket.ts';
@@ -27,25 +28,17 @@ export interface NetworkOptions {
 /** Where a client outside the guest connects to. */
 export type Target = { readonly port: number } | { readonly path: string };
 
-const FIRST_EPHEMERAL = 32768;
-const LAST_EPHEMERAL = 60999;
 const SOMAXCONN = 4096;
 
 /** The guest's network: one loopback interface, IPv4 and IPv6, and the names of UNIX sockets. All times are virtual ns. */
 export class Network {
   readonly latency: number;
   readonly #timers: TimerQueue;
-  /** Bound TCP and UDP sockets by port. */
-  readonly #ports: Readonly<Record<number, Map<number, Socket[]>>> = {
-    [SocketType.STREAM]: new Map(),
-    [SocketType.DGRAM]: new Map(),
-  };
+  readonly #ports = new PortTable();
   /** UNIX sockets by absolute path, or by abstract name (which starts with NUL). */
   readonly #names = new Map<string, Socket>();
   readonly #awaited = new Map<string, ((at: number) => void)[]>();
-  #nextEphemeral = FIRST_EPHEMERAL;
   #nextIno = 1000;
-  #turn = 0;
 
   constructor(options: NetworkOptions) {
     this.#timers = options.timers;
@@ -86,18 +79,7 @@ export class Network {
 
   /** Binds to an internet address; port 0 picks one. */
   bindInet(socket: Socket, address: InetAddress): number {
-    if (socket.bound) return -Errno.EINVAL;
-    if (!isAny(address.host) && !isLoopback(address.host)) return -Errno.EADDRNOTAVAIL;
-    const port = address.port === 0 ? this.#freePort(socket) : address.port;
-    if (port < 0) return port;
-    const wanted: InetAddress = { ...address, port };
-    const others = this.#ports[socket.type]!.get(port) ?? [];
-    if (others.some((other) => clashes(socket, wanted, other))) return -Errno.EADDRINUSE;
-    this.#ports[socket.type]!.set(port, [...others, socket]);
-    socket.local = wanted;
-    socket.bound = true;
-    socket.released = () => this.#unbind(socket, port);
-    return 0;
+    return this.#ports.bind(socket, address);
   }
 
   /** Gives a UNIX socket a name that is known to be free on disk: an absolute path, or an abstract name. */
@@ -140,18 +122,18 @@ export class Network {
 
   /** Begins to connect a TCP socket: it is `connecting` until the answer arrives. Returns 0 or a negated errno. */
   connectInet(socket: StreamSocket, address: InetAddress, now: number): number {
-    const target = isAny(address.host) ? this.#loopbackOf(address) : address;
+    const target = isAny(address.host) ? loopbackFor(address) : address;
     if (!isLoopback(target.host)) return -Errno.ENETUNREACH;
     if (!socket.bound) {
-      const result = this.bindInet(socket, { ...this.#loopbackOf(target), port: 0 });
+      const result = this.bindInet(socket, { ...loopbackFor(target), port: 0 });
       if (result !== 0) return result;
     } else if (socket.local.family !== Family.UNIX && isAny(socket.local.host)) {
-      socket.local = { ...this.#loopbackOf(target), port: socket.local.port };
+      socket.local = { ...loopbackFor(target), port: socket.local.port };
     }
     socket.connecting(target);
     const { latency } = this;
     this.#timers.at(now + latency, (at) => {
-      const listener = this.#tcpListener(target);
+      const listener = this.#ports.listener(target);
       const refuse = (when: number) =>
         this.#timers.at(when + latency, (back) => socket.refused(Errno.ECONNREFUSED, back));
       if (listener === undefined) {
@@ -213,9 +195,10 @@ export class Network {
   connect(target: Target, at: number, handlers: ClientHandlers): SimulatedConnection {
     const { latency } = this;
     const client = new SimulatedConnection(this.#timers, latency, handlers);
-    const address: SocketAddress = 'port' in target ? loopback(this.#ephemeral()) : { family: Family.UNIX, path: '' };
+    const address: SocketAddress =
+      'port' in target ? loopback(this.#ports.ephemeral()) : { family: Family.UNIX, path: '' };
     this.#timers.at(at + latency, (arrival) => {
-      const listener = 'port' in target ? this.#tcpListener(loopback(target.port)) : this.#names.get(target.path);
+      const listener = 'port' in target ? this.#ports.listener(loopback(target.port)) : this.#names.get(target.path);
       const refuse = (when: number) => this.#timers.at(when + latency, (back) => client.refused(back));
       if (!(listener instanceof StreamSocket) || listener.listener === undefined) {
         refuse(arrival);
@@ -243,17 +226,17 @@ export class Network {
   /** Calls back when somebody listens on the target, at once if somebody does. */
   whenListening(target: Target, callback: (at: number) => void, now = 0): void {
     const name = 'port' in target ? `${target.port}` : target.path;
-    const listens = 'port' in target ? this.#tcpListener(loopback(target.port)) : this.#names.get(target.path);
+    const listens = 'port' in target ? this.#ports.listener(loopback(target.port)) : this.#names.get(target.path);
     if (listens instanceof StreamSocket && listens.state === 'listening') callback(now);
     else this.#awaited.set(name, [...(this.#awaited.get(name) ?? []), callback]);
   }
 
   /** Names the peer of a UDP socket. */
   connectDatagram(socket: DatagramSocket, address: InetAddress): number {
-    const target = isAny(address.host) ? this.#loopbackOf(address) : address;
+    const target = isAny(address.host) ? loopbackFor(address) : address;
     if (!isLoopback(target.host)) return -Errno.ENETUNREACH;
     if (!socket.bound) {
-      const result = this.bindInet(socket, { ...this.#loopbackOf(target), port: 0 });
+      const result = this.bindInet(socket, { ...loopbackFor(target), port: 0 });
       if (result !== 0) return result;
     }
     socket.peer = target;
@@ -262,8 +245,8 @@ export class Network {
 
   /** The UDP socket that gets what is sent to `address`. */
   datagramTarget(address: InetAddress): DatagramSocket | undefined {
-    const target = isAny(address.host) ? this.#loopbackOf(address) : address;
-    const found = this.#matching(SocketType.DGRAM, target)[0];
+    const target = isAny(address.host) ? loopbackFor(address) : address;
+    const found = this.#ports.boundTo(SocketType.DGRAM, target)[0];
     return found instanceof DatagramSocket ? found : undefined;
   }
 
@@ -306,7 +289,7 @@ export class Network {
     let { local } = listener;
     let peer = address;
     if (local.family !== Family.UNIX && peer.family !== Family.UNIX) {
-      if (isAny(local.host)) local = { ...this.#loopbackOf(peer), port: local.port };
+      if (isAny(local.host)) local = { ...loopbackFor(peer), port: local.port };
       local = asFamily(local, listener.family);
       peer = asFamily(peer, listener.family);
     }
@@ -322,71 +305,4 @@ export class Network {
     client.unixPeer = server;
     server.unixPeer = client;
   }
-
-  #loopbackOf(address: InetAddress): InetAddress {
-    if (address.family === Family.INET) return loopback(address.port);
-    const host = new Uint8Array(16);
-    host[15] = 1;
-    return { family: Family.INET6, host, port: address.port };
-  }
-
-  #tcpListener(target: InetAddress): StreamSocket | undefined {
-    const listening = this.#matching(SocketType.STREAM, target).filter(
-      (socket): socket is StreamSocket => socket instanceof StreamSocket && socket.state === 'listening',
-    );
-    // Several sockets share a port only with SO_REUSEPORT: they take turns.
-    return listening.length > 1 ? listening[this.#turn++ % listening.length] : listening[0];
-  }
-
-  /** Sockets bound to the port whose address takes in `target`, those of the most exact address only. */
-  #matching(type: number, target: InetAddress): Socket[] {
-    const bound = (this.#ports[type]!.get(target.port) ?? []).filter(
-      (socket) => !(type === SocketType.STREAM && socket instanceof StreamSocket && socket.state !== 'listening'),
-    );
-    const exact = bound.filter(({ local }) => local.family !== Family.UNIX && sameHost(local.host, target.host));
-    if (exact.length > 0) return exact;
-    return bound.filter(
-      ({ local, onlyIpv6 }) =>
-        local.family !== Family.UNIX &&
-        isAny(local.host) &&
-        (local.family === target.family || (local.family === Family.INET6 && !onlyIpv6)),
-    );
-  }
-
-  #unbind(socket: Socket, port: number): void {
-    const ports = this.#ports[socket.type]!;
-    const left = (ports.get(port) ?? []).filter((other) => other !== socket);
-    if (left.length === 0) ports.delete(port);
-    else ports.set(port, left);
-  }
-
-  #ephemeral(): number {
-    const port = this.#nextEphemeral;
-    this.#nextEphemeral = port === LAST_EPHEMERAL ? FIRST_EPHEMERAL : port + 1;
-    return port;
-  }
-
-  #freePort(socket: Socket): number {
-    const ports = this.#ports[socket.type]!;
-    for (let tries = FIRST_EPHEMERAL; tries <= LAST_EPHEMERAL; tries++) {
-      const port = this.#ephemeral();
-      if (!ports.has(port)) return port;
-    }
-    return -Errno.EADDRINUSE;
-  }
-}
-
-/** Whether `socket` may not be bound to `address` because `other` is there. */
-function clashes(socket: Socket, address: InetAddress, other: Socket): boolean {
-  const { local } = other;
-  if (local.family === Family.UNIX) return false;
-  const differentFamilies = local.family !== address.family;
-  if (differentFamilies && (local.family === Family.INET6 ? other.onlyIpv6 : socket.onlyIpv6)) return false;
-  if (differentFamilies && !isAny(local.host) && !isAny(address.host) && !sameHost(local.host, address.host))
-    return false;
-  const overlap = isAny(local.host) || isAny(address.host) || sameHost(local.host, address.host);
-  if (!overlap) return false;
-  if (socket.reusePort && other.reusePort) return false;
-  const listening = other instanceof StreamSocket && other.state === 'listening';
-  return !(socket.reuseAddress && other.reuseAddress && !listening);
 }
