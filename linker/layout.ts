@@ -23,9 +23,11 @@ import {
   SHF_STRINGS,
   SHF_TLS,
   SHF_WRITE,
+  SHT_FINI_ARRAY,
   SHT_INIT_ARRAY,
   SHT_NOBITS,
   SHT_NOTE,
+  SHT_PREINIT_ARRAY,
   SHT_PROGBITS,
   TABLE_SPAN,
 } from './elf.ts';
@@ -105,6 +107,13 @@ const SECTION_ORDER = [
   '.data',
   '.bss',
 ];
+
+/** Assemblers leave these without their type, and old lists of constructors never had it. */
+const ARRAY_TYPES: Readonly<Record<string, number>> = {
+  '.preinit_array': SHT_PREINIT_ARRAY,
+  '.init_array': SHT_INIT_ARRAY,
+  '.fini_array': SHT_FINI_ARRAY,
+};
 
 /** Decides the address and the file offset of everything that is live. */
 export function layOut(
@@ -202,10 +211,10 @@ class Builder {
   #outputFor(name: string, section: InputSection): OutputSection {
     const dropped = SHF_GROUP | SHF_LINK_ORDER | SHF_INFO_LINK | SHF_MERGE | SHF_STRINGS;
     const flags = section.flags & 0x7ff & ~dropped;
-    const out = this.#output(name, regionOf(section), section.type, flags);
+    const out = this.#output(name, regionOf(section), ARRAY_TYPES[name] ?? section.type, flags);
     out.flags |= flags & (SHF_WRITE | SHF_EXECINSTR);
     if (out.type === SHT_NOBITS && section.type !== SHT_NOBITS) out.type = section.type;
-    if (out.type !== section.type && section.type !== SHT_NOBITS) {
+    if (out.type !== section.type && section.type !== SHT_NOBITS && ARRAY_TYPES[name] === undefined) {
       out.type =
         out.type === SHT_NOTE || section.type === SHT_NOTE || out.type < SHT_INIT_ARRAY ? SHT_PROGBITS : out.type;
     }

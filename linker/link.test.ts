@@ -153,6 +153,57 @@ describe('linking', () => {
     }
   });
 
+  it("constructors and destructors of old lists among today's, in GNU ld's order", () => {
+    const functions = ['a', 'b', 'c', 'p1', 'p2', 'p2b', 'k', 'k2', 'da', 'db', 'dp', 'dc', 'dk', 'm', 'n'];
+    const bodies = functions.map((name) => `void ${name}(void) { printf("${name} "); }`);
+    const main = shop.compile(
+      'lists.c',
+      `#include <stdio.h>\n${bodies.join('\n')}\nint main(void) { printf("main "); return 0; }`,
+    );
+    const list = (lines: readonly (readonly [string, string])[]): string =>
+      lines.map(([section, entries]) => `.section ${section},"aw"\n.quad ${entries}\n`).join('');
+    const one = shop.compile(
+      'one.s',
+      list([
+        ['.ctors', 'a, b'],
+        ['.ctors.65435', 'p1'],
+        ['.ctors.65335', 'p2, p2b'],
+        ['.init_array', 'c'],
+        ['.init_array.00150', 'k'],
+        ['.init_array.00250', 'k2'],
+        ['.dtors', 'da, db'],
+        ['.dtors.65435', 'dp'],
+        ['.fini_array', 'dc'],
+        ['.fini_array.00150', 'dk'],
+      ]),
+      [],
+    );
+    const two = shop.compile(
+      'two.s',
+      list([
+        ['.ctors', 'm'],
+        ['.init_array', 'n'],
+      ]),
+      [],
+    );
+    const { crt, libc, libgcc } = shop.toolchain;
+    for (const objects of [
+      [main, one, two],
+      [main, two, one],
+    ]) {
+      const theirs = join(shop.folder, 'lists-theirs');
+      shop.tool('ld', ['-static', '-o', theirs, crt.crt1, crt.crti, ...objects, libc, libgcc, crt.crtn]);
+      const expected = shop.tool(theirs, []);
+      assert.match(expected, /^p1 .* main dc da db dk dp $/);
+      const result = shop.link(
+        objects.map((path) => ({ path })),
+        { gcSections: true },
+      );
+      assert.equal(shop.run(result).output, expected);
+      assert.ok(!reread(result).sections.some((s) => /^\.[cd]tors/.test(s.name)));
+    }
+  });
+
   it('weak, strong and hidden symbols, --defsym, --wrap, -u, __start_/__stop_', () => {
     const a = shop.compile(
       'a.c',

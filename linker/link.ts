@@ -17,6 +17,7 @@ import { MELF_VERSION_MAJOR, MELF_VERSION_MINOR } from './melf-format.ts';
 import { encodeMelf } from './melf-writer.ts';
 import { splitMergeSection } from './merge.ts';
 import { COMMON, MACHINE_OF_ISA } from './object.ts';
+import { turnOldLists } from './old-arrays.ts';
 import type { LinkOptions } from './options.ts';
 import { reportPartialData } from './partial-data.ts';
 import { BACKENDS } from './relocation/select.ts';
@@ -71,7 +72,10 @@ export function link(options: LinkOptions): LinkResult {
 
   const inputs = phase('inputs', () => loadInputs(options, diagnostics));
   const backend = BACKENDS[inputs.isa];
-  const frameSections = phase('sections', () => splitSections(inputs));
+  const frameSections = phase('sections', () => {
+    turnOldLists(inputs);
+    return splitSections(inputs);
+  });
   phase('types', () => checkTypeAgreement(inputs, diagnostics));
   const table = phase('symbols', () => resolveSymbols(inputs, options, diagnostics));
   allocateCommons(table);

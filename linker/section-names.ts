@@ -1,4 +1,5 @@
 import { SHT_NOTE } from './elf.ts';
+import { arrayOfOldList } from './old-arrays.ts';
 import type { InputSection } from './section.ts';
 
 const PREFIXES = [
@@ -25,6 +26,8 @@ export function outputName(section: InputSection): string | undefined {
   const { name } = section;
   if (name === '.note.GNU-stack' || name === '.note.gnu.property' || name === '.eh_frame') return undefined;
   if (section.type === SHT_NOTE) return name;
+  const array = arrayOfOldList(section);
+  if (array !== undefined) return array;
   for (const prefix of PREFIXES) {
     if (name === prefix || (name.startsWith(prefix) && name[prefix.length] === '.')) return prefix;
   }
