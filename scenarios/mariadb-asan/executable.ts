@@ -1,8 +1,9 @@
 // The server in each form, linked by melf-cc from the same objects: those hold both variants, and a form takes what it names.
 
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../base/command.ts';
+import { asanObject, libmelfObject } from '../../linker/cc/libmelf.ts';
 import { cache, hashOf } from '../../setup/cache.ts';
 import { versionLine } from '../../setup/host-tools.ts';
 import { step } from '../../setup/progress.ts';
@@ -25,24 +26,7 @@ const forms: Readonly<Record<Form, { readonly variants: readonly string[]; reado
 };
 
 const here = import.meta.dirname;
-const runtimeFolder = join(here, '../../overlay/guest/asan');
-const libmelfFolder = join(here, '../../overlay/guest/libmelf');
 const linker = join(here, '../../linker/cc/melf-c++.cjs');
-
-/** The sanitiser's runtime: common code, compiled without its own checks, with glibc's headers as the server is. */
-async function runtimeObject(): Promise<string> {
-  const flags = ['-std=gnu11', '-O2', '-fno-pie', '-ffunction-sections', '-fdata-sections', '-fno-stack-protector'];
-  const words = [...flags, '-fno-omit-frame-pointer', `-ffile-prefix-map=${runtimeFolder}=.`, `-I${libmelfFolder}`];
-  const sources = readdirSync(runtimeFolder)
-    .filter((name) => /\.[ch]$/.test(name))
-    .sort();
-  const contents = sources.flatMap((name) => [name, readFileSync(join(runtimeFolder, name))]);
-  const key = hashOf([versionLine('gcc'), ...flags, ...contents]);
-  const folder = await cache.entry('guest-objects', `asan-glibc-${key}`, async (temporary) => {
-    await run(['gcc', ...words, '-c', join(runtimeFolder, 'asan.c'), '-o', join(temporary, 'asan.o')]);
-  });
-  return join(folder, 'asan.o');
-}
 
 /** melf.toml with the variants of one form, and without what only the build's own programs are linked with. */
 export function configurationOf(text: string, variants: readonly string[]): string {
@@ -56,9 +40,17 @@ export function configurationOf(text: string, variants: readonly string[]): stri
 
 async function linkForm(form: Form, build: MariadbBuild): Promise<string> {
   const { variants, runtime } = forms[form];
-  const objects = runtime ? [await runtimeObject()] : [];
+  const objects = runtime ? [asanObject(['g++'])] : [];
   const configuration = configurationOf(readFileSync(configurationFile, 'utf8'), variants);
-  const key = hashOf([build.key, form, configuration, ...build.linkWords, ...objects, ...linkerSources()]);
+  const key = hashOf([
+    build.key,
+    form,
+    configuration,
+    ...build.linkWords,
+    ...objects,
+    libmelfObject(['g++']),
+    ...linkerSources(),
+  ]);
   const folder = await cache.entry('executables', `mariadb-${key}`, (temporary) =>
     step(`linked MariaDB, ${form}`, async () => {
       const toml = join(temporary, 'melf.toml');
