@@ -17,9 +17,11 @@ const libmelfFolder = join(import.meta.dirname, '../../overlay/guest/libmelf');
 const guest = (name: string): string => join(guestFolder, name);
 
 const programSources = (program: Program, { amalgamation }: SqliteBuild): string[] =>
-  program === 'service'
-    ? ['service.c', 'session.c', 'policy.c', 'plant.c'].map(guest)
-    : [join(amalgamation.folder, 'speedtest1.c')];
+  ({
+    service: ['service.c', 'session.c', 'policy.c', 'plant.c'].map(guest),
+    speedtest1: [join(amalgamation.folder, 'speedtest1.c')],
+    ledger: [guest('ledger.c')],
+  })[program];
 
 /** Frame pointers, for the stacks in reports of failed assertions. */
 const guestFlags = ['-std=gnu11', '-fno-omit-frame-pointer', '-fno-optimize-sibling-calls'];

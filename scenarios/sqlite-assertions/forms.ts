@@ -13,5 +13,5 @@ export const formNames = Object.keys(forms) as Form[];
 /** The variants of the form melf, in the order of its views: each gets one when a thread first switches to it, the default has number 0. */
 export const variantNames = forms.melf;
 
-export const programs = ['service', 'speedtest1'] as const;
+export const programs = ['service', 'speedtest1', 'ledger'] as const;
 export type Program = (typeof programs)[number];

@@ -9,6 +9,7 @@ import type { Load, MachineSettings } from './run-record.ts';
 
 /** With --quick and without, where the flags say nothing else. */
 const statementsOf = { quick: 150, full: 500 };
+const powerFailuresOf = { quick: 4, full: 8 };
 const mostClients = 32;
 
 const flags = {
@@ -19,11 +20,15 @@ const flags = {
     default: configurationNames.join(','),
     description: 'Which configurations of the service, with commas',
   },
-  programs: { type: 'string', default: programs.join(','), description: 'service, speedtest1 or both' },
+  programs: { type: 'string', default: programs.join(','), description: 'service, speedtest1, ledger or several' },
   clients: { type: 'string', default: '4', description: 'Clients of the service, each with a thread and a connection' },
   statements: { type: 'string', description: 'Statements of each client (default: 500; with --quick 150)' },
   think: { type: 'string', default: '100us', description: 'Mean time from a reply to the next request' },
   size: { type: 'string', default: '1', description: "speedtest1's --size" },
+  'power-failures': {
+    type: 'string',
+    description: 'How often the power of each ledger fails, each seed (default: 8; with --quick 4)',
+  },
   machine: { type: 'string', default: 'uniform-4', description: 'Machine description' },
   'cost-model': {
     type: 'enum',
@@ -49,6 +54,8 @@ export interface ScenarioOptions {
   readonly seeds: readonly number[];
   readonly load: Load;
   readonly speedtestSize: number;
+  /** Of each ledger. */
+  readonly powerFailures: number;
   readonly machine: MachineSettings;
   readonly quick: boolean;
   readonly json: boolean;
@@ -62,7 +69,9 @@ function readPrograms(text: string): Program[] {
   return listed(text).map((name) => {
     const program = programs.find((one) => one === name);
     if (program !== undefined) return program;
-    throw new UsageError('cli.value', `--programs cannot be ${text}`, { hint: `It names ${programs.join(' or ')}.` });
+    throw new UsageError('cli.value', `--programs cannot be ${text}`, {
+      hint: `It names some of ${programs.join(', ')}.`,
+    });
   });
 }
 
@@ -73,6 +82,7 @@ export async function readOptions(argv: string[]): Promise<ScenarioOptions | und
   const { args } = parsed;
   const quick = args.quick === true;
   const statements = args.statements ?? String(quick ? statementsOf.quick : statementsOf.full);
+  const powerFailures = args['power-failures'] ?? String(quick ? powerFailuresOf.quick : powerFailuresOf.full);
   const machine: MachineSettings = {
     isa: args.isa,
     description: args.machine,
@@ -90,6 +100,7 @@ export async function readOptions(argv: string[]): Promise<ScenarioOptions | und
       think: parseDuration('--think', args.think),
     },
     speedtestSize: integerValue('--size', args.size, 1, 1000),
+    powerFailures: integerValue('--power-failures', powerFailures, 1, 10_000),
     machine,
     quick,
     json: args.json === true,

@@ -3,7 +3,7 @@ import { drawSvg } from '../runner/plots.ts';
 import { microseconds } from '../runner/units.ts';
 import { shareFigure } from './figures.ts';
 import type { Report } from './report.ts';
-import { codeTables, failureText, serviceTable, speedtestTable } from './tables.ts';
+import { codeTables, failureText, ledgerTable, serviceTable, speedtestTable } from './tables.ts';
 
 const lead = `<p>SQLite with the variants <b>noassert</b> and <b>assert</b> in one executable. They are compiled alike, with the bookkeeping of SQLITE_DEBUG,
 but for what <code>assert()</code> does. A service with a thread for each client chooses a variant for each statement. <b>plain</b> is SQLite as users
@@ -26,6 +26,12 @@ function settings({ load, machine, seeds, versions, speedtestSize }: Report): st
   ];
   return htmlFacts(rows);
 }
+
+const ledgers = ({
+  ledger,
+}: Report): string => `${htmlTable(ledgerTable(ledger))}<p class="note">Each row is a journal mode and PRAGMA synchronous.
+Power fails at random moments; the next machine goes on with what is on the disk. <i>Damaged</i>: integrity_check complains, or a transaction is there in part; <i>lost</i>:
+committed transactions that are missing. Transactions are executed with and without assertions in turns.</p>`;
 
 /** The plots as SVG, by name. */
 export interface Plots {
@@ -51,6 +57,7 @@ in brackets: 95 % confidence interval over the seeds.</p>`,
     },
     ...(plots === undefined ? [] : [{ title: 'Cost against share', body: `${plots.cycles}${plots.latency}` }]),
     { title: 'speedtest1, whole in one variant', body: htmlTable(speedtestTable(report.speedtest1)) },
+    ...(report.ledger.length === 0 ? [] : [{ title: 'Databases whose power failed', body: ledgers(report) }]),
     { title: 'Checks', body: htmlChecks(report.checks, report.failures) },
     { title: 'Failed assertions (planted)', body: `<pre>${escapeHtml(stacks)}</pre>` },
     { title: 'Code', body: codeTables(report.code).map(htmlTable).join('') },

@@ -2,8 +2,16 @@ import type { Check } from '../runner/checks.ts';
 import type { JobFailure } from '../runner/jobs.ts';
 import { versionsWith } from '../runner/provenance.ts';
 import type { CodeSize } from './code-size.ts';
+import { type LedgerResult, summariseLedgers } from './ledger-checks.ts';
 import type { ScenarioOptions } from './options.ts';
-import type { AssertionFailure, Load, MachineSettings, ServiceRecord, SpeedtestRecord } from './run-record.ts';
+import type {
+  AssertionFailure,
+  LedgerRecord,
+  Load,
+  MachineSettings,
+  ServiceRecord,
+  SpeedtestRecord,
+} from './run-record.ts';
 import type { ConfigurationResult } from './summary.ts';
 
 /** A failed assertion and where it was planted. */
@@ -16,6 +24,8 @@ export interface Report {
   readonly scenario: 'sqlite-assertions';
   readonly service: readonly ConfigurationResult[];
   readonly speedtest1: readonly Omit<SpeedtestRecord, 'program' | 'failures' | 'hostSeconds'>[];
+  /** Databases whose power failed, by how they asked for durability. */
+  readonly ledger: readonly LedgerResult[];
   readonly code: CodeSize;
   /** Of the first seed. */
   readonly assertionFailures: readonly ReportedFailure[];
@@ -34,20 +44,22 @@ export function buildReport(parts: {
   service: readonly ConfigurationResult[];
   serviceRuns: readonly ServiceRecord[];
   speedtests: readonly SpeedtestRecord[];
+  ledgers: readonly LedgerRecord[];
   code: CodeSize;
   checks: readonly Check[];
   failures: readonly JobFailure[];
   versions: Readonly<Record<string, string>>;
 }): Report {
-  const { options, service, serviceRuns, speedtests, code, checks, failures, versions } = parts;
+  const { options, service, serviceRuns, speedtests, ledgers, code, checks, failures, versions } = parts;
   const unimplemented: Record<string, number> = {};
-  for (const run of [...serviceRuns, ...speedtests])
+  for (const run of [...serviceRuns, ...speedtests, ...ledgers])
     for (const [name, count] of Object.entries(run.unimplemented))
       unimplemented[name] = (unimplemented[name] ?? 0) + count;
   return {
     scenario: 'sqlite-assertions',
     service,
     speedtest1: speedtests.map(({ program: _, failures: __, hostSeconds: ___, ...run }) => run),
+    ledger: summariseLedgers(ledgers),
     code,
     assertionFailures: serviceRuns
       .filter(({ seed }) => seed === options.seeds[0])

@@ -18,8 +18,20 @@ export interface Load {
   readonly think: number;
 }
 
+/** A database, and how often its power fails. */
+export interface LedgerInput {
+  readonly program: 'ledger';
+  /** As in ledger-modes.ts. */
+  readonly mode: string;
+  readonly executable: string;
+  readonly seed: number;
+  readonly failures: number;
+  readonly machine: MachineSettings;
+}
+
 /** One run of one of the programs; it goes to a process of its own. */
 export type RunInput =
+  | LedgerInput
   | {
       readonly program: 'service';
       readonly configuration: string;
@@ -107,4 +119,29 @@ export interface SpeedtestRecord {
   readonly hostSeconds: number;
 }
 
-export type RunRecord = ServiceRecord | SpeedtestRecord;
+/** What a power failure left of the database. */
+export interface PowerFailure {
+  /** The last transaction that the program had been told is committed. */
+  readonly committed: number;
+  readonly found: {
+    /** Why the database is not sound, if it is not. */
+    readonly damage?: string | undefined;
+    /** The last transaction in it. */
+    readonly last: number;
+  };
+}
+
+export interface LedgerRecord {
+  readonly program: 'ledger';
+  readonly mode: string;
+  readonly seed: number;
+  readonly failures: readonly PowerFailure[];
+  readonly transactions: number;
+  readonly switches: number;
+  /** Virtual ns, of all machines. */
+  readonly time: number;
+  readonly unimplemented: Readonly<Record<string, number>>;
+  readonly hostSeconds: number;
+}
+
+export type RunRecord = ServiceRecord | SpeedtestRecord | LedgerRecord;

@@ -2,7 +2,6 @@
 
 import { readFileSync } from 'node:fs';
 import { MelfError } from '../../base/errors.ts';
-import type { EventSink, MachineEvent } from '../../emulator/events/events.ts';
 import { TraceHash } from '../../emulator/events/trace-hash.ts';
 import type { Process } from '../../emulator/linux/process.ts';
 import type { Thread } from '../../emulator/linux/thread.ts';
@@ -16,6 +15,7 @@ import { Clients } from './client.ts';
 import { configurationNamed } from './configurations.ts';
 import { readFailures, Symboliser } from './failures.ts';
 import { variantNames } from './forms.ts';
+import { runLedger } from './ledger.ts';
 import type {
   MachineSettings,
   RunInput,
@@ -24,6 +24,7 @@ import type {
   SpeedtestRecord,
   StatementRecord,
 } from './run-record.ts';
+import { SwitchCount } from './switch-count.ts';
 
 type InputOf<P extends RunInput['program']> = Extract<RunInput, { program: P }>;
 
@@ -38,13 +39,6 @@ const keptOutput = 200_000;
 const ramBytes = 512 * 2 ** 20;
 /** When clients come: long after the service has filled its database. They are refused before it listens. */
 const connectRetry = 1e6;
-
-class SwitchCount implements EventSink {
-  switches = 0;
-  accept(event: MachineEvent): void {
-    if (event.type === 'view:switch') this.switches++;
-  }
-}
 
 interface Consoles {
   stdout: string;
@@ -244,5 +238,6 @@ async function runSpeedtest(input: InputOf<'speedtest1'>): Promise<SpeedtestReco
 
 /** Runs one program in one configuration with one seed. */
 export async function run(input: RunInput): Promise<RunRecord> {
-  return input.program === 'service' ? runService(input) : runSpeedtest(input);
+  if (input.program === 'service') return runService(input);
+  return input.program === 'ledger' ? runLedger(input) : runSpeedtest(input);
 }

@@ -90,6 +90,8 @@ describe('the SQLite scenario', function () {
       '--quick',
       '--configurations',
       'plain,noassert,melf-0,melf-25,melf-75,always,threads',
+      '--power-failures',
+      '3',
       '--out',
       out,
       '--json',
@@ -104,6 +106,7 @@ describe('the SQLite scenario', function () {
     assert.deepEqual(report, JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')));
     for (const check of report.checks) assert.ok(check.ok, `${check.name}: ${check.detail}`);
     assert.equal(report.speedtest1.length, 5);
+    assert.equal(report.ledger.length, 6);
     assert.deepEqual(readdirSync(out).sort(), ['cycles.svg', 'latency.svg', 'report.html', 'report.json']);
   });
 

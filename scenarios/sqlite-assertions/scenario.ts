@@ -12,12 +12,14 @@ import { checkRefusal, checkRepeat, checkService, checkShape, checkSpeedtest } f
 import { measureCode } from './code-size.ts';
 import { type Executables, ensureExecutables } from './executable.ts';
 import { forms } from './forms.ts';
+import { checkLedgers } from './ledger-checks.ts';
+import { ledgerModes } from './ledger-modes.ts';
 import { readOptions, type ScenarioOptions } from './options.ts';
 import { buildReport } from './report.ts';
 import { drawPlots, reportPage } from './report-page.ts';
-import type { RunInput, RunRecord, ServiceRecord, SpeedtestRecord } from './run-record.ts';
+import type { LedgerRecord, RunInput, RunRecord, ServiceRecord, SpeedtestRecord } from './run-record.ts';
 import { groupRuns, summarise } from './summary.ts';
-import { codeTables, serviceTable, speedtestTable } from './tables.ts';
+import { codeTables, ledgerTable, serviceTable, speedtestTable } from './tables.ts';
 
 const name = 'sqlite-assertions';
 const runModule = join(import.meta.dirname, 'run.ts');
@@ -27,6 +29,7 @@ const repeated = 'middle';
 interface Finished {
   readonly service: ServiceRecord[];
   readonly speedtests: SpeedtestRecord[];
+  readonly ledgers: LedgerRecord[];
   readonly repeat: ServiceRecord | undefined;
   readonly failures: JobFailure[];
 }
@@ -57,6 +60,16 @@ function speedtestJobs(
   );
 }
 
+function ledgerJobs({ machine, seeds, powerFailures }: ScenarioOptions, { paths }: Executables): Job<RunInput>[] {
+  const executable = paths.ledger.melf;
+  return seeds.flatMap((seed) =>
+    ledgerModes.map(({ id: mode }) => ({
+      label: `ledger, ${mode}, seed ${seed}`,
+      input: { program: 'ledger', mode, executable, seed, failures: powerFailures, machine },
+    })),
+  );
+}
+
 async function runAll(options: ScenarioOptions, executables: Executables): Promise<Finished> {
   const service = options.programs.includes('service') ? serviceJobs(options, executables) : [];
   const speedtests = options.programs.includes('speedtest1') ? speedtestJobs(options, executables) : [];
@@ -66,6 +79,7 @@ async function runAll(options: ScenarioOptions, executables: Executables): Promi
   const jobs = [
     ...speedtests,
     ...service,
+    ...(options.programs.includes('ledger') ? ledgerJobs(options, executables) : []),
     ...(again === undefined ? [] : [{ ...again, label: `${again.label}, again` }]),
   ];
   const outcomes = await runJobs<RunInput, RunRecord>(runModule, jobs, options.jobs);
@@ -74,16 +88,23 @@ async function runAll(options: ScenarioOptions, executables: Executables): Promi
   return {
     service: outputs.filter((run) => run?.program === 'service'),
     speedtests: outputs.filter((run) => run?.program === 'speedtest1'),
+    ledgers: outputs.filter((run) => run?.program === 'ledger'),
     repeat: repeat?.program === 'service' ? repeat : undefined,
     failures: failuresOf(outcomes),
   };
 }
 
-function check(options: ScenarioOptions, { service, speedtests, repeat, failures }: Finished, refusal: Check): Check[] {
-  const checks = [refusal, ...checkService(service, options.load.clients), ...checkSpeedtest(speedtests)];
+function check(options: ScenarioOptions, finished: Finished, refusal: Check): Check[] {
+  const { service, speedtests, ledgers, repeat, failures } = finished;
+  const checks = [
+    refusal,
+    ...checkService(service, options.load.clients),
+    ...checkSpeedtest(speedtests),
+    ...checkLedgers(ledgers),
+  ];
   const first = service.find((run) => run.configuration === repeat?.configuration && run.seed === repeat.seed);
   if (repeat !== undefined && first !== undefined) checks.push(checkRepeat(first, repeat));
-  checks.push(checkNoRunFailed(service.length + speedtests.length, failures));
+  checks.push(checkNoRunFailed(service.length + speedtests.length + ledgers.length, failures));
   return checks;
 }
 
@@ -92,8 +113,8 @@ async function measure(options: ScenarioOptions, folder: ResultFolder): Promise<
   const engine = await ensureEngine();
   const executables = await ensureExecutables(options.machine.isa);
   const finished = await runAll(options, executables);
-  const { service: serviceRuns, speedtests, failures } = finished;
-  if (serviceRuns.length + speedtests.length === 0) throw noRun(failures);
+  const { service: serviceRuns, speedtests, ledgers, failures } = finished;
+  if (serviceRuns.length + speedtests.length + ledgers.length === 0) throw noRun(failures);
   const ids = options.configurations.map(({ id }) => id);
   const service = summarise(groupRuns(ids, serviceRuns));
   const report = buildReport({
@@ -101,6 +122,7 @@ async function measure(options: ScenarioOptions, folder: ResultFolder): Promise<
     service,
     serviceRuns,
     speedtests,
+    ledgers,
     code: measureCode(executables),
     checks: [...check(options, finished, checkRefusal(executables.refusal)), ...checkShape(service)],
     failures,
@@ -108,7 +130,12 @@ async function measure(options: ScenarioOptions, folder: ResultFolder): Promise<
   });
   const plots = service.length > 0 ? await drawPlots(report) : undefined;
   for (const [plot, svg] of Object.entries(plots ?? {})) folder.write(`${plot}.svg`, svg);
-  const tables = [serviceTable(report.service), speedtestTable(report.speedtest1), ...codeTables(report.code)];
+  const tables = [
+    serviceTable(report.service),
+    speedtestTable(report.speedtest1),
+    ledgerTable(report.ledger),
+    ...codeTables(report.code),
+  ];
   return {
     report,
     page: reportPage(report, plots),

@@ -2,6 +2,7 @@ import type { RelativeChange } from '../runner/statistics.ts';
 import type { TextTable } from '../runner/text-table.ts';
 import { grouped, microseconds, signedPercent } from '../runner/units.ts';
 import type { CodeSize } from './code-size.ts';
+import type { LedgerResult } from './ledger-checks.ts';
 import type { Report, ReportedFailure } from './report.ts';
 import type { ConfigurationResult, GroupResult } from './summary.ts';
 
@@ -77,6 +78,18 @@ export function speedtestTable(runs: Report['speedtest1']): TextTable {
       against(cycles, debug?.cycles),
       (time / 1e6).toFixed(1),
       `${verificationHash.slice(0, 20)}…`,
+    ]),
+  };
+}
+
+/** Databases whose power failed. */
+export function ledgerTable(results: readonly LedgerResult[]): TextTable {
+  return {
+    head: ['ledger', 'power failures', 'damaged', 'with losses', 'most lost', 'transactions', 'transactions/ms'],
+    rows: results.map(({ mode, failures, damaged, losing, mostLost, transactions, rate }) => [
+      mode,
+      ...[failures, damaged, losing, mostLost, transactions].map(grouped),
+      rate.toFixed(2),
     ]),
   };
 }
