@@ -8,6 +8,7 @@ import {
   PHDR_SIZE,
   PT_DYNAMIC,
   PT_GNU_EH_FRAME,
+  PT_GNU_PROPERTY,
   PT_GNU_RELRO,
   PT_GNU_STACK,
   PT_LOAD,
@@ -76,6 +77,7 @@ export interface Placement {
 const REGION_ORDER: readonly Region[] = ['read', 'exec', 'window', 'relro', 'data', 'variant', 'file'];
 /** Order inside the regions; what is not named stands at the place of ''. */
 const SECTION_ORDER = [
+  '.note.gnu.property',
   '.note.gnu.build-id',
   '.note.ABI-tag',
   '.genmeta',
@@ -404,6 +406,7 @@ class Builder {
     count += this.#noteSections().length;
     if (this.#byName.get('.eh_frame_hdr') !== undefined) count++;
     if (this.#byName.has('.dynamic')) count++;
+    if (this.#byName.has('.note.gnu.property')) count++;
     return count + 1;
   }
 
@@ -434,6 +437,11 @@ class Builder {
     if (header !== undefined) {
       const segment = load(PF_R, header.offset, header.va, header.size, header.size, 4);
       this.#segments.push({ ...segment, type: PT_GNU_EH_FRAME });
+    }
+    const property = this.#byName.get('.note.gnu.property');
+    if (property !== undefined) {
+      const segment = load(PF_R, property.offset, property.va, property.size, property.size, 8);
+      this.#segments.push({ ...segment, type: PT_GNU_PROPERTY });
     }
     const dynamic = this.#byName.get('.dynamic');
     if (dynamic !== undefined) {

@@ -7,6 +7,7 @@ import type { Diagnostic } from './errors.ts';
 import { Diagnostics } from './errors.ts';
 import { buildFrameTables } from './frame-table.ts';
 import { markLive } from './gc.ts';
+import { mergeProperties, propertyPlacements } from './gnu-property.ts';
 import type { LoadedInputs } from './inputs.ts';
 import { loadInputs } from './inputs.ts';
 import type { Layout } from './layout.ts';
@@ -98,7 +99,9 @@ export function link(options: LinkOptions): LinkResult {
   const words = isPie ? phase('addresses', () => findRelativeWords(inputs, backend, diagnostics)) : undefined;
   const metadata = metadataPlacements(plan.variants, window, options.buildFlags ?? '', finished, isPie);
   const genmeta = window === undefined ? undefined : metadata.find((p) => p.section === '.genmeta')?.synthetic;
+  const hasThunks = window?.slots.some((slot) => slot.bodies.some((b) => b.thunk !== undefined)) ?? false;
   const placements = [
+    ...propertyPlacements(mergeProperties(inputs, hasThunks), finished),
     ...(options.buildId === true ? [buildIdPlacement(finished)] : []),
     ...metadata,
     ...(words === undefined ? [] : dynamicPlacements(words, tables, genmeta, backend, finished)),

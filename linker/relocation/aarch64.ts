@@ -486,6 +486,7 @@ const VENEER: VeneerKind = {
 };
 
 const NOP = 0xd503201f;
+const BTI_C = 0xd503245f;
 /** brk #0 */
 const TRAP = 0xd4200000;
 
@@ -508,12 +509,12 @@ export const AARCH64_BACKEND: RelocationBackend = {
   needs,
   apply,
   writeIplt(view, offset, va, gotSlot) {
-    const pages = (page(gotSlot) - page(va)) / 0x1000;
-    // adrp x16, slot; ldr x17, [x16, :lo12:slot]; br x17; nop
-    view.setUint32(offset, (0x90000010 | ((pages & 3) << 29) | (((pages >> 2) & 0x7ffff) << 5)) >>> 0, true);
-    view.setUint32(offset + 4, (0xf9400211 | ((low12(gotSlot) >> 3) << 10)) >>> 0, true);
-    view.setUint32(offset + 8, 0xd61f0220, true);
-    view.setUint32(offset + 12, NOP, true);
+    // bti c; adrp x16, slot; ldr x17, [x16, :lo12:slot]; br x17
+    const pages = (page(gotSlot) - page(va + 4)) / 0x1000;
+    view.setUint32(offset, BTI_C, true);
+    view.setUint32(offset + 4, (0x90000010 | ((pages & 3) << 29) | (((pages >> 2) & 0x7ffff) << 5)) >>> 0, true);
+    view.setUint32(offset + 8, (0xf9400211 | ((low12(gotSlot) >> 3) << 10)) >>> 0, true);
+    view.setUint32(offset + 12, 0xd61f0220, true);
   },
   veneer: VENEER,
   writeJump(view, offset, va, target) {

@@ -475,10 +475,11 @@ export const X86_64_BACKEND: RelocationBackend = {
   needs,
   apply,
   writeIplt(view, offset, va, gotSlot) {
-    // jmp *slot(%rip); int3…
+    // endbr64; jmp *slot(%rip); int3…
     for (let i = 0; i < 16; i++) view.setUint8(offset + i, 0xcc);
-    view.setUint16(offset, 0x25ff, true);
-    view.setInt32(offset + 2, gotSlot - (va + 6), true);
+    view.setUint32(offset, 0xfa1e0ff3, true);
+    view.setUint16(offset + 4, 0x25ff, true);
+    view.setInt32(offset + 6, gotSlot - (va + 10), true);
   },
   veneer: undefined,
   writeJump(view, offset, va, target) {
