@@ -20,7 +20,7 @@ export interface BuildTools {
 }
 
 /** Start scripts in `bin/`, with the libraries that came with the programs. `environment`: more of what a program needs, `$root` the folder. */
-function writeStarters(folder: string, programs: readonly string[], environment: string): void {
+export function writeStarters(folder: string, programs: readonly string[], environment: string): void {
   const library = join(folder, 'usr/lib');
   const libraries = (existsSync(library) ? readdirSync(library) : [])
     .filter((name) => name.endsWith('-linux-gnu'))
@@ -43,7 +43,7 @@ function writeStarters(folder: string, programs: readonly string[], environment:
 }
 
 /** Every Debian has these, in the versions that its packages want. */
-const everywhere =
+export const everywhere =
   /^(libc6|libgcc-s1|libstdc\+\+6|libgcc1|procps|debconf|dpkg|perl.*|python3.*|adduser|lsb-base|init-system-helpers)$/;
 
 async function cmakeAndNinja(): Promise<{ cmake: string; ninja: string }> {
