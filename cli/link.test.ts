@@ -96,7 +96,7 @@ describe('melf link and melf inspect', () => {
   });
 
   it('is the same when started as users do, where it runs from a bundle', () => {
-    const start = join(import.meta.dirname, '../setup/start.mjs');
+    const start = join(import.meta.dirname, '../setup/melf.cjs');
     for (const args of [[], ['/nonexistent.o'], ['--no-such-flag'], ['/nonexistent.o', '--debug']]) {
       const user = spawnSync(process.execPath, [start, 'link', ...args], { encoding: 'utf8' });
       const plain = melf('link', ...args);

@@ -14,6 +14,28 @@ export interface ArchiveMember {
   readonly bytes: Uint8Array;
 }
 
+class Member implements ArchiveMember {
+  readonly #archive: Uint8Array;
+  readonly offset: number;
+  readonly name: string;
+  readonly key: string;
+  readonly #size: number;
+
+  constructor(archive: Uint8Array, offset: number, name: string, key: string, size: number) {
+    this.#archive = archive;
+    this.offset = offset;
+    this.name = name;
+    this.key = key;
+    this.#size = size;
+  }
+
+  /** Of a thousand members a link takes a few: a view is made when it is asked for. */
+  get bytes(): Uint8Array {
+    const { buffer, byteOffset } = this.#archive;
+    return new Uint8Array(buffer, byteOffset + this.offset + HEADER_SIZE, this.#size);
+  }
+}
+
 /** A GNU `ar` archive with its symbol index. */
 export interface Archive {
   readonly path: string;
@@ -51,6 +73,7 @@ export function readArchive(bytes: Uint8Array, path: string): Archive {
     );
   }
   if (text(bytes, 0, 8) !== MAGIC) throw new InputError('link/not-archive', path, 'not an archive');
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const members = new Map<number, ArchiveMember>();
   const byKey = new Map<string, ArchiveMember>();
   const repeats = new Map<string, number>();
@@ -62,28 +85,39 @@ export function readArchive(bytes: Uint8Array, path: string): Archive {
     if (bytes[at + 58] !== 0x60 || bytes[at + 59] !== 0x0a) {
       throw new InputError('link/malformed', path, `no member header at offset ${at}`);
     }
-    const sizeText = text(bytes, at + 48, at + 58).trim();
-    const size = /^\d+$/.test(sizeText) ? Number(sizeText) : Number.NaN;
+    const size = decimal(bytes, at + 48, at + 58);
     const start = at + HEADER_SIZE;
     if (!(start + size <= bytes.length)) {
       throw new InputError('link/truncated', path, `the member at offset ${at} goes beyond the end`);
     }
-    const data = bytes.subarray(start, start + size);
-    const raw = text(bytes, at, at + 16).trimEnd();
-    if (raw === '/') symbolTable = { data, wide: false };
-    else if (raw === '/SYM64/') symbolTable = { data, wide: true };
-    else if (raw === '//') longNames = text(bytes, start, start + size);
+    const raw = buffer.toString('latin1', at, at + 16).trimEnd();
+    if (raw === '/' || raw === '/SYM64/') {
+      symbolTable = { data: bytes.subarray(start, start + size), wide: raw !== '/' };
+    } else if (raw === '//') longNames = text(bytes, start, start + size);
     else {
       const name = memberName(raw, longNames, path);
       const before = repeats.get(name) ?? 0;
       repeats.set(name, before + 1);
-      const member = { name, offset: at, key: before === 0 ? name : `${name}#${before}`, bytes: data };
+      const member = new Member(bytes, at, name, before === 0 ? name : `${name}#${before}`, size);
       members.set(at, member);
       byKey.set(member.key, member);
     }
     at = start + size + (size % 2);
   }
   return { path, members, byKey, index: readIndex(symbolTable, members, path) };
+}
+
+/** A number as headers have it, padded with blanks; NaN for anything else. */
+function decimal(bytes: Uint8Array, start: number, end: number): number {
+  let last = end;
+  while (last > start && bytes[last - 1] === 0x20) last--;
+  let value = 0;
+  for (let at = start; at < last; at++) {
+    const digit = bytes[at]! - 0x30;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    value = value * 10 + digit;
+  }
+  return last === start ? Number.NaN : value;
 }
 
 function memberName(raw: string, longNames: string, path: string): string {
@@ -115,14 +149,14 @@ function readIndex(
   if (data.length < width) throw new InputError('link/truncated', path, 'the archive symbol table is empty');
   const count = read(0);
   if (width * (count + 1) > data.length) throw new InputError('link/truncated', path, 'the archive symbol table');
-  const names = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  let at = width * (count + 1);
+  const names = text(data, width * (count + 1), data.length);
+  let at = 0;
   for (let i = 0; i < count; i++) {
-    const end = names.indexOf(0, at);
+    const end = names.indexOf('\0', at);
     if (end < 0) throw new InputError('link/truncated', path, 'the names of the archive symbol table');
     const offset = read(width * (i + 1));
     if (!members.has(offset)) throw new InputError('link/malformed', path, 'the archive symbol table names no member');
-    const name = names.toString('latin1', at, end);
+    const name = names.substring(at, end);
     if (!index.has(name)) index.set(name, offset);
     at = end + 1;
   }

@@ -5,7 +5,7 @@ import { isArchive, readArchive } from './archive.ts';
 import { STB_WEAK } from './elf.ts';
 import type { Diagnostics } from './errors.ts';
 import { InputError, LinkError } from './errors.ts';
-import { decodeFat, FAT_SECTION, type FatVariant, sectionNamed } from './fat-object.ts';
+import { decodeFat, FAT_SECTION, type FatVariant, mayBeFat, sectionNamed } from './fat-object.ts';
 import type { Isa, ObjectFile, ObjectIdentity } from './object.ts';
 import { COMMON, readObject } from './object.ts';
 import type { LinkInput, LinkOptions, VariantSpec } from './options.ts';
@@ -72,6 +72,7 @@ export function loadInputs(options: LinkOptions, diagnostics: Diagnostics): Load
 function variantsOfFatObjects(options: LinkOptions, files: readonly Uint8Array[]): readonly VariantSpec[] {
   for (const [i, { path }] of options.inputs.entries()) {
     const file = files[i]!;
+    if (!mayBeFat(file)) continue;
     const candidates = isArchive(file) ? [...readArchive(file, path).members.values()].map((m) => m.bytes) : [file];
     for (const bytes of candidates) {
       const fat = sectionNamed(bytes, FAT_SECTION);
@@ -160,7 +161,8 @@ class Loader {
 
   /** An object of melf-cc holds one of each variant; every other one is what it is. */
   #addObject(bytes: Uint8Array, identity: ObjectIdentity): void {
-    const fat = identity.variant === COMMON ? sectionNamed(bytes, FAT_SECTION) : undefined;
+    const named = identity.variant === COMMON && this.#variants.names.length > 0;
+    const fat = named ? sectionNamed(bytes, FAT_SECTION) : undefined;
     if (fat === undefined || fat.length === 0) {
       this.#addOne(bytes, identity);
       return;

@@ -3,7 +3,6 @@
 // with ones written in C. A bundle is made once by esbuild (tsx brings it), kept below .cache/bundles/ with the code that V8 made of it, and
 // made again when one of its sources changed. CommonJS, because Node's loader of ES modules takes another 15 ms to start.
 
-const { createHash } = require('node:crypto');
 const { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const { dirname, join, relative } = require('node:path');
@@ -14,6 +13,8 @@ const store = join(root, '.cache', 'bundles');
 const SCHEME = 'bundle:';
 /** Bundles of their own, since two bundles that test for one class must have the same class. */
 const SHARED = new Set(['base/errors.ts']);
+/** Modules of Node that take milliseconds to load and are not needed in every run: loaded when one of their functions is. */
+const LATE = new Set(['node:child_process', 'node:crypto', 'node:zlib']);
 
 /** Entry to its script, its exports and its name. */
 const loaded = new Map();
@@ -91,7 +92,7 @@ async function make(entry, before) {
   const { imports } = Object.values(metafile.outputs)[0];
   const shared = imports.flatMap(({ path }) => (path.startsWith(SCHEME) ? [path.slice(SCHEME.length)] : []));
   const code = outputFiles[0].contents;
-  const hash = createHash('sha256').update(code).digest('hex').slice(0, 16);
+  const hash = require('node:crypto').createHash('sha256').update(code).digest('hex').slice(0, 16);
   const name = `${manifestOf(entry).replace(/\.json$/, '')}-${hash}`;
   mkdirSync(store, { recursive: true });
   publish(`${name}.js`, code);
@@ -113,6 +114,12 @@ function readIfThere(path, encoding) {
   }
 }
 
+/** Whether `loadBundle(entry)` needs nothing but what was made before. */
+function isMade(entry) {
+  const known = readManifest(entry);
+  return known !== undefined && isCurrent(known);
+}
+
 /** The exports of a TypeScript file, `entry`, named from the project's folder. */
 async function loadBundle(entry) {
   if (loaded.has(entry)) return loaded.get(entry).exports;
@@ -128,8 +135,10 @@ async function loadBundle(entry) {
   const cachedData = readIfThere(`${manifest.name}.code`);
   const script = new Script(`(function (module, exports, require, loadBundle) {${code}\n})`, { filename, cachedData });
   const module = { exports: {} };
-  const requireOne = createRequire(join(root, entry));
-  const requireHere = (id) => (id.startsWith(SCHEME) ? loaded.get(id.slice(SCHEME.length)).exports : requireOne(id));
+  const requireHere = (id) => {
+    if (id.startsWith(SCHEME)) return loaded.get(id.slice(SCHEME.length)).exports;
+    return LATE.has(id) ? new Proxy({}, { get: (_, name) => require(id)[name] }) : require(id);
+  };
   loaded.set(entry, {
     exports: module.exports,
     script,
@@ -150,4 +159,4 @@ function keepCode() {
   }
 }
 
-module.exports = { loadBundle, keepCode };
+module.exports = { isMade, loadBundle, keepCode };

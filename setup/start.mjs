@@ -5,7 +5,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -126,19 +125,10 @@ function fail(error) {
   process.exitCode = 1;
 }
 
-/** In this process, from JavaScript made before: starting another one and translating the linker's sources would take longer than most links. */
-async function link(args) {
-  const { loadBundle, keepCode } = createRequire(import.meta.url)('./bundle.cjs');
-  const { linkAlone } = await loadBundle('cli/link-alone.ts');
-  process.exitCode = await linkAlone(args);
-  if (process.exitCode === 0) keepCode();
-}
-
 try {
   checkNode();
   await ensureModules();
-  const [command, ...rest] = process.argv.slice(2);
-  if (command === 'link') await link(rest);
+  if (process.argv[2] === 'link') await (await import('./link.cjs')).default.link(process.argv.slice(3));
   else handOver(process.argv.slice(2));
 } catch (error) {
   fail(error);
