@@ -32,6 +32,7 @@ const flags = {
   'warm-up': { type: 'string', description: 'Time before the measurement (default: 5ms; with --quick 2ms)' },
   window: { type: 'string', description: 'Time of the measurement (default: 40ms; with --quick 10ms)' },
   pool: { type: 'string', description: 'Serve by a pool of so many groups of threads, not by one for each connection' },
+  serve: { type: 'string', description: 'Measure nothing: serve ordinary clients on this loopback port of the host' },
   machine: { type: 'string', default: defaultMachine.description, description: 'Machine description' },
   'cost-model': {
     type: 'enum',
@@ -54,6 +55,7 @@ const command = {
 export interface ScenarioOptions {
   readonly configurations: readonly Configuration[];
   readonly plant: boolean;
+  readonly serve: number | undefined;
   readonly seeds: readonly number[];
   readonly load: Load;
   readonly machine: MachineSettings;
@@ -97,6 +99,7 @@ export async function readOptions(argv: string[]): Promise<ScenarioOptions | und
   return {
     configurations: ids.map(parseConfiguration),
     plant: args.plant,
+    serve: args.serve === undefined ? undefined : integerValue('--serve', args.serve, 1, 65535),
     seeds: seedsOf(args),
     load,
     machine,

@@ -17,6 +17,7 @@ import { readOptions, type ScenarioOptions } from './options.ts';
 import { buildReport } from './report.ts';
 import { drawPlots, reportPage } from './report-page.ts';
 import type { RunInput, RunRecord } from './run-record.ts';
+import { serve } from './serve.ts';
 import { changeAgainst, groupRuns, summarise } from './summary.ts';
 import { latencyTable, machineTable } from './tables.ts';
 
@@ -122,6 +123,10 @@ async function measure(options: ScenarioOptions, folder: ResultFolder): Promise<
 export async function main(argv: string[]): Promise<number> {
   const options = await readOptions(argv);
   if (options === undefined) return 0;
+  if (options.serve !== undefined) {
+    await ensureEngine();
+    return serve(options.serve, await ensureExecutables(options.machine.isa), options.machine);
+  }
   const label = `seed-${options.seeds[0]}${options.quick ? '-quick' : ''}`;
   return conduct({ name, label, out: options.out, json: options.json }, (folder) => measure(options, folder));
 }

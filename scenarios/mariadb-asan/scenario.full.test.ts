@@ -1,0 +1,79 @@
+// The whole scenario and the server for ordinary clients. MariaDB's build takes half an hour: only with MELF_TEST_MARIADB=1.
+
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { projectRoot } from '../../setup/project.ts';
+import { ensureCommandLineClient } from './command-line-client.ts';
+
+const cli = [
+  process.execPath,
+  '--import',
+  'tsx',
+  join(projectRoot, 'cli/main.ts'),
+  'scenario',
+  'mariadb-asan',
+] as const;
+const port = 33917;
+
+describe('the MariaDB scenario', function () {
+  this.timeout(3_600_000);
+  before(function () {
+    if (process.env.MELF_TEST_MARIADB !== '1') this.skip();
+  });
+
+  it('has every check hold', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'mariadb-asan-'));
+    try {
+      const [node, ...words] = [...cli, '--quick', '--json', '--out', join(folder, 'results')];
+      const { stdout, stderr, status } = spawnSync(node, words, { encoding: 'utf8', cwd: projectRoot });
+      assert.equal(status, 0, stderr);
+      const report = JSON.parse(stdout) as { checks: { ok: boolean }[]; results: { id: string }[] };
+      assert.ok(report.checks.length >= 6 && report.checks.every(({ ok }) => ok));
+      assert.equal(report.results.length, 8);
+      const text = readFileSync(join(folder, 'results/planted-report.txt'), 'utf8');
+      assert.match(text, /ERROR: heap-[\s\S]* variant asan[\s\S]* in melf_plant_/);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('serves the ordinary client: a table made, filled and read back, sanitised and plain', async () => {
+    const client = await ensureCommandLineClient();
+    const [node, ...words] = [...cli, '--serve', String(port)];
+    const server: ChildProcess = spawn(node, words, { cwd: projectRoot, stdio: ['ignore', 'ignore', 'pipe'] });
+    let output = '';
+    server.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+    const ask = (user: string, sql: string): { status: number | null; stdout: string; stderr: string } =>
+      spawnSync(client, ['--no-defaults', '-h', '127.0.0.1', '-P', String(port), '-u', user, '-N', '-e', sql], {
+        encoding: 'utf8',
+      });
+    try {
+      while (ask('plain', 'SELECT 1').status !== 0) {
+        assert.equal(server.exitCode, null, output);
+        await pause(500);
+      }
+      const make = 'CREATE DATABASE shop; CREATE TABLE shop.things (id INT PRIMARY KEY, name VARCHAR(30));';
+      assert.equal(ask('plain', `${make} INSERT INTO shop.things VALUES (1, 'one'), (2, 'two')`).stderr, '');
+      const read = 'SELECT MELF_VARIANT(), id, name FROM shop.things ORDER BY id';
+      assert.equal(ask('plain', read).stdout, 'plain\t1\tone\nplain\t2\ttwo\n');
+      assert.equal(ask('asan', read).stdout, 'asan\t1\tone\nasan\t2\ttwo\n');
+      assert.equal(ask('plain', "SELECT MELF_PLANT('use-after-free')").stdout, 'use-after-free\n');
+      assert.doesNotMatch(output, /ERROR: heap/);
+      assert.equal(ask('asan', "SELECT MELF_PLANT('use-after-free')").stdout, 'use-after-free\n');
+      await pause(500);
+      assert.match(output, /heap-use-after-free[\s\S]*variant asan[\s\S]*melf_plant_use_after_free/);
+      assert.equal(ask('plain', 'SHUTDOWN').status, 0);
+      if (server.exitCode === null) await once(server, 'exit');
+      assert.equal(server.exitCode, 0, output);
+    } finally {
+      server.kill();
+    }
+  });
+});
