@@ -19,7 +19,7 @@ interface Run {
   readonly events: readonly MachineEvent[];
 }
 
-async function emulate(description: MachineDescription, elf: Uint8Array): Promise<Run> {
+async function emulate(description: MachineDescription, elf: Uint8Array, affinity?: readonly number[]): Promise<Run> {
   let output = '';
   const events: MachineEvent[] = [];
   const keep = (bytes: Uint8Array): void => {
@@ -31,7 +31,10 @@ async function emulate(description: MachineDescription, elf: Uint8Array): Promis
     console: { stdout: keep, stderr: keep },
     events: [{ accept: (event) => events.push(event) }],
   });
-  const process = machine.spawn(elf, { argv: ['/bin/program'] });
+  const process = machine.spawn(elf, {
+    argv: ['/bin/program'],
+    ...(affinity === undefined ? {} : { affinity: new Set(affinity) }),
+  });
   machine.run({ maxInstructions: 50e6, maxTime: 60e9 });
   machine.close();
   assert.equal(process.exitCode, 0, output);
@@ -90,6 +93,27 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
         moves.slice(-3).map(({ fromKind, toKind }) => `${fromKind} ${toKind}`),
         ['big little', 'little big', 'big little'],
       );
+    });
+
+    it('AT_HWCAP tells what all CPUs have that the program is started for', async () => {
+      const description = loadMachine(readyMachine[isa]);
+      const kinds = description.cpus.flatMap(({ count, kind }) => Array.from({ length: count }, () => kind));
+      const ids = (kind: string): number[] => kinds.flatMap((one, id) => (one === kind ? [id] : []));
+      const hwcap = async (affinity?: readonly number[]): Promise<number> => {
+        const { lines } = await emulate(description, program, affinity);
+        return Number.parseInt(/^hwcap ([0-9a-f]+)$/.exec(lines.at(-1)!)![1]!, 16);
+      };
+      const [anywhere, big, little] = [await hwcap(), await hwcap(ids('big')), await hwcap(ids('little'))];
+      assert.equal(anywhere, little); // the little ones have nothing that the big ones lack
+      assert.equal(await hwcap([ids('big')[0]!, ids('little')[0]!]), anywhere);
+      if (isa === 'aarch64') {
+        // HWCAP_ATOMICS and HWCAP_ASIMDDP of arch/arm64/include/uapi/asm/hwcap.h.
+        for (const bit of [8, 20]) assert.deepEqual([(big >> bit) & 1, (anywhere >> bit) & 1], [1, 0]);
+        assert.equal(big & little, little);
+      } else {
+        assert.equal(anywhere, big); // CPUID's leaf 1, EDX: the same on all; the rest is asked of the CPU itself
+        assert.equal((anywhere >> 26) & 1, 1);
+      }
     });
 
     it('what a description leaves out does not exist', async () => {

@@ -87,7 +87,12 @@ export function execute(thread: Thread, request: ExecRequest): number {
   const { bytes, exe, argv } = found;
   let program: LoadedProgram;
   try {
-    program = loadImage(kernel, bytes, { exe, argv, env: request.env, features: thread.kind!.features });
+    program = loadImage(kernel, bytes, {
+      exe,
+      argv,
+      env: request.env,
+      features: kernel.commonFeatures(thread.affinity),
+    });
   } catch (error) {
     if (error instanceof ArgumentsTooLong) return -Errno.E2BIG;
     if (!(error instanceof BadExecutable)) throw error;

@@ -223,6 +223,16 @@ export class Kernel implements SchedulerHost<Thread> {
     return wanted ?? new Set(this.scheduler.cpus.keys());
   }
 
+  /**
+   * What all CPUs can do that a thread with this affinity may come to. Linux tells programs in AT_HWCAP what all CPUs of the machine have in common
+   * (arm64's sanitised ID registers); a program that is started on some CPUs alone need not forgo what they have.
+   */
+  commonFeatures(affinity: ReadonlySet<number>): readonly string[] {
+    const cpus = this.scheduler.cpus.filter(({ id }) => affinity.has(id)).map((cpu) => this.kindOf(cpu).features);
+    const [first = [], ...others] = cpus;
+    return first.filter((feature) => others.every((features) => features.includes(feature)));
+  }
+
   kindOf(cpu: Cpu<Thread>): CpuKind {
     return this.kinds.get(cpu.kind)!;
   }

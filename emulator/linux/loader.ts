@@ -53,7 +53,7 @@ interface ImageOptions {
   readonly argv: readonly string[];
   readonly env: readonly string[];
   readonly exe: string;
-  /** What AT_HWCAP tells of. */
+  /** What AT_HWCAP tells of: {@link Kernel.commonFeatures}. */
   readonly features: readonly string[];
 }
 
@@ -92,7 +92,7 @@ export function loadImage(kernel: Kernel, elf: Uint8Array, options: ImageOptions
 
 /** Makes the process and the first thread of a program that the machine is started with. */
 export function loadProgram(kernel: Kernel, elf: Uint8Array, options: ProgramOptions): Thread {
-  const { features } = kernel.kindOf(kernel.scheduler.place(kernel.affinityOf(options.affinity)));
+  const features = kernel.commonFeatures(kernel.affinityOf(options.affinity));
   const { space, symbols, entry, sp } = loadImage(kernel, elf, { ...options, features });
   const pid = kernel.newId();
   const process = new Process({
