@@ -28,7 +28,9 @@ export interface FrameSection {
  * @throws InputError when a record goes beyond the section or names a CIE that is none.
  */
 export function parseFrames(section: InputSection): FrameSection {
-  const { data, relocations, file } = section;
+  const { data, file } = section;
+  inOrder(section);
+  const { relocations } = section;
   const fail = (message: string): never => {
     throw new InputError('link/malformed', file.displayName, `.eh_frame: ${message}`);
   };
@@ -36,9 +38,6 @@ export function parseFrames(section: InputSection): FrameSection {
   const cies = new Map<number, FrameRecord>();
   const fdes: FrameRecord[] = [];
   let relocation = 0;
-  for (let i = 1; i < relocations.count; i++) {
-    if (relocations.offsets[i]! < relocations.offsets[i - 1]!) fail('its relocations are not in order');
-  }
   for (let at = 0; at < data.length; ) {
     if (at + 4 > data.length) fail('it ends inside a length');
     let size = view.getUint32(at, true);
@@ -80,4 +79,20 @@ export function parseFrames(section: InputSection): FrameSection {
     at = end;
   }
   return { section, fdes };
+}
+
+/** Assemblers write relocations in order; `ld -r` and others need not (gABI says nothing of it). */
+function inOrder(section: InputSection): void {
+  const { count, offsets, types, symbols, addends } = section.relocations;
+  let sorted = true;
+  for (let i = 1; sorted && i < count; i++) sorted = offsets[i]! >= offsets[i - 1]!;
+  if (sorted) return;
+  const order = Uint32Array.from(offsets.keys()).sort((a, b) => offsets[a]! - offsets[b]! || a - b);
+  section.relocations = {
+    count,
+    offsets: order.map((i) => offsets[i]!),
+    types: order.map((i) => types[i]!),
+    symbols: order.map((i) => symbols[i]!),
+    addends: Float64Array.from(order, (i) => addends[i]!),
+  };
 }

@@ -204,6 +204,26 @@ describe('linking', () => {
     }
   });
 
+  it('unwind tables whose relocations are in no order, as `ld -r` may leave them', () => {
+    const object = shop.compile(
+      'apart.c',
+      'int f(int x) { return x; } int g(int x) { return f(x) + 1; } int main(void) { return g(2); }',
+      [...PLAIN_FLAGS, '-fasynchronous-unwind-tables'],
+    );
+    const bytes = readFileSync(object);
+    const text = shop.tool('readelf', ['-SW', object]);
+    const [, offset, size] = /\.rela\.eh_frame +RELA +\w+ (\w+) (\w+)/
+      .exec(text)!
+      .map((hex) => Number.parseInt(hex, 16));
+    const table = bytes.subarray(offset!, offset! + size!);
+    assert.ok(table.length >= 3 * 24);
+    const rows = Array.from({ length: table.length / 24 }, (_, i) => Buffer.from(table.subarray(i * 24, i * 24 + 24)));
+    const plain = shop.link([{ path: object }]).bytes;
+    table.set(Buffer.concat(rows.reverse()));
+    const turned = shop.link([{ path: object, bytes }]).bytes;
+    assert.equal(Buffer.compare(plain, turned), 0);
+  });
+
   it('weak, strong and hidden symbols, --defsym, --wrap, -u, __start_/__stop_', () => {
     const a = shop.compile(
       'a.c',

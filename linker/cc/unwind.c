@@ -43,6 +43,43 @@ static uintptr_t address(size_t at) {
     return value == 0 ? 0 : (uintptr_t)(value + genmeta_start[GENMETA_ADDRESS] - u64(WINDOW));
 }
 
+static const unsigned char *skip_leb(const unsigned char *at) {
+    while (*at++ & 0x80) {}
+    return at;
+}
+
+/* Bytes of an address in a pointer encoding (LSB, "DWARF Exception Header Encoding"). */
+static size_t width_of(unsigned encoding) {
+    switch (encoding & 7) {
+    case 2: return 2;
+    case 3: return 4;
+    default: return 8;
+    }
+}
+
+/* How many bytes each of an FDE's two addresses has: its CIE's augmentation says so ('R'). */
+static size_t address_width(const unsigned char *fde) {
+    uint32_t back;
+    memcpy(&back, fde + 4, sizeof back);
+    const unsigned char *cie = fde + 4 - back;
+    const char *letters = (const char *)cie + 9;
+    const unsigned char *at = (const unsigned char *)letters + strlen(letters) + 1;
+    if (letters[0] != 'z') return 8;
+    at = skip_leb(skip_leb(at));                  /* code and data alignment */
+    at = skip_leb(cie[8] == 1 ? at + 1 : skip_leb(at)); /* return address column, bytes of the augmentation */
+    for (const char *letter = letters + 1; *letter != '\0'; letter++) {
+        switch (*letter) {
+        case 'R': return width_of(*at);
+        case 'L': at++; break;
+        case 'P': at += 1 + width_of(*at); break;
+        case 'S':
+        case 'B': break;
+        default: return 8;
+        }
+    }
+    return 8;
+}
+
 static const void *find(uintptr_t pc, struct dwarf_eh_bases *bases) {
     uint32_t variant;
     memcpy(&variant, (const void *)address(MARKER), sizeof variant);
@@ -65,9 +102,9 @@ static const void *find(uintptr_t pc, struct dwarf_eh_bases *bases) {
     if (low == 0) return NULL;
     memcpy(row, header + ROWS_AT + (low - 1) * ROW, sizeof row);
     const unsigned char *record = header + row[1];
-    uint32_t length;
-    /* The FDE's two addresses have the 4-byte form that compilers for these models use. */
-    memcpy(&length, record + 12, sizeof length);
+    size_t width = address_width(record);
+    uint64_t length = 0;
+    memcpy(&length, record + 8 + width, width);
     uintptr_t start = (uintptr_t)(header + row[0]);
     if (pc - start >= length) return NULL;
     bases->tbase = NULL;

@@ -30,7 +30,7 @@ int main() {
 }
 `;
 
-describe('melf-c++ -static-pie', () => {
+describe('a program of melf-c++ throws through every variant', () => {
   let folder: string;
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'melf-cc-pie-'));
@@ -41,15 +41,15 @@ describe('melf-c++ -static-pie', () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('links programs that throw through every variant, wherever they are loaded', () => {
+  const throwsInEveryVariant = (flags: readonly string[]): void => {
     const compiler = join(import.meta.dirname, 'melf-c++.mjs');
-    const built = spawnSync(compiler, ['-fPIE', '-static-pie', 'main.cc', 'thrower.cc', '-o', 'program'], {
+    const built = spawnSync(compiler, [...flags, 'main.cc', 'thrower.cc', '-o', 'program'], {
       cwd: folder,
       encoding: 'utf8',
     });
     assert.deepEqual([built.status, built.stderr], [0, '']);
     const program = join(folder, 'program');
-    assert.equal(readMelf(readFileSync(program)).isPie, true);
+    assert.equal(readMelf(readFileSync(program)).isPie, flags.includes('-static-pie'));
     for (const variant of ['plain', 'loud']) {
       const { stdout, status } = spawnSync(program, {
         encoding: 'utf8',
@@ -58,5 +58,10 @@ describe('melf-c++ -static-pie', () => {
       assert.equal(stdout, 'bottom 1, 0 left\nbottom 2, 0 left\nbottom 3, 0 left\nbottom 4, 0 left\n');
       assert.equal(status, 0);
     }
-  });
+  };
+
+  it('-static-pie, wherever it is loaded', () => throwsInEveryVariant(['-fPIE', '-static-pie']));
+
+  it('-mcmodel=large -fno-dwarf2-cfi-asm, whose unwind tables have addresses of eight bytes', () =>
+    throwsInEveryVariant(['-mcmodel=large', '-fno-dwarf2-cfi-asm', '-fno-pie', '-static']));
 });
