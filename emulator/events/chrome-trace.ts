@@ -88,6 +88,13 @@ export class ChromeTrace implements EventSink {
           },
         );
         break;
+      case 'asan:report':
+        this.#instant(event.tid, event.time, event.kind, 'asan', {
+          address: hex(event.address),
+          pc: hex(event.pc),
+          variant: event.variant,
+        });
+        break;
       case 'futex:wait':
       case 'futex:wake':
         this.#instant(event.tid, event.time, event.type, 'futex', { address: hex(event.address) });

@@ -84,6 +84,16 @@ export type MachineEvent =
       readonly bytes: number;
     }
   | { readonly type: 'net:close'; readonly time: number; readonly connection: number }
+  /** The AddressSanitizer runtime of a guest found an error (overlay/asan). `pc` is the innermost return address. */
+  | ({
+      readonly type: 'asan:report';
+      readonly kind: string;
+      readonly access: string;
+      readonly address: number;
+      readonly bytes: number;
+      readonly pc: number;
+      readonly variant: string;
+    } & OfThread)
   /** Set by a scenario: "warm-up over", "request 17". */
   | { readonly type: 'mark'; readonly time: number; readonly name: string };
 
@@ -128,6 +138,7 @@ export const eventFields: { readonly [Type in MachineEventType]: FieldsOf<Type> 
   mark: ['name'],
   'process:fork': ['pid', 'parent'],
   'process:exec': ['pid', 'name'],
+  'asan:report': ['tid', 'cpu', 'kind', 'access', 'address', 'bytes', 'pc', 'variant'],
 };
 
 /**

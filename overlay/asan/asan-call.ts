@@ -13,6 +13,11 @@ export function asanReports(onReport: (report: AsanReport, thread: Thread) => vo
         const report = readReport(thread.memory.read(record, RECORD_BYTES));
         if (report === undefined) return -Errno.EINVAL;
         onReport(report, thread);
+        if (kernel.events.enabled) {
+          const { kind, access, address, bytes, variant, stack } = report;
+          const [time, tid, cpu, pc] = [thread.now(), thread.tid, thread.cpu.id, stack[0] ?? 0];
+          kernel.events.emit({ type: 'asan:report', time, tid, cpu, kind, access, address, bytes, pc, variant });
+        }
         return 0;
       },
       note: 'an error that the AddressSanitizer runtime of overlay/guest/asan found (not in stock Linux)',

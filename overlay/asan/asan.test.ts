@@ -49,16 +49,22 @@ async function runGuest(
     output += Buffer.from(bytes).toString('latin1');
   };
   const reports: AsanReport[] = [];
+  const events: string[] = [];
   const machine = await Machine.create({
     description: loadMachine('uniform-2', isa),
     ramBytes: 512 * 2 ** 20,
     console: { stdout: keep, stderr: keep },
     extensions: [asanReports((report) => reports.push(report))],
+    events: [{ accept: (event) => event.type === 'asan:report' && events.push(event.kind) }],
   });
   const process = machine.spawn(readFileSync(path), { argv: ['program', ...words], env });
   machine.run({ maxInstructions: 400e6, maxTime: 60e9 });
   const { instructionsSoFar: instructions } = machine.kernel.scheduler;
   machine.close();
+  assert.deepEqual(
+    events,
+    reports.map(({ kind }) => kind),
+  );
   return { code: process.exitCode, output, reports, instructions };
 }
 
