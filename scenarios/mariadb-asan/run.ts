@@ -15,6 +15,7 @@ import { installMmview } from '../../overlay/mmview.ts';
 import { randomStreams } from '../runner/random.ts';
 import { MariadbClients } from './client.ts';
 import { parseConfiguration, sanitisedConnections } from './configurations.ts';
+import type { Form } from './executable.ts';
 import { CountingSink, readCounters, windowCounters } from './observers.ts';
 import type { FoundError, RunInput, RunRecord } from './run-record.ts';
 import { serverCommand, serverMounts, serverProgram } from './server.ts';
@@ -28,8 +29,12 @@ const keptOutput = 4000;
 const ramBytes = 1024 * 2 ** 20;
 /** Besides those of the load: the administrator's. */
 const otherConnections = 4;
-/** Errors are to be found, not to end the server. */
-const asanOptions = 'MELF_ASAN_OPTIONS=halt_on_error=0';
+/**
+ * Errors are to be found, not to end the server. A program of one variant does not tell the runtime that it is plain code: it keeps the stacks that plain
+ * code of a MELF keeps.
+ */
+const asanOptions = (form: Form): string =>
+  `MELF_ASAN_OPTIONS=halt_on_error=0${form === 'plain-allocator' ? ':stack_depth=1' : ''}`;
 /** glibc would reserve 128 MiB for each thread. */
 const tunables = 'GLIBC_TUNABLES=glibc.malloc.arena_max=1';
 
@@ -90,7 +95,7 @@ export async function run(input: RunInput): Promise<RunRecord> {
       threads: settings.threads,
       maxConnections: load.connections + otherConnections,
     }),
-    env: [asanOptions, tunables],
+    env: [asanOptions(configuration.form), tunables],
     exe: serverProgram,
   });
 
