@@ -64,7 +64,7 @@ static void print_report(const struct asan_report *r) {
     print("=================================================================\n");
     print("melf-asan: ERROR: %s on address 0x%012lx\n", kind_name(r->kind), (unsigned long)r->address);
     if (r->access == ACCESS_FREE) print("free");
-    else print("%s of %lu bytes", verbs[r->access], (unsigned long)r->bytes);
+    else print("%s of %lu byte%s", verbs[r->access], (unsigned long)r->bytes, r->bytes == 1 ? "" : "s");
     print(" by thread %u (%s)%s%s\n", r->thread, r->thread_name, r->variant_name[0] == '\0' ? "" : ", variant ", r->variant_name);
     print_stack(r->stack, r->frames);
     if (!r->has_block) {
