@@ -39,7 +39,6 @@ export const SHT_DYNSYM = 11;
 export const SHT_GNU_HASH = 0x6ffffff6;
 export const SHT_SYMTAB_SHNDX = 18;
 export const SHT_LLVM_ADDRSIG = 0x6fff4c03;
-export const SHT_X86_64_UNWIND = 0x70000001;
 
 export const SHF_WRITE = 0x1;
 export const SHF_ALLOC = 0x2;
@@ -59,7 +58,6 @@ export const GRP_COMDAT = 1;
 export const STB_LOCAL = 0;
 export const STB_GLOBAL = 1;
 export const STB_WEAK = 2;
-export const STB_GNU_UNIQUE = 10;
 
 export const STT_NOTYPE = 0;
 export const STT_OBJECT = 1;
@@ -71,7 +69,6 @@ export const STT_TLS = 6;
 export const STT_GNU_IFUNC = 10;
 
 export const STV_DEFAULT = 0;
-export const STV_INTERNAL = 1;
 export const STV_HIDDEN = 2;
 export const STV_PROTECTED = 3;
 
@@ -116,11 +113,6 @@ export function alignUp(value: number, align: number): number {
 /** Reads an unsigned 64-bit little-endian field as a number; exact below 2^53. */
 export function readU64(view: DataView, offset: number): number {
   return view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 0x100000000;
-}
-
-/** Reads a signed 64-bit little-endian field; exact for magnitudes below 2^53. */
-export function readI64(view: DataView, offset: number): number {
-  return view.getUint32(offset, true) + view.getInt32(offset + 4, true) * 0x100000000;
 }
 
 /** Writes a signed or unsigned integer of magnitude below 2^53 as 64 bits. */

@@ -8,7 +8,7 @@ import type { InputSection } from './section.ts';
 import type { Finished } from './synthetic.ts';
 import { synthetic } from './synthetic.ts';
 
-export const PROPERTY_SECTION = '.note.gnu.property';
+const PROPERTY_SECTION = '.note.gnu.property';
 
 const NT_GNU_PROPERTY_TYPE_0 = 5;
 const NOTE_HEADER = 16;

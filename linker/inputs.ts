@@ -34,7 +34,7 @@ interface ArchiveInput {
 }
 
 /** Checks the variant list: names are unique and the default is one of them. */
-export function readVariantList(options: Pick<LinkOptions, 'variants' | 'defaultVariant'>): VariantList {
+function readVariantList(options: Pick<LinkOptions, 'variants' | 'defaultVariant'>): VariantList {
   const specs = options.variants ?? [];
   const names = specs.map((v) => v.name);
   const twice = names.find((n, i) => names.indexOf(n) !== i);
@@ -305,7 +305,7 @@ function archiveOfOne(bytes: Uint8Array, path: string): Archive {
 }
 
 /** For each input its unit: the given one, or the shortest ending of its path that no other input of its variant has. */
-export function deriveUnits(inputs: readonly LinkInput[]): string[] {
+function deriveUnits(inputs: readonly LinkInput[]): string[] {
   const byVariant = new Map<string | undefined, number[]>();
   for (const [i, input] of inputs.entries()) {
     const list = byVariant.get(input.variant);

@@ -2,7 +2,7 @@ import { Addresses, checkDeadReferences, placeLinkerSymbols } from './addresses.
 import { dynamicPlacements, findRelativeWords } from './dynamic.ts';
 import type { FrameSection } from './eh-frame.ts';
 import { parseFrames } from './eh-frame.ts';
-import { SHF_ALLOC, SHF_WRITE, SHT_NOBITS, writeU64 } from './elf.ts';
+import { SHF_ALLOC, SHF_WRITE, SHT_NOBITS, STT_OBJECT, writeU64 } from './elf.ts';
 import type { Diagnostic } from './errors.ts';
 import { Diagnostics } from './errors.ts';
 import { buildFrameTables } from './frame-table.ts';
@@ -203,7 +203,7 @@ function allocateCommons(table: SymbolTable): void {
       );
       sections.push(section);
       symbol.kind = 'section';
-      symbol.type = 1;
+      symbol.type = STT_OBJECT;
       symbol.section = section;
       symbol.value = 0;
     }

@@ -5,10 +5,12 @@ import {
   SHN_ABS,
   STB_GLOBAL,
   STB_LOCAL,
+  STT_COMMON,
   STT_FILE,
   STT_FUNC,
   STT_GNU_IFUNC,
   STT_NOTYPE,
+  STT_OBJECT,
   STT_SECTION,
   STT_TLS,
   STV_DEFAULT,
@@ -115,7 +117,7 @@ export function buildSymbolTable(
   for (const { symbol, section } of linkerSymbols) {
     const out = section === undefined ? undefined : sectionAt(layout, section, symbol.value);
     const index = out?.index ?? SHN_ABS;
-    if (symbol.type !== STT_NOTYPE && symbol.type !== 1) continue;
+    if (symbol.type !== STT_NOTYPE && symbol.type !== STT_OBJECT) continue;
     const size = symbol.name === 'genmeta_start' || symbol.name === '__melf_start' ? (out?.size ?? 0) : 0;
     const info = (STB_GLOBAL << 4) | symbol.type;
     globals.add(symbol.name, info, symbol.visibility, index, symbol.value, size);
@@ -165,7 +167,13 @@ class EntryMaker {
     const address = this.#addresses.definitionAddress(symbol);
     const value = symbol.type === STT_TLS ? address - (this.#layout.tls?.start ?? 0) : address;
     const type =
-      ifunc && symbol.ifuncIndex >= 0 ? STT_GNU_IFUNC : symbol.type === 5 ? 1 : ifunc ? STT_FUNC : symbol.type;
+      ifunc && symbol.ifuncIndex >= 0
+        ? STT_GNU_IFUNC
+        : symbol.type === STT_COMMON
+          ? STT_OBJECT
+          : ifunc
+            ? STT_FUNC
+            : symbol.type;
     const { slot } = section;
     if (slot === undefined) {
       const { index } = this.#layout.byName.get(section.outputName)!;

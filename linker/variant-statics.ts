@@ -108,7 +108,7 @@ function intersects(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
 }
 
 /** Equal contents, where a section without bytes is all zero. */
-export function sameBytes(a: InputSection, b: InputSection): boolean {
+function sameBytes(a: InputSection, b: InputSection): boolean {
   return firstDifference(a, b) < 0;
 }
 

@@ -263,7 +263,7 @@ function makeSlots(text: readonly VariantGroup[], options: LinkOptions, count: n
 }
 
 /** Orders by code unit: the same on every machine, whatever its locale. */
-export function compareText(a: string, b: string): number {
+function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
