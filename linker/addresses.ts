@@ -1,3 +1,4 @@
+import { describePlace } from './debug/object-lines.ts';
 import { STT_SECTION, STT_TLS } from './elf.ts';
 import type { Diagnostics } from './errors.ts';
 import type { LoadedInputs } from './inputs.ts';
@@ -111,7 +112,10 @@ export class Addresses implements RelocationContext {
       'link/relocation',
       `relocation ${type} to ${name}: ${message}`,
       [
-        { role: 'referenced by', where: `${section.where}+0x${offsets[index]!.toString(16)}` },
+        {
+          role: 'referenced by',
+          where: `${describePlace(section, offsets[index]!)}+0x${offsets[index]!.toString(16)}`,
+        },
         ...(symbol.section === undefined ? [] : [{ role: 'defined in', where: symbol.section.where }]),
       ],
       hint,

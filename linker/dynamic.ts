@@ -1,6 +1,7 @@
 // What a position-independent executable needs to relocate itself (gABI 5, "Dynamic Section"): musl's and glibc's rcrt1.o read it.
 
 import type { Addresses } from './addresses.ts';
+import { describePlace } from './debug/object-lines.ts';
 import {
   RELA_SIZE,
   SHF_ALLOC,
@@ -94,7 +95,7 @@ function wordsOf(section: InputSection, backend: RelocationBackend, diagnostics:
       'link/not-position-independent',
       `relocation ${type} to ${name} cannot be used in a position-independent executable`,
       [
-        { role: 'referenced by', where: `${section.where}+0x${offsets[i]!.toString(16)}` },
+        { role: 'referenced by', where: `${describePlace(section, offsets[i]!)}+0x${offsets[i]!.toString(16)}` },
         ...(symbol.section === undefined ? [] : [{ role: 'defined in', where: symbol.section.where }]),
       ],
       kind === 'distance'

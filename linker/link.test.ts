@@ -337,6 +337,25 @@ describe('linking', () => {
       assert.equal(error.diagnostics.length, 2);
     });
 
+    it('with debug information: the source file and line of who refers and of what is defined twice', () => {
+      for (const debug of ['-gdwarf-4', '-gdwarf-5']) {
+        const compile = (name: string, source: string): string => shop.compile(name, source, [...PLAIN_FLAGS, debug]);
+        const user = compile(
+          'lines1.c',
+          'int absent(int);\nint other(int x) { return x; }\nint main(void)\n{\n  return other(1)\n    + absent(2);\n}\n',
+        );
+        assert.match(
+          failure([{ path: user }]).message,
+          /undefined symbol: absent\n>>> referenced by \S*lines1\.c:6 in \S*lines1\.o:\(\.text\.startup\.main\)/,
+        );
+        const again = compile('lines2.c', '\n\nint other(int x)\n{ return x; }\nint absent(int x) { return x; }\n');
+        assert.match(
+          failure([{ path: user }, { path: again }]).message,
+          /duplicate symbol: other\n>>> defined in \S*lines1\.c:2 in \S*lines1\.o:.*\n>>> defined in \S*lines2\.c:[34] in \S*lines2\.o:/,
+        );
+      }
+    });
+
     it('duplicate symbols: where both are', () => {
       const [a, b] = [1, 2].map((n) => shop.compile(`d${n}.c`, `int main(void) { return ${n}; }`));
       assert.match(

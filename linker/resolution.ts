@@ -1,3 +1,4 @@
+import { describePlace } from './debug/object-lines.ts';
 import { STB_GLOBAL, STB_WEAK, STT_NOTYPE, STV_DEFAULT, STV_HIDDEN } from './elf.ts';
 import type { Diagnostics } from './errors.ts';
 import { LinkError } from './errors.ts';
@@ -156,7 +157,7 @@ function reportDuplicate(a: LinkSymbol, b: LinkSymbol, diagnostics: Diagnostics)
 
 /** Where a symbol is defined, for diagnostics. */
 export function placeOf(symbol: LinkSymbol): string {
-  if (symbol.section !== undefined) return symbol.section.where;
+  if (symbol.section !== undefined) return describePlace(symbol.section, symbol.value);
   return symbol.file?.displayName ?? 'the linker itself';
 }
 

@@ -1,3 +1,4 @@
+import { describePlace } from './debug/object-lines.ts';
 import { STT_GNU_IFUNC } from './elf.ts';
 import type { Diagnostics, Place } from './errors.ts';
 import type { LoadedInputs } from './inputs.ts';
@@ -41,6 +42,7 @@ interface Missing {
   readonly symbol: LinkSymbol;
   readonly variants: Set<string | undefined>;
   readonly places: Place[];
+  last: InputSection | undefined;
   count: number;
 }
 
@@ -77,7 +79,8 @@ function scanSection(
   for (let i = 0; i < count; i++) {
     const symbol = resolved[symbols[i]!]!;
     const needs = backend.needs(section, i, symbol, isPie);
-    if (symbol.kind === 'undefined' && symbol.binding === 1 && section.isAlloc) noteMissing(section, symbol, missing);
+    if (symbol.kind === 'undefined' && symbol.binding === 1 && section.isAlloc)
+      noteMissing(section, i, symbol, missing);
     if (needs !== 0) {
       if ((needs & UNSUPPORTED) !== 0) {
         diagnostics.error(
@@ -96,16 +99,20 @@ function scanSection(
 
 const SHOWN_REFERENCES = 3;
 
-function noteMissing(section: InputSection, symbol: LinkSymbol, missing: Map<string, Missing>): void {
+function noteMissing(section: InputSection, index: number, symbol: LinkSymbol, missing: Map<string, Missing>): void {
   let found = missing.get(symbol.name);
   if (found === undefined) {
-    found = { symbol, variants: new Set(), places: [], count: 0 };
+    found = { symbol, variants: new Set(), places: [], last: undefined, count: 0 };
     missing.set(symbol.name, found);
   }
   found.variants.add(section.file.identity.variantName);
-  if (found.places.at(-1)?.where === section.where) return;
+  // Of several references from one function the first is enough.
+  if (found.last === section) return;
+  found.last = section;
   found.count++;
-  if (found.count <= SHOWN_REFERENCES) found.places.push({ role: 'referenced by', where: section.where });
+  if (found.count > SHOWN_REFERENCES) return;
+  const where = describePlace(section, section.relocations.offsets[index]!);
+  found.places.push({ role: 'referenced by', where });
 }
 
 function reportMissing(found: Missing, table: SymbolTable, diagnostics: Diagnostics): void {

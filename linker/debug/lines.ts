@@ -78,6 +78,19 @@ export function readLineTable(sections: DebugSections, offset: number, folder: s
   return new LineTable(files, runProgram(c, end, header, operands, addressSize));
 }
 
+/** All programs of `.debug_line`, one after the other. @throws RangeError when one is malformed */
+export function readLineTables(sections: DebugSections): LineTable[] {
+  const tables: LineTable[] = [];
+  const { line } = sections;
+  if (line === undefined) return tables;
+  for (const c = new Cursor(line); c.at + 4 < line.length; ) {
+    const start = c.at;
+    c.skip(c.u32());
+    tables.push(readLineTable(sections, start, undefined));
+  }
+  return tables;
+}
+
 function readOldFiles(c: Cursor, folder: string | undefined): string[] {
   const folders = [folder ?? ''];
   for (let name = c.string(); name !== ''; name = c.string()) folders.push(join(folder, name));

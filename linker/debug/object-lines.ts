@@ -1,0 +1,69 @@
+// Source lines of code in objects that are not linked yet, for diagnostics.
+
+import type { ObjectFile } from '../object.ts';
+import type { InputSection } from '../section.ts';
+import { type LineTable, readLineTables } from './lines.ts';
+
+/** Sections of an object all begin at 0: here each has addresses of its own. */
+const SECTION_SPAN = 2 ** 32;
+
+const tables = new WeakMap<ObjectFile, readonly LineTable[]>();
+
+/** `file:line` of an instruction, or undefined where the object has no debug information or it does not tell. */
+export function sourceAt(section: InputSection, offset: number): string | undefined {
+  if (!section.isExec) return undefined;
+  const { file } = section;
+  let own = tables.get(file);
+  if (own === undefined) {
+    own = readTables(file);
+    tables.set(file, own);
+  }
+  for (const table of own) {
+    const found = table.lookup(addressIn(section) + offset);
+    if (found !== undefined && found.line > 0) return `${found.file}:${found.line}`;
+  }
+  return undefined;
+}
+
+/** A place in code for people: the source line where it is known, then object, variant and section. */
+export function describePlace(section: InputSection, offset: number): string {
+  const source = sourceAt(section, offset);
+  return source === undefined ? section.where : `${source} in ${section.where}`;
+}
+
+const addressIn = (section: InputSection): number => (section.index + 1) * SECTION_SPAN;
+
+function readTables(file: ObjectFile): readonly LineTable[] {
+  const named = (name: string): InputSection | undefined => file.sections.find((s) => s?.name === name);
+  const line = named('.debug_line');
+  if (line === undefined || line.data.length === 0) return [];
+  const sections = {
+    line: relocated(line),
+    str: named('.debug_str')?.data,
+    line_str: named('.debug_line_str')?.data,
+  };
+  try {
+    return readLineTables(sections);
+  } catch (cause) {
+    // The link goes wrong for another reason, which is the one to tell.
+    if (cause instanceof RangeError) return [];
+    throw cause;
+  }
+}
+
+/** A copy with the values that relocations stand for; of addresses those of `addressIn`. */
+function relocated(section: InputSection): Uint8Array {
+  const bytes = section.data.slice();
+  const view = new DataView(bytes.buffer);
+  const { count, offsets, symbols, addends } = section.relocations;
+  for (let i = 0; i < count; i++) {
+    const symbol = section.file.symbols[symbols[i]!]!;
+    const at = offsets[i]!;
+    const value = symbol.value + addends[i]!;
+    const target = symbol.section;
+    if (target?.isAlloc === true && at + 8 <= bytes.length) {
+      view.setBigUint64(at, BigInt(addressIn(target) + value), true);
+    } else if (at + 4 <= bytes.length) view.setUint32(at, value, true);
+  }
+  return bytes;
+}
