@@ -6,6 +6,7 @@ import { ensureEngine } from '../setup/engine.ts';
 import { note, step } from '../setup/progress.ts';
 import { guestSpeed } from './guest-speed.ts';
 import { migrate, rssMemcached, syscalls, viewCreate } from './kernel-services.ts';
+import { linkProcesses } from './link-process.ts';
 import { linkMemcached } from './link-time.ts';
 import { BenchError } from './measure.ts';
 import { type Row, type RowId, rowIds } from './row.ts';
@@ -71,6 +72,7 @@ export async function main(args: string[]): Promise<number> {
   for (const [id, measure] of Object.entries(single) as [RowId, () => Promise<Row>][]) {
     if (wanted.has(id)) rows.push(await step(id, measure));
   }
+  rows.push(...(await step('whole links', () => linkProcesses(wanted))));
   if (parsed.args.json) process.stdout.write(`${JSON.stringify({ rows }, null, 2)}\n`);
   else process.stdout.write(`${tableOf(rows)}\n`);
   const missed = rows.filter(({ ok }) => !ok);

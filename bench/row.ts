@@ -9,6 +9,12 @@ export const rowIds = [
   'migrate',
   'view-create',
   'link-memcached',
+  'link-memcached-process',
+  'link-sqlite',
+  'link-sqlite-lld',
+  'link-large',
+  'link-large-lld',
+  'link-sqlite-two',
   'rss-memcached',
 ] as const;
 
