@@ -48,8 +48,8 @@ export interface LinkResult {
   readonly inputs: LoadedInputs;
   readonly layout: Layout;
   readonly plan: VariantPlan;
-  /** Milliseconds of each phase, in order. */
-  readonly times: readonly (readonly [phase: string, milliseconds: number])[];
+  /** Of each phase, in order: its milliseconds, and the process's memory at its end, bytes. */
+  readonly times: readonly (readonly [phase: string, milliseconds: number, memory: number])[];
 }
 
 /**
@@ -60,12 +60,12 @@ export interface LinkResult {
 export function link(options: LinkOptions): LinkResult {
   const isPie = options.pie === true;
   const diagnostics = new Diagnostics(options.errorLimit);
-  const times: [string, number][] = [];
+  const times: [string, number, number][] = [];
   let before = performance.now();
   const phase = <T>(name: string, run: () => T): T => {
     const result = run();
     const now = performance.now();
-    times.push([name, now - before]);
+    times.push([name, now - before, process.memoryUsage.rss()]);
     before = now;
     diagnostics.check();
     return result;
