@@ -106,4 +106,18 @@ describe('melf link and melf inspect', () => {
       assert.equal(firstLines(user.stderr), firstLines(plain.err));
     }
   });
+
+  it('tells with --stats what each phase took and what the variants cost', () => {
+    const variants = ['--variant', `fast:${folder('fast')}`, '--variant', `prof:${folder('prof')}`];
+    const { status, err } = melf('link', '--stats', '-o', out, ...variants, ...operands());
+    assert.equal(status, 0, err);
+    assert.match(err, /^layout +\d+\.\d ms +\d+ MiB$/m);
+    const bytes = (what: string): number => Number(new RegExp(`^${what} +(\\d+) bytes$`, 'm').exec(err)?.[1]);
+    assert.equal(bytes('file'), readFileSync(out).length);
+    const growth = bytes('file growth by variants');
+    // The other variant's window is a page, the metadata far less.
+    assert.ok(growth > 0x1000 && growth < 0x2000, err);
+    assert.ok(bytes('padding of the window, all variants') < 0x2000, err);
+    assert.ok(bytes('sections read') > 1000, err);
+  });
 });

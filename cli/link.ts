@@ -8,6 +8,7 @@ import { formatMap } from '../linker/map.ts';
 import type { Isa } from '../linker/object.ts';
 import type { LinkInput, LinkOptions } from '../linker/options.ts';
 import { writeAll } from '../linker/output-file.ts';
+import { formatStatistics } from '../linker/statistics.ts';
 
 const command = defineCommand({
   meta: { name: 'melf link', description: 'Link object files and archives to a static, multivariant executable' },
@@ -52,7 +53,7 @@ const command = defineCommand({
       default: 'text',
       description: 'Problems as text, or as one JSON object a line',
     },
-    stats: { type: 'boolean', description: 'Show the time of each phase' },
+    stats: { type: 'boolean', description: 'Show time and memory of each phase, and what sizes came out' },
     file: { type: 'positional', required: false, description: 'Objects and archives of common code, or @FILE' },
   },
 });
@@ -120,12 +121,7 @@ export async function main(argv: string[]): Promise<number> {
   const map = args.map === undefined ? [] : [{ path: args.map, bytes: Buffer.from(formatMap(result)), mode: 0o644 }];
   writeAll([{ path: args.output, bytes: result.bytes, mode: 0o755 }, ...map]);
   if (args.stats === true) {
-    for (const [phase, ms] of result.times)
-      process.stderr.write(`${phase.padEnd(10)} ${ms.toFixed(1).padStart(8)} ms\n`);
-    process.stderr.write(`${'all'.padEnd(10)} ${(performance.now() - started).toFixed(1).padStart(8)} ms\n`);
-    process.stderr.write(
-      `${'memory'.padEnd(10)} ${(process.memoryUsage.rss() / 1048576).toFixed(0).padStart(8)} MiB\n`,
-    );
+    process.stderr.write(formatStatistics(result, performance.now() - started));
   }
   return 0;
 }

@@ -12,7 +12,7 @@ const root = dirname(__dirname);
 const store = join(root, '.cache', 'bundles');
 const SCHEME = 'bundle:';
 /** Bundles of their own, since two bundles that test for one class must have the same class. */
-const SHARED = new Set(['base/errors.ts']);
+const SHARED = new Set(['base/errors.ts', 'base/arguments.ts']);
 /** Modules of Node that take milliseconds to load and are not needed in every run: loaded when one of their functions is. */
 const LATE = new Set(['node:child_process', 'node:crypto', 'node:zlib']);
 
