@@ -16,7 +16,7 @@ const options = ['-O1', '-DSQLITE_THREADSAFE=1', '-DSQLITE_OMIT_LOAD_EXTENSION',
 
 for (const isa of ['x86-64', 'aarch64'] as const) {
   describe(`AddressSanitizer on SQLite's speedtest1, ${isa}`, function () {
-    this.timeout(900_000);
+    this.timeout(3_600_000);
     let folder: string;
     before(async () => {
       await ensureEngine();
