@@ -2,9 +2,10 @@ import { Errno } from '../../errno.ts';
 import type { Thread } from '../thread.ts';
 import { anonymousStat } from './anonymous-stat.ts';
 import { type Content, PagedContent } from './content.ts';
-import { MagicLink, SpecialFile } from './inode.ts';
 import { OpenFile } from './open-file.ts';
+import { SpecialFile } from './special-file.ts';
 import { type FileStat, FileType, makeDevice } from './stat.ts';
+import { MagicLink } from './symlink.ts';
 import type { DeviceOpener, Vfs } from './vfs.ts';
 
 interface Behaviour {

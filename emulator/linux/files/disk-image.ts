@@ -1,9 +1,12 @@
 // A disk on its own, as it lies between two machines.
 
-import { Directory, type Inode, type NewInode, RegularFile, Symlink } from './inode.ts';
+import { Directory, type NewInode } from './directory.ts';
+import type { Inode } from './inode.ts';
 import type { MemoryDirectory } from './memory-directory.ts';
+import { RegularFile } from './regular-file.ts';
 import { FileType } from './stat.ts';
 import type { Storage } from './storage.ts';
+import { Symlink } from './symlink.ts';
 
 /** A file as a disk holds it. Two names of one file lead to the same object. */
 export interface DiskFile {

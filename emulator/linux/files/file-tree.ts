@@ -2,11 +2,14 @@ import { lstatSync } from 'node:fs';
 import { MelfError } from '../../../base/errors.ts';
 import { EPOCH_SECONDS } from '../clock.ts';
 import type { FrameStore } from './content.ts';
+import { Directory } from './directory.ts';
 import { type DiskImage, imageOf, restore } from './disk-image.ts';
+import { FileSystem } from './file-system.ts';
 import { FsContext } from './fs-context.ts';
 import { HostDirectory } from './host-directory.ts';
-import { Directory, FileSystem, type Inode, RegularFile } from './inode.ts';
+import type { Inode } from './inode.ts';
 import { MemoryDirectory } from './memory-directory.ts';
+import { RegularFile } from './regular-file.ts';
 import { FileType, type Timestamp } from './stat.ts';
 import { type DiskOptions, type Draw, Storage } from './storage.ts';
 

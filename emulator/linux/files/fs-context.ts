@@ -1,4 +1,4 @@
-import type { Directory } from './inode.ts';
+import type { Directory } from './directory.ts';
 
 /** What path names of a process start from, and the mask for files that it makes. */
 export class FsContext {

@@ -1,9 +1,29 @@
 import { Errno } from '../../errno.ts';
 import type { Thread } from '../thread.ts';
-import type { GeneratedFile } from './inode.ts';
+import type { FileSystem } from './file-system.ts';
+import { Inode } from './inode.ts';
 import { seekTarget } from './inode-file.ts';
 import { OpenFile } from './open-file.ts';
-import type { FileStat } from './stat.ts';
+import { type FileStat, FileType } from './stat.ts';
+
+/** A file whose text is made when it is opened (/proc, /sys). */
+export class GeneratedFile extends Inode {
+  readonly type = FileType.REGULAR;
+  /** The text, for the thread that opens it. */
+  readonly generate: (caller: Thread) => string;
+  /** Takes what was written; returns 0 or a negated errno. Without it the file cannot be written. */
+  readonly accept: ((text: string, caller: Thread) => number) | undefined;
+
+  constructor(
+    fileSystem: FileSystem,
+    generate: (caller: Thread) => string,
+    accept?: (text: string, caller: Thread) => number,
+  ) {
+    super(fileSystem, accept === undefined ? 0o444 : 0o644);
+    this.generate = generate;
+    this.accept = accept;
+  }
+}
 
 /** A file of /proc, open: its text is made anew whenever reading starts at the beginning. */
 export class GeneratedOpenFile extends OpenFile {

@@ -3,18 +3,14 @@ import { join } from 'node:path';
 import { Errno } from '../../errno.ts';
 import type { Content, FrameStore } from './content.ts';
 import { FILE_PAGE } from './content.ts';
+import { Directory, type DirectoryEntry, type NewInode } from './directory.ts';
+import type { FileSystem } from './file-system.ts';
 import { type HostEntry, HostFile, hostEntries, hostEntry, hostErrno } from './host-access.ts';
-import {
-  Directory,
-  type DirectoryEntry,
-  type FileSystem,
-  type Inode,
-  type NewInode,
-  RegularFile,
-  SpecialFile,
-  Symlink,
-} from './inode.ts';
+import type { Inode } from './inode.ts';
+import { RegularFile } from './regular-file.ts';
+import { SpecialFile } from './special-file.ts';
 import { FileType } from './stat.ts';
+import { Symlink } from './symlink.ts';
 
 /** What the files of one read-write host folder share. */
 interface HostTree {

@@ -1,9 +1,11 @@
 import { Errno } from '../../errno.ts';
 import type { Thread } from '../thread.ts';
 import type { Content } from './content.ts';
-import type { Directory, DirectoryEntry, Inode, RegularFile } from './inode.ts';
+import type { Directory, DirectoryEntry } from './directory.ts';
+import type { Inode } from './inode.ts';
 import { OpenFile } from './open-file.ts';
 import { OpenFlag } from './open-flags.ts';
+import type { RegularFile } from './regular-file.ts';
 import { type FileStat, FileType } from './stat.ts';
 
 const SEEK = { SET: 0, CUR: 1, END: 2, DATA: 3, HOLE: 4 } as const;

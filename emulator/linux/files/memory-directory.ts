@@ -1,17 +1,13 @@
 import type { Thread } from '../thread.ts';
 import { type FrameStore, PagedContent } from './content.ts';
+import { Directory, type DirectoryEntry, type NewInode } from './directory.ts';
+import type { FileSystem } from './file-system.ts';
 import { type HostEntry, HostFile, hostEntries } from './host-access.ts';
-import {
-  Directory,
-  type DirectoryEntry,
-  type FileSystem,
-  type Inode,
-  type NewInode,
-  RegularFile,
-  SpecialFile,
-  Symlink,
-} from './inode.ts';
+import type { Inode } from './inode.ts';
+import { RegularFile } from './regular-file.ts';
+import { SpecialFile } from './special-file.ts';
 import { FileType } from './stat.ts';
+import { Symlink } from './symlink.ts';
 
 /**
  * A directory in memory. Given host folders it is an overlay: it shows what they hold (the first folder that has a name wins,

@@ -1,4 +1,5 @@
-import type { Directory, Inode } from './inode.ts';
+import type { Directory } from './directory.ts';
+import type { Inode } from './inode.ts';
 
 /** A name that appears, leads elsewhere or (without an inode) goes. */
 export interface NameChange {

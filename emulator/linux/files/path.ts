@@ -1,8 +1,10 @@
 import { Errno } from '../../errno.ts';
 import type { Credentials } from '../credentials.ts';
 import type { Thread } from '../thread.ts';
-import { Directory, type Inode, MagicLink, Permission, permits, Symlink } from './inode.ts';
+import { Directory } from './directory.ts';
+import { type Inode, Permission, permits } from './inode.ts';
 import type { OpenFile } from './open-file.ts';
+import { MagicLink, Symlink } from './symlink.ts';
 
 const NAME_MAX = 255;
 const PATH_MAX = 4096;

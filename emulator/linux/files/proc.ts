@@ -2,8 +2,11 @@ import { Errno } from '../../errno.ts';
 import { Prot, protIn, type Vma } from '../../memory/vma.ts';
 import type { Process } from '../process.ts';
 import type { Thread } from '../thread.ts';
-import { type FileSystem, GeneratedFile, type Inode, MagicLink } from './inode.ts';
+import type { FileSystem } from './file-system.ts';
+import { GeneratedFile } from './generated-file.ts';
+import type { Inode } from './inode.ts';
 import { OpenDirectory } from './inode-file.ts';
+import { MagicLink } from './symlink.ts';
 import type { Vfs } from './vfs.ts';
 import { fixedEntries, VirtualDirectory, type VirtualEntries } from './virtual-directory.ts';
 

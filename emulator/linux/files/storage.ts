@@ -1,8 +1,9 @@
 // What a disk holds as against what the kernel's caches show: the difference is what a power failure may take.
 
 import { type Content, FILE_PAGE } from './content.ts';
+import type { Directory } from './directory.ts';
 import type { DiskImage } from './disk-image.ts';
-import type { Directory, Inode } from './inode.ts';
+import type { Inode } from './inode.ts';
 import { NameJournal } from './name-journal.ts';
 
 /** Draws an integer from 0 to `bound - 1`. */

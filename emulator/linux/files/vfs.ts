@@ -1,24 +1,18 @@
 import { Errno } from '../../errno.ts';
 import type { Thread } from '../thread.ts';
+import { Directory, type NewInode } from './directory.ts';
 import { FileTree } from './file-tree.ts';
-import { GeneratedOpenFile } from './generated-file.ts';
-import {
-  Directory,
-  GeneratedFile,
-  type Inode,
-  type NewInode,
-  Permission,
-  permits,
-  RegularFile,
-  SpecialFile,
-  Symlink,
-} from './inode.ts';
+import { GeneratedFile, GeneratedOpenFile } from './generated-file.ts';
+import { type Inode, Permission, permits } from './inode.ts';
 import { OpenDirectory, OpenRegularFile, PathFile } from './inode-file.ts';
 import { MemoryDirectory } from './memory-directory.ts';
 import type { OpenFile } from './open-file.ts';
 import { isReadable, isWritable, OpenFlag } from './open-flags.ts';
 import { type Place, walk } from './path.ts';
+import { RegularFile } from './regular-file.ts';
+import { SpecialFile } from './special-file.ts';
 import { FileType } from './stat.ts';
+import { Symlink } from './symlink.ts';
 
 export const AT_FDCWD = -100;
 

@@ -1,5 +1,7 @@
 import type { Thread } from '../thread.ts';
-import { Directory, type DirectoryEntry, type FileSystem, type Inode } from './inode.ts';
+import { Directory, type DirectoryEntry } from './directory.ts';
+import type { FileSystem } from './file-system.ts';
+import type { Inode } from './inode.ts';
 
 /** What a directory of /proc holds. */
 export interface VirtualEntries {

@@ -1,8 +1,10 @@
 import { Errno } from '../../errno.ts';
-import { Directory, type Inode, Permission, permits, Symlink } from '../files/inode.ts';
+import { Directory } from '../files/directory.ts';
+import { type Inode, Permission, permits } from '../files/inode.ts';
 import { OpenDirectory } from '../files/inode-file.ts';
 import type { Place } from '../files/path.ts';
 import { FileType } from '../files/stat.ts';
+import { Symlink } from '../files/symlink.ts';
 import { AT_FDCWD } from '../files/vfs.ts';
 import type { SyscallTopic } from '../syscall.ts';
 import type { Thread } from '../thread.ts';

@@ -1,10 +1,10 @@
 import { ERESTARTSYS, Errno } from '../../errno.ts';
 import type { Inode } from '../files/inode.ts';
-import { RegularFile, Seal } from '../files/inode.ts';
 import { FileLocks, LockType, type RecordLock } from '../files/locks.ts';
 import type { OpenFile } from '../files/open-file.ts';
 import { OpenFlag, openFlagsFromGuest, openFlagsToGuest } from '../files/open-flags.ts';
 import { PipeEnd } from '../files/pipe.ts';
+import { RegularFile, Seal } from '../files/regular-file.ts';
 import { type Blocking, block, type SyscallTopic } from '../syscall.ts';
 import type { Thread } from '../thread.ts';
 import { fileOf, int } from './arguments.ts';

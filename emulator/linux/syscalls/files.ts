@@ -1,9 +1,9 @@
 import { Errno } from '../../errno.ts';
-import type { SpecialFile } from '../files/inode.ts';
 import { OpenRegularFile } from '../files/inode-file.ts';
 import type { OpenFile } from '../files/open-file.ts';
 import { isReadable, isWritable, OpenFlag, openFlagsFromGuest } from '../files/open-flags.ts';
 import { Pipe, PipeEnd } from '../files/pipe.ts';
+import type { SpecialFile } from '../files/special-file.ts';
 import { FileType } from '../files/stat.ts';
 import { AT_FDCWD } from '../files/vfs.ts';
 import { type Blocking, block, type SyscallTopic } from '../syscall.ts';

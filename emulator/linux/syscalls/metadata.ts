@@ -1,6 +1,7 @@
 import { Errno } from '../../errno.ts';
-import { type Inode, Permission, permits, SpecialFile } from '../files/inode.ts';
+import { type Inode, Permission, permits } from '../files/inode.ts';
 import type { OpenFile } from '../files/open-file.ts';
+import { SpecialFile } from '../files/special-file.ts';
 import { encodeStat, encodeStatfs, encodeStatx, type FileStat, FileType, type Timestamp } from '../files/stat.ts';
 import { AT_FDCWD } from '../files/vfs.ts';
 import type { SyscallTopic } from '../syscall.ts';

@@ -1,6 +1,6 @@
 import { Errno } from '../../errno.ts';
-import { SpecialFile } from '../files/inode.ts';
 import { OpenFlag } from '../files/open-flags.ts';
+import { SpecialFile } from '../files/special-file.ts';
 import { FileType } from '../files/stat.ts';
 import { AT_FDCWD } from '../files/vfs.ts';
 import {
