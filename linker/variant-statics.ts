@@ -122,12 +122,29 @@ export function firstDifference(a: InputSection, b: InputSection): number {
 }
 
 /** Names of the functions that use a section, and of all that call those inside the file. */
-interface Users {
+class Users {
   readonly direct: ReadonlySet<string>;
-  readonly all: ReadonlySet<string>;
+  readonly #callers: ReadonlyMap<string, ReadonlySet<string>>;
+  #all: ReadonlySet<string> | undefined;
+
+  constructor(direct: ReadonlySet<string>, callers: ReadonlyMap<string, ReadonlySet<string>>) {
+    this.direct = direct;
+    this.#callers = callers;
+  }
+
+  /** Made when it is asked for: that is seldom, and in a large file it is most functions. */
+  get all(): ReadonlySet<string> {
+    if (this.#all === undefined) {
+      const all = new Set(this.direct);
+      // A set grows while it is walked: that is the transitive closure.
+      for (const name of all) for (const caller of this.#callers.get(name) ?? []) all.add(caller);
+      this.#all = all;
+    }
+    return this.#all;
+  }
 }
 
-const NO_USERS: Users = { direct: new Set(), all: new Set() };
+const NO_USERS = new Users(new Set(), new Map());
 const usersByFile = new WeakMap<ObjectFile, Map<InputSection, Users>>();
 
 function usersOf(section: InputSection): Users {
@@ -147,23 +164,27 @@ function findUsers(file: ObjectFile): Map<InputSection, Users> {
     if (set === undefined) map.set(key, new Set([name]));
     else set.add(name);
   };
+  const names = new Map<InputSection, string>();
+  const nameOf = (text: InputSection): string => {
+    let name = names.get(text);
+    if (name === undefined) {
+      name = baseFunction(textSuffix(text.name));
+      names.set(text, name);
+    }
+    return name;
+  };
   for (const text of file.sections) {
     if (text === undefined || !text.isExec) continue;
-    const name = baseFunction(textSuffix(text.name));
+    const name = nameOf(text);
     const { symbols, count } = text.relocations;
     for (let i = 0; i < count; i++) {
       const target = file.symbols[symbols[i]!]?.section;
       if (target === undefined || target === text) continue;
-      if (target.isExec) put(callers, baseFunction(textSuffix(target.name)), name);
+      if (target.isExec) put(callers, nameOf(target), name);
       else put(direct, target, name);
     }
   }
   const users = new Map<InputSection, Users>();
-  for (const [section, names] of direct) {
-    const all = new Set(names);
-    // A set grows while it is walked: that is the transitive closure.
-    for (const name of all) for (const caller of callers.get(name) ?? []) all.add(caller);
-    users.set(section, { direct: names, all });
-  }
+  for (const [section, own] of direct) users.set(section, new Users(own, callers));
   return users;
 }

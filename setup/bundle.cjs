@@ -76,7 +76,9 @@ const plugin = (stamps) => ({
 
 async function make(entry, before) {
   const { build } = createRequire(require.resolve('tsx/package.json'))('esbuild');
-  const sources = {};
+  // What is made depends on this file, too.
+  const self = relative(root, __filename);
+  const sources = { [self]: stampOf(self) };
   const { outputFiles, metafile } = await build({
     absWorkingDir: root,
     entryPoints: [entry],
