@@ -1,16 +1,17 @@
 import type { TopLevelSpec } from 'vega-lite';
+import { signedPercent } from '../runner/units.ts';
 import { baselineId } from './configurations.ts';
 import type { Timeline } from './run-record.ts';
 import { type ConfigurationResult, type ConfigurationRuns, distributions } from './summary.ts';
 
-/** MELF configurations from light to dark with their share; the others in colours of their own. */
+/** MELF configurations from green by blue to purple with their share; the others in colours of their own. */
 const colours: Readonly<Record<string, string>> = {
   plain: '#444444',
-  'melf-0': '#9ecae1',
-  'melf-25': '#6baed6',
-  'melf-50': '#4292c6',
-  'melf-75': '#2171b5',
-  'melf-100': '#08306b',
+  'melf-0': '#a1d076',
+  'melf-25': '#1b9e4b',
+  'melf-50': '#41b6c4',
+  'melf-75': '#1f78b4',
+  'melf-100': '#6a3d9a',
   always: '#d7301f',
   branch: '#fd8d3c',
 };
@@ -99,7 +100,7 @@ export function shareFigure(results: readonly ConfigurationResult[]): TopLevelSp
     )
     .map(({ id, relativeMeanPercent, paperPercent }) => ({
       change: relativeMeanPercent!,
-      label: paperPercent === null ? id : `${id} (paper: +${paperPercent} %)`,
+      label: `${id}: ${signedPercent(relativeMeanPercent!, 1)}${paperPercent === null ? '' : ` (paper: +${paperPercent} %, beyond this picture)`}`,
     }));
   const x = {
     field: 'share',
@@ -115,6 +116,11 @@ export function shareFigure(results: readonly ConfigurationResult[]): TopLevelSp
     scale: { domain: clientKinds, range: ['#2171b5', '#d7301f', '#000000'] },
     legend: { labelLimit: 300 },
   } as const;
+  const shape = {
+    field: 'clients',
+    type: 'nominal',
+    scale: { domain: clientKinds, range: ['circle', 'circle', 'diamond'] },
+  };
   const measured = { filter: `datum.clients !== '${clientKinds[2]}'` };
   return {
     title: 'What profiling some clients costs',
@@ -139,13 +145,12 @@ export function shareFigure(results: readonly ConfigurationResult[]): TopLevelSp
       },
       {
         transform: [measured],
-        mark: { type: 'line', point: { size: 60 } },
+        mark: { type: 'line' },
         encoding: { x, y: { ...y, field: 'change' }, color },
       },
       {
-        transform: [{ filter: `datum.clients === '${clientKinds[2]}'` }],
-        mark: { type: 'point', shape: 'diamond', size: 110, strokeWidth: 2 },
-        encoding: { x, y: { ...y, field: 'change' }, color },
+        mark: { type: 'point', filled: true, size: 80, opacity: 1 },
+        encoding: { x, y: { ...y, field: 'change' }, color, shape },
       },
     ],
   } as TopLevelSpec;

@@ -14,9 +14,10 @@ const style = `
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.7rem; } h2 { font-size: 1.25rem; margin-top: 2.5rem; }
 table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.25rem 0.7rem; text-align: right; border-bottom: 1px solid #e4e4e4; white-space: nowrap; }
+th, td { padding: 0.25rem 0.6rem; text-align: right; border-bottom: 1px solid #e4e4e4; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; } thead th { border-bottom: 2px solid #888; }
-.scroll { overflow-x: auto; } svg { max-width: 100%; height: auto; }
+/* A wide table may go on to the right of the text, as far as there is room. */
+.scroll { overflow-x: auto; width: max-content; max-width: min(calc(100vw - 3rem), calc(50vw + 33rem)); } svg { max-width: 100%; height: auto; }
 .ok::before { content: "✓ "; color: #1a7f37; } .bad::before { content: "✗ "; color: #c62828; } .bad { font-weight: 600; }
 pre { background: #f6f6f6; padding: 0.8rem; overflow: auto; max-height: 40rem; font-size: 0.8rem; }
 .note { color: #555; font-size: 0.9rem; }

@@ -8,6 +8,7 @@ const file = {
     { name: 'serve', va: 0x1000, size: 0x100, type: 2, section: 1, binding: 1 },
     { name: 'large', va: 0x2000, size: 0x10, type: 2, section: 2, binding: 1 },
     { name: 'data', va: 0x1080, size: 8, type: 1, section: 1, binding: 1 },
+    { name: 'start', va: 0xf00, size: 0, type: 2, section: 1, binding: 1 },
     { name: 'missing', va: 0x10a0, size: 0, type: 2, section: 0, binding: 1 },
   ],
   melf: {
@@ -25,6 +26,8 @@ describe('reports of failed assertions', () => {
     assert.equal(symboliser.at(0x10ff), 'serve+0xff');
     assert.equal(symboliser.at(0x20ff), 'large+0xff');
     assert.equal(symboliser.at(0x2100), 'small+0x0');
+    // Assembly without a size: up to the next function.
+    assert.equal(symboliser.at(0xf42), 'start+0x42');
     for (const nowhere of [0x10, 0x1100, 0x2120]) assert.equal(symboliser.at(nowhere), `0x${nowhere.toString(16)}`);
   });
 

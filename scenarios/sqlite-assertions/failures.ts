@@ -25,8 +25,14 @@ export class Symboliser {
     const symbols = file
       .symbols()
       .filter(({ type, section }) => type === STT_FUNC && section !== SHN_UNDEF)
-      .map(({ name, va, size }) => ({ name, start: va, end: va + size }));
-    this.#ranges = [...slots, ...symbols];
+      .sort((a, b) => a.va - b.va);
+    // Functions written in assembly have no size, such as musl's clone, at the foot of every thread's stack: up to the next one.
+    const named = symbols.map(({ name, va, size }, index) => ({
+      name,
+      start: va,
+      end: size > 0 ? va + size : (symbols.slice(index + 1).find((next) => next.va > va)?.va ?? va + 1),
+    }));
+    this.#ranges = [...slots, ...named];
   }
 
   /** `function+0x12`; the address alone where there is no function. */

@@ -39,7 +39,7 @@ export function shareFigure(results: readonly ConfigurationResult[], measure: 'c
         encoding: {
           x: { field: 'share', type: 'quantitative', title: 'statements under assertion, %' },
           y: { field: 'percent', type: 'quantitative', title: 'change, %' },
-          color: { field: 'whose', type: 'nominal', title: null, legend: { orient: 'right' } },
+          color: { field: 'whose', type: 'nominal', title: null, legend: { orient: 'right', labelLimit: 300 } },
         },
       },
       ...(always === undefined
@@ -52,7 +52,7 @@ export function shareFigure(results: readonly ConfigurationResult[], measure: 'c
             },
             {
               data: { values: [{ percent: always, label: 'always on' }] },
-              mark: { type: 'text' as const, align: 'left' as const, dy: -6, x: 4 },
+              mark: { type: 'text' as const, align: 'left' as const, dy: 12, x: 4 },
               encoding: { y: { field: 'percent', type: 'quantitative' as const }, text: { field: 'label' } },
             },
           ]),

@@ -3,7 +3,7 @@ import { drawSvg } from '../runner/plots.ts';
 import { microseconds } from '../runner/units.ts';
 import { shareFigure } from './figures.ts';
 import type { Report } from './report.ts';
-import { codeTables, failureText, ledgerTable, serviceTable, speedtestTable } from './tables.ts';
+import { codeTables, failureText, groupTable, ledgerTable, serviceTable, speedtestTable } from './tables.ts';
 
 const lead = `<p>SQLite with the variants <b>noassert</b> and <b>assert</b> in one executable. They are compiled alike, with the bookkeeping of SQLITE_DEBUG,
 but for what <code>assert()</code> does. A service with a thread for each client chooses a variant for each statement. <b>plain</b> is SQLite as users
@@ -52,7 +52,7 @@ export function reportPage(report: Report, plots: Plots | undefined): string {
   const sections: PageSection[] = [
     {
       title: 'Statements of the service',
-      body: `${htmlTable(serviceTable(report.service))}<p class="note">Changes are against the very same statements in noassert alone where nothing else is said;
+      body: `${htmlTable(serviceTable(report.service))}<p></p>${htmlTable(groupTable(report.service))}<p class="note">Changes are against the very same statements in noassert alone where nothing else is said;
 in brackets: 95 % confidence interval over the seeds.</p>`,
     },
     ...(plots === undefined ? [] : [{ title: 'Cost against share', body: `${plots.cycles}${plots.latency}` }]),

@@ -19,7 +19,7 @@ import { buildReport } from './report.ts';
 import { drawPlots, reportPage } from './report-page.ts';
 import type { LedgerRecord, RunInput, RunRecord, ServiceRecord, SpeedtestRecord } from './run-record.ts';
 import { groupRuns, summarise } from './summary.ts';
-import { codeTables, ledgerTable, serviceTable, speedtestTable } from './tables.ts';
+import { codeTables, groupTable, ledgerTable, serviceTable, speedtestTable } from './tables.ts';
 
 const name = 'sqlite-assertions';
 const runModule = join(import.meta.dirname, 'run.ts');
@@ -132,6 +132,7 @@ async function measure(options: ScenarioOptions, folder: ResultFolder): Promise<
   for (const [plot, svg] of Object.entries(plots ?? {})) folder.write(`${plot}.svg`, svg);
   const tables = [
     serviceTable(report.service),
+    groupTable(report.service),
     speedtestTable(report.speedtest1),
     ledgerTable(report.ledger),
     ...codeTables(report.code),

@@ -37,27 +37,28 @@ export function serviceTable(results: readonly ConfigurationResult[]): TextTable
       'TLB misses',
       'cycles vs plain',
       'vs noassert',
-      'not asserted: cycles',
-      'latency, µs',
-      'p99',
-      'latency',
-      'asserted: cycles',
-      'latency, µs',
-      'p99',
-      'latency',
       'switches/statement',
+      'statements/s',
     ],
-    rows: results.map(({ id, assertedPercent, all, others, asserted, switchesPerStatement }) => [
+    rows: results.map(({ id, assertedPercent, all, switchesPerStatement, throughput }) => [
       id,
       assertedPercent === null ? 'in turns' : `${assertedPercent.toFixed(1)} %`,
       grouped(all.instructions),
       all.tlbMisses.toFixed(1),
       changeText(all.against.plain.cycles),
       changeText(all.against.noassert.cycles),
-      ...groupCells(others),
-      ...groupCells(asserted),
       switchesPerStatement.toFixed(2),
+      grouped(throughput),
     ]),
+  };
+}
+
+/** What statements cost that are under assertion, and those that are not; against the very same statements of `noassert` alone. */
+export function groupTable(results: readonly ConfigurationResult[]): TextTable {
+  const group = (whose: string): string[] => [`${whose}: cycles`, 'latency, µs', 'p99', 'change'];
+  return {
+    head: ['service', ...group('not asserted'), ...group('asserted')],
+    rows: results.map(({ id, others, asserted }) => [id, ...groupCells(others), ...groupCells(asserted)]),
   };
 }
 
