@@ -35,9 +35,11 @@ function readManifest(entry) {
   }
 }
 
+const self = relative(root, __filename);
+
 const isCurrent = ({ sources }) => {
   try {
-    return Object.entries(sources).every(([file, stamp]) => stampOf(file) === stamp);
+    return self in sources && Object.entries(sources).every(([file, stamp]) => stampOf(file) === stamp);
   } catch {
     // A source is gone.
     return false;
@@ -77,7 +79,6 @@ const plugin = (stamps) => ({
 async function make(entry, before) {
   const { build } = createRequire(require.resolve('tsx/package.json'))('esbuild');
   // What is made depends on this file, too.
-  const self = relative(root, __filename);
   const sources = { [self]: stampOf(self) };
   const { outputFiles, metafile } = await build({
     absWorkingDir: root,
