@@ -55,7 +55,7 @@ export function changeFigure(results: readonly PoolResult[]): TopLevelSpec {
     .map(({ id, mix, ratio, relativeMakespanPercent, predicted }) => ({
       configuration: id,
       mix: `F:M ${mix}`,
-      ratio: `CPUs ${ratio}`,
+      ratio: `plain:extended CPUs ${ratio}`,
       measured: relativeMakespanPercent,
       predicted: predicted?.relativeMakespanPercent ?? null,
     }));
@@ -64,8 +64,8 @@ export function changeFigure(results: readonly PoolResult[]): TopLevelSpec {
   return {
     data: { values },
     facet: {
-      row: { field: 'mix', type: 'nominal', title: null, sort: null },
-      column: { field: 'ratio', type: 'nominal', title: null, sort: null },
+      row: { field: 'mix', type: 'nominal', title: null, sort: [...new Set(values.map(({ mix }) => mix))] },
+      column: { field: 'ratio', type: 'nominal', title: null, sort: [...new Set(values.map(({ ratio }) => ratio))] },
     },
     spec: {
       width: 230,
