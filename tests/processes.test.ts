@@ -18,7 +18,7 @@ const glibc: Readonly<Record<Isa, string>> = { 'x86-64': 'x86_64-linux-gnu-gcc',
 const isas = ['x86-64', 'aarch64'] as const;
 
 describe('programs of several processes, natively and emulated', function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let folder: string;
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'melf-processes-'));

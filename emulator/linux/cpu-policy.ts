@@ -23,4 +23,6 @@ export interface CpuPolicy {
   allowsMove?(thread: Thread, kind: CpuKind): boolean;
   /** A system call has ended: what is on the stack now can be looked at. Not called for one that ended the thread. */
   afterSyscall?(thread: Thread): void;
+  /** The thread's slice ends in the midst of its code, between two blocks. */
+  onPreemption?(thread: Thread): void;
 }

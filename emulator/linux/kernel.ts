@@ -357,7 +357,10 @@ export class Kernel implements SchedulerHost<Thread> {
   /** The thread's core has stopped. Returns whether it may go on at once. */
   handleExit(thread: Thread, reason: ExitReason): boolean {
     if (reason === ExitReason.syscall) return this.dispatcher.call(thread);
-    if (reason === ExitReason.budget) return true;
+    if (reason === ExitReason.budget) {
+      for (const policy of this.policies) policy.onPreemption?.(thread);
+      return true;
+    }
     return this.#traps.handle(thread, reason);
   }
 }

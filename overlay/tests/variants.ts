@@ -1,6 +1,6 @@
 // Compiles and links a multivariant program from one source file of this folder.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { link } from '../../linker/link.ts';
@@ -32,13 +32,43 @@ export interface MultivariantProgram {
   readonly variants: readonly string[];
   readonly link?: Partial<LinkOptions>;
   readonly flags?: readonly string[];
+  /** Default musl. */
+  readonly libc?: 'musl' | 'glibc';
+}
+
+/** Compilers with a static glibc, where the machine has them: set-up does not fetch one. */
+const glibc: Readonly<Record<Isa, string>> = { 'x86-64': 'x86_64-linux-gnu-gcc', aarch64: 'aarch64-linux-gnu-gcc' };
+
+/** Whether {@link buildVariants} can link with glibc. */
+export const hasGlibc = (isa: Isa): boolean =>
+  spawnSync(glibc[isa], ['-print-file-name=libc.a'], { encoding: 'utf8' }).stdout?.startsWith('/') ?? false;
+
+interface Library {
+  readonly cc: readonly string[];
+  /** Before the program's objects, and behind them. */
+  readonly first: readonly string[];
+  readonly last: readonly string[];
+}
+
+async function libraryOf(isa: Isa, libc: 'musl' | 'glibc'): Promise<Library> {
+  if (libc === 'glibc') {
+    const named = (name: string): string =>
+      execFileSync(glibc[isa], [`-print-file-name=${name}`], { encoding: 'utf8' }).trim();
+    return {
+      cc: [glibc[isa]],
+      first: ['crt1.o', 'crti.o'].map(named),
+      last: ['libgcc.a', 'libgcc_eh.a', 'libc.a', 'crtn.o'].map(named),
+    };
+  }
+  const { cc, crt, libc: archive, libgcc } = await ensureToolchain(isa);
+  return { cc, first: [crt.crt1, crt.crti], last: [archive, libgcc, crt.crtn] };
 }
 
 /** Links the program into `folder`; gives its path. */
 export async function buildVariants(isa: Isa, folder: string, program: MultivariantProgram): Promise<string> {
-  const toolchain = await ensureToolchain(isa);
-  const [cc = '', ...prefix] = toolchain.cc;
-  const name = program.source.replace(/\.c$/, '');
+  const library = await libraryOf(isa, program.libc ?? 'musl');
+  const [cc = '', ...prefix] = library.cc;
+  const name = program.source.replace(/\.c$/, program.libc === 'glibc' ? '-glibc' : '');
   const compile = (source: string, out: string, own: readonly string[]): string => {
     const path = join(folder, `${name}-${isa}-${out}.o`);
     const all = [...prefix, ...flags, ...(isa === 'x86-64' ? ['-fcf-protection=none'] : []), ...own, `-I${libmelf}`];
@@ -48,19 +78,18 @@ export async function buildVariants(isa: Isa, folder: string, program: Multivari
     return path;
   };
   const source = join(import.meta.dirname, program.source);
-  const { crt, libc, libgcc } = toolchain;
   const common = [compile(source, 'common', []), compile(join(libmelf, 'melf.c'), 'libmelf', ['-std=c99'])];
   const plain = (path: string): LinkInput => ({ path });
   const { bytes } = link({
     isa,
     inputs: [
-      ...[crt.crt1, crt.crti, ...common].map(plain),
+      ...[...library.first, ...common].map(plain),
       ...program.variants.map((variant, index) => ({
         path: compile(source, variant, [`-DVARIANT_CODE=${index}`]),
         variant,
         unit: name,
       })),
-      ...[libc, libgcc, crt.crtn].map(plain),
+      ...library.last.map(plain),
     ],
     variants: program.variants.map((variant) => ({ name: variant })),
     ...program.link,

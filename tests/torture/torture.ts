@@ -22,7 +22,7 @@ export interface Verdict {
   readonly reason: string;
 }
 
-const COMMON = [
+export const COMMON = [
   '-w',
   '-std=gnu17',
   '-fno-pie',
@@ -33,7 +33,7 @@ const COMMON = [
   '-fwrapv',
 ];
 
-function tool(argv: readonly string[], timeout = 60_000): string | undefined {
+export function tool(argv: readonly string[], timeout = 60_000): string | undefined {
   const { status, stderr, error } = spawnSync(argv[0]!, argv.slice(1), {
     encoding: 'utf8',
     timeout,
@@ -85,7 +85,7 @@ export function unsuitable(source: string): string | undefined {
 }
 
 /** Options that a program asks for in its text. */
-const ownOptions = (source: string): string[] =>
+export const ownOptions = (source: string): string[] =>
   [...source.matchAll(/dg-(?:additional-)?options "([^"]*)"/g)]
     .flatMap((match) => match[1]!.split(/\s+/))
     .filter((o) => o !== '' && !/^-O/.test(o));

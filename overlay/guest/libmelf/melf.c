@@ -59,7 +59,7 @@ static int process_variant;
 static int pinned = NOT_PINNED;
 
 /* A thread inherits its creator's view, not its thread-local data: so it has to ask once. */
-static __thread int current = UNKNOWN;
+static __thread volatile int current = UNKNOWN;
 
 static long mmview(long operation, long a, long b) { return syscall(SYS_mmview, operation, a, b); }
 
@@ -79,13 +79,22 @@ static size_t whole_pages(size_t bytes) {
     return (bytes + page - 1) & ~(page - 1);
 }
 
+static int inherited(void);
+
+/* Nobody else may be half way through a change of the tables when they are copied. */
+static void before_fork(void) {
+    if (current == UNKNOWN) current = inherited();
+    pthread_mutex_lock(&lock);
+}
+
+static void after_fork(void) { pthread_mutex_unlock(&lock); }
+
 /* In the child of a fork the caller's view is the only one and bears number 0; the child's one thread is in it. */
-static void after_fork(void) {
+static void after_fork_in_child(void) {
+    pthread_mutex_unlock(&lock);
     if (backend != BACKEND_VIEWS) return;
-    int here = current == UNKNOWN ? 0 : current;
     for (int i = 0; i < MAX_CHOICES; i++) views[i] = NO_VIEW;
-    views[here] = 0;
-    current = here;
+    views[current] = 0;
 }
 
 static void initialise(void) {
@@ -109,13 +118,13 @@ static void initialise(void) {
     if (mmview(MMVIEW_UNSHARE, (long)(uintptr_t)window, (long)window_bytes) == 0) {
         backend = BACKEND_VIEWS;
         views[0] = mmview(MMVIEW_CURRENT, 0, 0);
-        pthread_atfork(NULL, NULL, after_fork);
     } else if (errno == ENOSYS) {
         backend = BACKEND_OVERWRITE;
     } else {
         init_error = errno;
         return;
     }
+    init_error = pthread_atfork(before_fork, after_fork, after_fork_in_child);
     tell("melf: %d variants, window %p, %zu bytes, %s\n", variant_count, (void *)window, window_bytes,
          backend == BACKEND_VIEWS ? "a view for each" : "no views on this kernel: the whole process switches");
 }
@@ -245,8 +254,9 @@ static int inherited(void) {
 
 int melf_current(void) {
     melf_init();
-    if (backend == BACKEND_OVERWRITE || current == UNKNOWN) current = inherited();
-    return current;
+    int known = backend == BACKEND_OVERWRITE ? UNKNOWN : current;
+    if (known == UNKNOWN) current = known = inherited();
+    return known;
 }
 
 static bool has_other_threads(void) {
@@ -287,9 +297,12 @@ static int switch_thread(int variant) {
     int before = melf_current();
     if (before == variant) return before;
     long view = view_of(variant);
-    if (view < 0 || mmview(MMVIEW_MIGRATE, view, 0) < 0) return -1;
-    current = variant;
-    return before;
+    if (view < 0) return -1;
+    /* A signal handler that switches, and switches back, must not take the old variant for what it interrupted. */
+    current = UNKNOWN;
+    bool moved = mmview(MMVIEW_MIGRATE, view, 0) >= 0;
+    current = moved ? variant : before;
+    return moved ? before : -1;
 }
 
 static int switch_to(int variant, bool vouched) {
