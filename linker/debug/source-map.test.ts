@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as zlib from 'node:zlib';
 import { readMelf } from '../melf-reader.ts';
 import type { LinkOptions } from '../options.ts';
 import { PLAIN_FLAGS, reread, Workshop } from '../workshop.ts';
@@ -190,6 +191,34 @@ describe('debug information of a MELF', () => {
     const rest = readMelf(readFileSync(path));
     assert.ok(!rest.sections.some((s) => s.name.startsWith('.debug')));
     assert.ok(!reread(build('gcc', [], { stripDebug: true }).file).sections.some((s) => s.name.startsWith('.debug')));
+  });
+
+  it('may be compressed in the file: zlib, and zstd where Node can, else with a hint', () => {
+    const { file } = build('gcc', []);
+    const at = file.melf!.functions.find((f) => f.name === 'work')!.va;
+    const plain = new SourceMap(file, 'the program').frames(at, 1);
+    assert.equal(plain[0]!.function, 'work');
+    const compressed = (how: string): SourceMap => {
+      const path = shop.write(how, file.bytes);
+      shop.tool('objcopy', [`--compress-debug-sections=${how}`, path]);
+      return new SourceMap(readMelf(readFileSync(path)), path);
+    };
+    assert.deepEqual(compressed('zlib').frames(at, 1), plain);
+    const help = spawnSync('objcopy', ['--help'], { encoding: 'utf8' }).stdout;
+    if (!help.includes('zstd')) return;
+    if ('zstdDecompressSync' in zlib) assert.deepEqual(compressed('zstd').frames(at, 1), plain);
+    else {
+      assert.throws(() => compressed('zstd').frames(at, 1), { code: 'debug/unsupported', hint: /-gz=zlib/ });
+    }
+    // The same for objects to link.
+    const object = compile('gcc', 'main.c', MAIN, ['-O1']);
+    shop.tool('objcopy', ['--compress-debug-sections=zstd', object, `${object}.zstd`]);
+    if (!('zstdDecompressSync' in zlib)) {
+      assert.throws(() => shop.link([{ path: `${object}.zstd` }]), {
+        code: 'link/unsupported-compressed',
+        hint: /-gz=zlib/,
+      });
+    }
   });
 
   it('that is damaged is refused with a reason of its own', () => {
