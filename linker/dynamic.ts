@@ -42,6 +42,9 @@ const DF_1_PIE = 0x08000000;
 /** Offset of the one address in `.genmeta`. */
 const GENMETA_ADDRESS = 24;
 
+/** Those of musl and glibc for executables at a fixed address, and for those that a dynamic loader relocates. */
+const START_FILE = /(^|\/)[Sg]?crt1\.o$/;
+
 /** The words of the image that hold addresses: start-up code adds the load bias to each. */
 export interface RelativeWords {
   /** Sections with such words. */
@@ -62,6 +65,14 @@ export function findRelativeWords(
   const sections: InputSection[] = [];
   let count = 0;
   for (const file of inputs.objects) {
+    if (START_FILE.test(file.identity.path)) {
+      diagnostics.error(
+        'link/start-file',
+        'this start-up file does not relocate a position-independent executable',
+        [{ role: 'given', where: file.displayName }],
+        'give rcrt1.o in its place; compilers do so with -static-pie',
+      );
+    }
     for (const section of file.sections) {
       if (section === undefined || section.fate !== 'keep' || !section.isAlloc) continue;
       if (!section.live && section.name !== '.eh_frame') continue;

@@ -200,6 +200,13 @@ describe('a position-independent executable', () => {
     assert.match(constant.message, /R_X86_64_64 to main[\s\S]*\(\.rodata\)/);
   });
 
+  it('is refused with a start-up file that would not relocate it', () => {
+    assert.throws(
+      () => shop.link([{ path: shop.compile('none.c', 'int main(void) { return 0; }', FLAGS) }], { pie: true }),
+      (error: LinkError) => error.code === 'link/start-file' && /crt1\.o\n>>> hint: give rcrt1\.o/.test(error.message),
+    );
+  });
+
   it('keeps numbers as they are: an absolute symbol does not move', () => {
     const object = shop.compile(
       'number.c',
