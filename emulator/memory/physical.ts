@@ -115,9 +115,14 @@ export class PhysicalMemory {
     return this.#executed[frame] !== 0;
   }
 
-  /** The frame is about to be written, by the guest or by us. */
+  /** The frame is about to be mapped writable: nobody executes it any more until {@link markExecuted}. */
   markWritten(frame: number): void {
     this.#codeLeaves(frame);
+  }
+
+  /** The frame is about to be changed by us; whoever has it mapped executable goes on executing it. */
+  markChanged(frame: number): void {
+    if (this.#executed[frame] !== 0) this.codeGeneration++;
   }
 
   #codeLeaves(frame: number): void {

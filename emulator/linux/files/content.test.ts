@@ -16,7 +16,7 @@ function fakeFrames(): FrameStore & { live: number } {
       return --this.live;
     },
     frameBytes: (frame) => memory.subarray(frame * 4096, (frame + 1) * 4096),
-    markWritten() {},
+    markChanged() {},
   };
 }
 

@@ -33,7 +33,7 @@ export interface FrameStore {
   allocate(): number;
   release(frame: number): number;
   frameBytes(frame: number): Uint8Array;
-  markWritten(frame: number): void;
+  markChanged(frame: number): void;
 }
 
 /** Where unchanged bytes of a copied-up file come from. */
@@ -130,7 +130,7 @@ export class PagedContent implements CachedContent {
         break;
       }
       this.#keep(Math.floor(at / FILE_PAGE), page.bytes);
-      if (page.frame !== 0) this.#frames!.markWritten(page.frame);
+      if (page.frame !== 0) this.#frames!.markChanged(page.frame);
       page.bytes.set(from.subarray(done, done + part), inPage);
       done += part;
       if (offset + done > this.#size) this.#size = offset + done;
@@ -154,7 +154,7 @@ export class PagedContent implements CachedContent {
         const last = this.#pages.get(kept - 1);
         if (last !== undefined) {
           this.#keep(kept - 1, last.bytes);
-          if (last.frame !== 0) this.#frames!.markWritten(last.frame);
+          if (last.frame !== 0) this.#frames!.markChanged(last.frame);
           last.bytes.fill(0, size % FILE_PAGE);
         }
       }

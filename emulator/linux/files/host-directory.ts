@@ -135,7 +135,7 @@ export class HostContent implements Content {
       const length = Math.min(FILE_PAGE - inPage, count - done);
       const frame = this.#shared.get(Math.floor((offset + done) / FILE_PAGE));
       if (frame !== undefined) {
-        this.#frames!.markWritten(frame);
+        this.#frames!.markChanged(frame);
         action(this.#frames!.frameBytes(frame), inPage, done, length);
       }
       done += length;
