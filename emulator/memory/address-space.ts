@@ -198,7 +198,10 @@ export class AddressSpace {
     return 0;
   }
 
-  /** mremap. `newAddress` as for MREMAP_FIXED. Returns the address or a negated errno. */
+  /**
+   * mremap. `newAddress` as for MREMAP_FIXED. Returns the address or a negated errno. What is unshared stays so; it may grow or move only while there
+   * is one view.
+   */
   remap(address: number, oldLength: number, newLength: number, mayMove: boolean, newAddress?: number): number {
     const oldEnd = address + pageUp(oldLength);
     const area = this.areas.find(address);
@@ -209,6 +212,10 @@ export class AddressSpace {
       if (newAddress % PAGE_SIZE !== 0 || overlap) return -Errno.EINVAL;
     }
     if (area === undefined || area.end < oldEnd) return -Errno.EFAULT;
+    const shrinksInPlace = newAddress === undefined && address + length <= oldEnd;
+    // New addresses would become private per view, which UNSHARE refuses, too, while there is more than one.
+    const stays = this.areas.overlapping(address, oldEnd).every(({ viewShared }) => viewShared);
+    if (!shrinksInPlace && !stays && this.views.size > 1) return -Errno.EINVAL;
     if (newAddress === undefined) {
       if (address + length <= oldEnd) {
         if (address + length < oldEnd) this.unmap(address + length, oldEnd - address - length);
@@ -220,21 +227,22 @@ export class AddressSpace {
         address + length <= TASK_SIZE
       ) {
         area.end = address + length;
+        if (!area.viewShared) this.#noteUnshared();
         return address;
       }
       if (!mayMove) return -Errno.ENOMEM;
     }
-    if (!area.viewShared) return -Errno.EINVAL; // moving per-view pages would need every view's consent
     const target = this.map({
       address: newAddress ?? 0,
       length,
-      prot: area.prot,
+      prot: protIn(area, this.views.base),
       fixed: newAddress !== undefined,
       shared: area.sharedMapping,
       file: area.file && { mappable: area.file.mappable, offset: area.file.offset + (address - area.start) },
       name: area.name,
     });
     if (target < 0) return target;
+    if (!area.viewShared) this.setViewShared(target, length, false);
     for (let offset = 0; offset < Math.min(length, oldEnd - address); offset += PAGE_SIZE) {
       const entry = this.views.find(this.views.base, address + offset);
       if (entry < 0 || (this.physical.u32[entry]! & Pte.present) === 0) continue;

@@ -76,7 +76,11 @@ function mremap(
   if (flags & ~(Remap.mayMove | Remap.fixed) || (flags & Remap.fixed && !(flags & Remap.mayMove))) return -Errno.EINVAL;
   const mayMove = (flags & Remap.mayMove) !== 0;
   const target = flags & Remap.fixed ? newAddress : undefined;
-  return changeTables(thread, () => thread.process.space.remap(address, oldLength, newLength, mayMove, target));
+  const { space } = thread.process;
+  const { window } = space;
+  const result = changeTables(thread, () => space.remap(address, oldLength, newLength, mayMove, target));
+  if (space.window !== window) for (const other of thread.kernel.threadsIn(space)) other.enterView(other.view);
+  return result;
 }
 
 function mincore(thread: Thread, address: number, length: number, vector: number): number {
@@ -119,7 +123,10 @@ export const memorySyscalls: SyscallTopic = {
         : changeTables(thread, () => thread.process.space.protect(thread.view, address, length, prot & PROT_ALL)),
     note: 'shared ranges: all views; unshared ranges: the calling view; a page is never writable and executable at once',
   },
-  mremap: { handler: mremap, note: 'grows, shrinks and moves; not for per-view (unshared) ranges' },
+  mremap: {
+    handler: mremap,
+    note: 'grows, shrinks and moves; unshared ranges grow and move only while there is one view (else EINVAL)',
+  },
   brk: {
     handler: (thread, address) => changeTables(thread, () => thread.process.space.brk(address)),
     note: 'in all views',
