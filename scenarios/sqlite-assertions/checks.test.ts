@@ -140,7 +140,7 @@ describe('other checks', () => {
     const results = (runs: ServiceRecord[]) => summarise(groupRuns(configurationNames, runs));
     const good = checkShape(results(all()));
     assert.deepEqual(failing(good), []);
-    assert.equal(good.length, 3);
+    assert.equal(good.length, 4);
     const dear = (id: string, cycles = 1.2, instructions = 9) =>
       all().map((run) =>
         run.configuration === id
@@ -159,6 +159,9 @@ describe('other checks', () => {
       'the more statements are under assertion, the more instructions',
     ]);
     assert.equal(failing(checkShape(results(dear('melf-75')))).length, 2);
+    assert.deepEqual(failing(checkShape(results(dear('request', 9, 1)))), [
+      'a single statement under assertion costs less than twice what assertions cost when always on',
+    ]);
     assert.equal(failing(checkShape(results(dear('melf-0', 1.015, 1)))).length, 1);
     assert.equal(failing(checkShape(results(dear('melf-0', 1, 1.003)))).length, 1);
     assert.deepEqual(failing(checkShape(results(dear('melf-0', 1.005, 1.001)))), []);
