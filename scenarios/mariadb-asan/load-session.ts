@@ -75,12 +75,12 @@ export class LoadSession {
   #send(now: number): void {
     // A connection that planted all of its mistakes has no more to do in such a run.
     const isDone = this.#clients.isPlanting ? this.#planted === plants.length : this.#clients.stopped(now);
-    if (isDone) {
+    if (isDone && this.rows.isComplete) {
       this.#session!.close(now);
       this.#clients.drained(now);
       return;
     }
-    if (this.#clients.isPlanting && ++this.#sent % plantEvery === 0) {
+    if (this.#clients.isPlanting && !isDone && ++this.#sent % plantEvery === 0) {
       this.#plant(now);
       return;
     }

@@ -12,7 +12,7 @@ export interface Load {
 }
 
 /** A think time that keeps the CPUs of the plain server busy for about a third of the time. */
-export const defaultLoad: Load = { connections: 16, rows: 60, think: 400e3, warmUp: 5e6, window: 40e6 };
+export const defaultLoad: Load = { connections: 16, rows: 60, think: 1e6, warmUp: 5e6, window: 80e6 };
 
 /** The tables: one for each engine. */
 export const tables = [

@@ -15,7 +15,7 @@ const defaultMachine: MachineSettings = {
   threads: 'one-per-connection',
 };
 
-const quickTimes = { warmUp: 2e6, window: 10e6 };
+const quickTimes = { warmUp: 2e6, window: 20e6 };
 
 const flags = {
   ...runnerFlags,
@@ -28,9 +28,9 @@ const flags = {
   plant: { type: 'boolean', default: true, description: 'Make a run more, in which connections plant mistakes' },
   connections: { type: 'string', default: String(defaultLoad.connections), description: 'Clients' },
   rows: { type: 'string', default: String(defaultLoad.rows), description: 'Rows of each client in each table' },
-  think: { type: 'string', default: '400us', description: 'Mean time from an answer to the next statement' },
+  think: { type: 'string', default: '1ms', description: 'Mean time from an answer to the next statement' },
   'warm-up': { type: 'string', description: 'Time before the measurement (default: 5ms; with --quick 2ms)' },
-  window: { type: 'string', description: 'Time of the measurement (default: 40ms; with --quick 10ms)' },
+  window: { type: 'string', description: 'Time of the measurement (default: 80ms; with --quick 20ms)' },
   pool: { type: 'string', description: 'Serve by a pool of so many groups of threads, not by one for each connection' },
   serve: { type: 'string', description: 'Measure nothing: serve ordinary clients on this loopback port of the host' },
   machine: { type: 'string', default: defaultMachine.description, description: 'Machine description' },

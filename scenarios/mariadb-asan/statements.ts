@@ -63,6 +63,11 @@ export class OwnRows {
     return this.#tables[table]!.reduce((sum, { number }) => sum + number, 0);
   }
 
+  /** Whether the connection may stop here: it is not in the middle of a replacement. */
+  get isComplete(): boolean {
+    return this.#following === undefined;
+  }
+
   #text(): string {
     const letters = Array.from({ length: 12 }, () => String.fromCharCode(97 + this.#random.integer(0, 25)));
     return letters
