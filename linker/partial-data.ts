@@ -1,5 +1,4 @@
-import type { Diagnostics } from './errors.ts';
-import type { InputSection } from './section.ts';
+import type { Diagnostics, Place } from './errors.ts';
 import type { VariantGroup, VariantPlan } from './variants.ts';
 
 const SHOWN = 8;
@@ -9,29 +8,34 @@ const OF_THE_COMPILER = /^_[_A-Z]/;
 const MANGLED = /^_Z/;
 
 /**
- * Writable data that not every variant has. Often that is meant (a counter of the profiled variant alone), but gcc also drops a variable whose
- * value only another variant reads, and the stores to it with it: then the variants no longer keep one state.
+ * Writable data that not every variant has as such. Often that is meant (a counter of the profiled variant alone), but gcc also drops a variable
+ * whose value only another variant reads, with the stores to it, and makes a constant of one that only another variant writes: then the
+ * variants do not keep one state.
  */
 export function reportPartialData(plan: VariantPlan, strict: boolean, diagnostics: Diagnostics): void {
   const { names } = plan.variants;
   if (names.length < 2) return;
-  const found: { group: VariantGroup; section: InputSection; where: string }[] = [];
-  for (const group of plan.groups) {
-    if (group.kind !== 'data' || (OF_THE_COMPILER.test(group.name) && !MANGLED.test(group.name))) continue;
-    const section = group.members.find((m) => m !== undefined);
-    if (section === undefined || !section.isWritable || !section.final.live) continue;
-    const having = names.filter((_, v) => group.members[v] !== undefined);
-    if (having.length === names.length) continue;
-    found.push({ group, section, where: `${having.join(', ')}: ${section.file.name}:(${section.name})` });
-  }
+  const found = plan.groups.flatMap((group) => placeOfPartial(group, names) ?? []);
   if (found.length === 0) return;
-  const places = found.slice(0, SHOWN).map(({ group, where }) => ({ role: `${group.name} only in`, where }));
+  const places = found.slice(0, SHOWN);
   if (found.length > SHOWN) places.push({ role: 'and', where: `${found.length - SHOWN} more` });
   const what = found.length === 1 ? 'variable is' : 'variables are';
-  const message = `${found.length} ${what} not in all variants: what one variant stores there another neither sees nor keeps up`;
+  const message = `${found.length} ${what} missing or constant in some variants: what others store there these neither see nor keep up`;
   const hint =
-    'if the source has it in all of them, the compiler dropped it: gcc keeps such with -fno-ipa-reference-addressable or the attribute used';
-  const facts = { variables: found.map(({ group }) => group.name).join(' ') };
+    'if the source is the same in all of them, the compiler found no other use: gcc keeps such with -fno-ipa-reference-addressable or the attribute used';
+  const facts = { variables: found.map(({ role }) => role.split(' ')[0]!).join(' ') };
   if (strict) diagnostics.error('variants/data-partial', message, places, hint, facts);
   else diagnostics.warn('variants/data-partial', message, places, hint, facts);
+}
+
+function placeOfPartial(group: VariantGroup, names: readonly string[]): Place | undefined {
+  if (group.kind !== 'data' || (OF_THE_COMPILER.test(group.name) && !MANGLED.test(group.name))) return undefined;
+  const writable = group.members.find((m) => m?.isWritable === true);
+  if (writable === undefined || !writable.final.live) return undefined;
+  const where = `${writable.file.name}:(${writable.name})`;
+  const having = names.filter((_, v) => group.members[v] !== undefined);
+  if (having.length < names.length) return { role: `${group.name} only in`, where: `${having.join(', ')}: ${where}` };
+  const constant = names.filter((_, v) => group.members[v]?.isWritable === false);
+  if (constant.length === 0) return undefined;
+  return { role: `${group.name} constant in`, where: `${constant.join(', ')}: ${where}` };
 }

@@ -8,7 +8,6 @@ import { NO_RELOCATIONS } from './section.ts';
 import { symbolsBySection } from './variant-keys.ts';
 import { firstDifference } from './variant-statics.ts';
 import type { VariantGroup } from './variants.ts';
-import { primaryMember } from './variants.ts';
 
 /**
  * Makes one copy of the variants' data: every variant's code is led to the default variant's copy. Where that would be
@@ -22,7 +21,7 @@ export function shareData(inputs: LoadedInputs, groups: readonly VariantGroup[],
   for (const group of groups) {
     if (group.kind === 'init') shareConstructors(group, variants);
     if (group.kind !== 'data' && group.kind !== 'rodata') continue;
-    const primary = primaryMember(group, variants.defaultIndex);
+    const primary = sharedMember(group, variants.defaultIndex);
     for (const member of group.members) {
       if (member === undefined || member === primary) continue;
       const reason = difference(primary, member);
@@ -45,7 +44,7 @@ export function shareData(inputs: LoadedInputs, groups: readonly VariantGroup[],
   for (const { group, member } of constants) {
     if (own.has(member)) continue;
     member.fate = 'replace';
-    member.replacement = primaryMember(group, variants.defaultIndex);
+    member.replacement = sharedMember(group, variants.defaultIndex);
   }
   const fromData = constantsUsedByData(inputs);
   for (const { group, member, reason } of constants) {
@@ -55,12 +54,26 @@ export function shareData(inputs: LoadedInputs, groups: readonly VariantGroup[],
   reportSplitStatics(inputs, diagnostics);
 }
 
-/** A section of `own` that this one's relocations lead to. */
+/**
+ * The member that stands for a group: the default variant's, or the first there is; of a variable that some compile found to be constant, one
+ * that can be written (reportPartialData tells of it).
+ */
+function sharedMember(group: VariantGroup, defaultIndex: number): InputSection {
+  const usual = group.members[defaultIndex] ?? group.members.find((m) => m !== undefined)!;
+  if (group.kind !== 'data' || usual.isWritable) return usual;
+  return group.members.find((m) => m?.isWritable === true) ?? usual;
+}
+
+/** A section of `own` that this one's relocations lead to. Literals do not count: they were compared one by one, so the default's will do. */
 function targetAmong(own: ReadonlySet<InputSection>, section: InputSection): InputSection | undefined {
-  const { count, symbols } = section.relocations;
+  const { count, symbols, addends } = section.relocations;
   for (let i = 0; i < count; i++) {
-    const target = section.file.resolved[symbols[i]!]!.section;
-    if (target !== undefined && own.has(target)) return target;
+    const symbol = section.file.resolved[symbols[i]!]!;
+    const target = symbol.section;
+    if (target === undefined || !own.has(target)) continue;
+    const isLiteral =
+      !target.isWritable && isNameless(target) && literalAt(target, symbol.value + addends[i]!) !== undefined;
+    if (!isLiteral) return target;
   }
   return undefined;
 }
@@ -104,7 +117,7 @@ function report(
   variants: VariantList,
   diagnostics: Diagnostics,
 ): void {
-  const primary = primaryMember(group, variants.defaultIndex);
+  const primary = sharedMember(group, variants.defaultIndex);
   const [a, b] = [primary, member].map((s) => variants.names[s.file.variant]);
   const generic = group.name.startsWith('.');
   diagnostics.error(
@@ -121,7 +134,6 @@ function report(
 /** Why two copies cannot be one, or undefined. */
 function difference(a: InputSection, b: InputSection): string | undefined {
   if (a.size !== b.size) return `${a.size} bytes against ${b.size}`;
-  if (a.isWritable !== b.isWritable) return 'writable in one, constant in the other';
   const names = symbolLayout(a);
   for (const [name, value] of symbolLayout(b)) {
     const other = names.get(name);
@@ -209,7 +221,7 @@ function literalAt(section: InputSection, offset: number): string | undefined {
  * for the same function, and kept when that function exists in the other variant only.
  */
 function shareConstructors(group: VariantGroup, variants: VariantList): void {
-  const primary = primaryMember(group, variants.defaultIndex);
+  const primary = sharedMember(group, variants.defaultIndex);
   const known = new Set<unknown>();
   for (let i = 0; i < primary.relocations.count; i++) known.add(targetOf(primary, i).base);
   for (const member of group.members) {

@@ -472,11 +472,34 @@ describe('variants', () => {
       };
       const [warning] = build([], false).warnings;
       assert.equal(warning!.code, 'variants/data-partial');
-      assert.match(warning!.message, /^1 variable is not in all variants/);
+      assert.match(warning!.message, /^1 variable is missing or constant in some variants/);
       assert.match(warning!.places[0]!.role, /^initialised only in$/);
       assert.match(warning!.places[0]!.where, /^assert: .*bad\.o:\(\.bss\.initialised\)$/);
       assert.throws(() => build([], true), { code: 'variants/data-partial' });
       assert.deepEqual(build(['-fno-ipa-reference-addressable'], true).warnings, []);
+    });
+
+    it('with strict data a variable that the compiler made constant in one variant; otherwise all share one that can be written', () => {
+      const source = `
+        static int level[4] = { 3, 3, 3, 3 };
+        #ifdef SET
+        void set(int x) { for (int i = 0; i < 4; i++) level[i] = x; }
+        #else
+        void set(int x) { (void)x; }
+        #endif
+        int bad(int x) { return level[x & 3]; }`;
+      const pair = shop.compileVariants('bad.c', source, { plain: ['-O2'], setting: ['-DSET', '-O0'] });
+      const use = shop.compile(
+        'use-level.c',
+        '#include <stdio.h>\nvoid apply(int), set(int); int bad(int);\nint main(void) { for (int v = 0; v < 4; v++) { apply(v % 2); set(10 * v); printf("%d ", bad(v)); } return 0; }',
+      );
+      for (const defaultVariant of ['plain', 'setting']) {
+        const result = shop.variants(pair, [use], { defaultVariant });
+        assert.match(result.warnings[0]!.places[0]!.role, /^level constant in$/);
+        assert.match(result.warnings[0]!.places[0]!.where, /^plain: .*setting\/bad\.o:\(\.data\.level\)$/);
+        assert.equal(shop.run(result).output, defaultVariant === 'plain' ? '3 10 10 30 ' : '0 0 20 20 ');
+      }
+      assert.throws(() => shop.variants(pair, [use], { strictData: true }), { code: 'variants/data-partial' });
     });
 
     it('functions that lie at different offsets because they share a section', () => {
