@@ -155,15 +155,20 @@ describe('other checks', () => {
           : run,
       );
     assert.deepEqual(failing(checkShape(results(dear('melf-0')))), [
-      'a MELF that nobody switches executes what noassert alone does, at the same cost: within 0.25 % and 1 %',
+      'a MELF that nobody switches executes what noassert alone does, at the same cost: within 0.25 % and 2 %',
       'the more statements are under assertion, the more instructions',
     ]);
     assert.equal(failing(checkShape(results(dear('melf-75')))).length, 2);
     assert.deepEqual(failing(checkShape(results(dear('request', 9, 1)))), [
       'a single statement under assertion costs less than twice what assertions cost when always on',
     ]);
-    assert.equal(failing(checkShape(results(dear('melf-0', 1.015, 1)))).length, 1);
+    assert.equal(failing(checkShape(results(dear('melf-0', 1.025, 1)))).length, 1);
     assert.equal(failing(checkShape(results(dear('melf-0', 1, 1.003)))).length, 1);
     assert.deepEqual(failing(checkShape(results(dear('melf-0', 1.005, 1.001)))), []);
+    // A mean over seeds is held to less.
+    const seeds = (cycles: number) =>
+      [1, 2, 3].flatMap((seed) => dear('melf-0', cycles, 1).map((run) => ({ ...run, seed })));
+    assert.deepEqual(failing(checkShape(results(seeds(1.008)))), []);
+    assert.equal(failing(checkShape(results(seeds(1.015)))).length, 1);
   });
 });

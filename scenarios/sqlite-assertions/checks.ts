@@ -204,9 +204,11 @@ export function checkShape(results: readonly ConfigurationResult[]): Check[] {
   const [cycles, instructions] = [change('melf-0', 'all', 'cycles'), change('melf-0', 'all', 'instructions')];
   const checks: Check[] = [];
   if (cycles !== undefined && instructions !== undefined) {
+    // Which threads run at the same moment decides who pays for shootdowns: seeds differ by 0.8 % (standard deviation), and one has no mean.
+    const most = results.find(({ id }) => id === 'melf-0')!.seeds.length > 1 ? 1 : 2;
     checks.push({
-      name: 'a MELF that nobody switches executes what noassert alone does, at the same cost: within 0.25 % and 1 %',
-      ok: Math.abs(instructions) < 0.25 && Math.abs(cycles) < 1,
+      name: `a MELF that nobody switches executes what noassert alone does, at the same cost: within 0.25 % and ${most} %`,
+      ok: Math.abs(instructions) < 0.25 && Math.abs(cycles) < most,
       detail: `melf-0: instructions ${instructions.toFixed(3)} %, cycles ${cycles.toFixed(2)} %`,
     });
   }
