@@ -99,9 +99,8 @@ export function link(options: LinkOptions): LinkResult {
   const words = isPie ? phase('addresses', () => findRelativeWords(inputs, backend, diagnostics)) : undefined;
   const metadata = metadataPlacements(plan.variants, window, options.buildFlags ?? '', finished, isPie);
   const genmeta = window === undefined ? undefined : metadata.find((p) => p.section === '.genmeta')?.synthetic;
-  const hasThunks = window?.slots.some((slot) => slot.bodies.some((b) => b.thunk !== undefined)) ?? false;
   const placements = [
-    ...propertyPlacements(mergeProperties(inputs, hasThunks), finished),
+    ...propertyPlacements(mergeProperties(inputs, plan.hasJumps), finished),
     ...(options.buildId === true ? [buildIdPlacement(finished)] : []),
     ...metadata,
     ...(words === undefined ? [] : dynamicPlacements(words, tables, genmeta, backend, finished)),

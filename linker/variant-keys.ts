@@ -112,11 +112,11 @@ function functionName(section: InputSection, symbols: readonly LinkSymbol[]): st
   const { name } = section;
   const suffix = textSuffix(name);
   if (suffix === name) return name;
-  const here = symbols
-    .filter((s) => s.value === 0 && (s.type === STT_FUNC || s.type === STT_GNU_IFUNC))
-    .map((s) => s.name);
+  const functions = symbols.filter((s) => s.type === STT_FUNC || s.type === STT_GNU_IFUNC);
+  // A thunk may stand before the function that gave the section its name.
+  if (functions.some((s) => s.name === suffix)) return suffix;
+  const here = functions.filter((s) => s.value === 0).map((s) => s.name);
   if (here.length === 0) return name;
-  if (here.includes(suffix)) return suffix;
   const made = here.filter((n) => n.startsWith(`${suffix}.`)).sort();
   return made[0] ?? here.sort()[0]!;
 }

@@ -1,5 +1,6 @@
 import { STB_LOCAL, STT_FUNC, STT_GNU_IFUNC } from './elf.ts';
 import type { Diagnostics } from './errors.ts';
+import { separateInnerEntries } from './inner-entries.ts';
 import type { LoadedInputs, VariantList } from './inputs.ts';
 import { COMMON } from './object.ts';
 import type { LinkOptions } from './options.ts';
@@ -56,6 +57,8 @@ export interface VariantPlan {
   readonly groups: readonly VariantGroup[];
   /** Sorted by unit and name, whatever the order of the inputs. */
   readonly slots: readonly Slot[];
+  /** Whether there are slots with jumps that the compiler knows nothing of. */
+  readonly hasJumps: boolean;
 }
 
 /** The member that stands for the group: the default variant's, or the first there is. */
@@ -74,16 +77,18 @@ export function planVariants(
   diagnostics: Diagnostics,
 ): VariantPlan {
   const { variants } = inputs;
-  if (variants.names.length < 2) return { variants, groups: [], slots: [] };
+  if (variants.names.length < 2) return { variants, groups: [], slots: [], hasJumps: false };
   const groups = groupSections(inputs, diagnostics);
   const text = groups.filter((g) => g.kind === 'text');
   findAliases(inputs, options, table, text);
   keepCommon(text, options, variants.defaultIndex);
-  const slots = makeSlots(text, options, variants.names.length, variants.defaultIndex);
+  const jumps = separateInnerEntries(inputs);
+  const slots = makeSlots([...text, ...jumps], options, variants.names.length, variants.defaultIndex);
   checkOffsets(inputs, slots, variants, diagnostics);
   shareData(inputs, groups, diagnostics);
   checkGlobals(table, variants, diagnostics);
-  return { variants, groups, slots };
+  const hasJumps = jumps.length > 0 || slots.some((slot) => slot.bodies.some((b) => b.thunk !== undefined));
+  return { variants, groups: [...groups, ...jumps], slots, hasJumps };
 }
 
 interface Candidate {
