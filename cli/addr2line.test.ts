@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { PLAIN_FLAGS, Workshop } from '../linker/workshop.ts';
+import { PLAIN_FLAGS, Workshop } from '../linker/tests/workshop.ts';
 
 const SUBJECT = `static inline int twice(int x) { return 2 * x; }
 int add(int x) { return twice(x) + V; }

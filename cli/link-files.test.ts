@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Workshop } from '../linker/workshop.ts';
+import { Workshop } from '../linker/tests/workshop.ts';
 
 describe('the files of melf link', () => {
   let shop: Workshop;

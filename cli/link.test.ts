@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Workshop } from '../linker/workshop.ts';
+import { Workshop } from '../linker/tests/workshop.ts';
 
 const main = join(import.meta.dirname, 'main.ts');
 

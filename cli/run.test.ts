@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { tinyElf, tinyProgram } from '../emulator/linux/tiny-program.ts';
+import { tinyElf, tinyProgram } from '../emulator/tests/tiny-program.ts';
 
 describe('melf run', function () {
   this.timeout(60_000);

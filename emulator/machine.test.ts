@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Isa } from './isa/isa.ts';
-import { TINY_CODE, TINY_DATA, tinyProgram } from './linux/tiny-program.ts';
 import { Deadlock, LimitReached, Machine, type MachineOptions } from './machine.ts';
 import { loadMachine } from './scheduler/machine-description.ts';
+import { TINY_CODE, TINY_DATA, tinyProgram } from './tests/tiny-program.ts';
 
 /** Assembly that makes a system call; arguments are immediates. */
 const call: Record<Isa, (number: number, ...args: number[]) => string> = {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import type { LinkError } from './errors.ts';
 import { inspectMelf } from './inspection.ts';
-import { PLAIN_FLAGS, reread, Workshop } from './workshop.ts';
+import { PLAIN_FLAGS, reread, Workshop } from './tests/workshop.ts';
 
 describe('acceptance', () => {
   let shop: Workshop;

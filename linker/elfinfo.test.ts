@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { type ELF, getSymbolsByName, ISA, ObjectType, open, SymbolType } from 'elfinfo';
 import { PT_LOAD, PT_MVS } from './elf.ts';
 import { readMelf } from './melf-reader.ts';
-import { Workshop } from './workshop.ts';
+import { Workshop } from './tests/workshop.ts';
 
 const SOURCE = `
 int counter;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { PT_NOTE } from './elf.ts';
 import { link } from './link.ts';
 import type { LinkOptions } from './options.ts';
-import { reread, Workshop } from './workshop.ts';
+import { reread, Workshop } from './tests/workshop.ts';
 
 type Property = readonly [type: number, value: number];
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { reread, Workshop } from './workshop.ts';
+import { reread, Workshop } from './tests/workshop.ts';
 
 /** As gcc lays out a virtual function with its thunk: `deep` in the section of `work`, before or behind it, and leading into it. */
 const SUBJECT = `

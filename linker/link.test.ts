@@ -7,7 +7,7 @@ import { link } from './link.ts';
 import { formatMap } from './map.ts';
 import { readMelf } from './melf-reader.ts';
 import type { LinkInput } from './options.ts';
-import { MANAGER, PLAIN_FLAGS, reread, Workshop } from './workshop.ts';
+import { MANAGER, PLAIN_FLAGS, reread, Workshop } from './tests/workshop.ts';
 
 const THREADS = `
 #include <pthread.h>

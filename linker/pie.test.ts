@@ -7,7 +7,7 @@ import type { LinkError } from './errors.ts';
 import { link } from './link.ts';
 import { loadedAt } from './load-bias.ts';
 import type { LinkInput, LinkOptions } from './options.ts';
-import { MANAGER, PLAIN_FLAGS, reread, Workshop } from './workshop.ts';
+import { MANAGER, PLAIN_FLAGS, reread, Workshop } from './tests/workshop.ts';
 
 const FLAGS = [...PLAIN_FLAGS.filter((flag) => flag !== '-fno-pie'), '-fPIE'];
 

@@ -8,7 +8,7 @@ import type { LinkResult } from './link.ts';
 import { link } from './link.ts';
 import { readMelf } from './melf-reader.ts';
 import { COMMON, readObject } from './object.ts';
-import { makeArchive, makeObject } from './workshop-object.ts';
+import { makeArchive, makeObject } from './tests/workshop-object.ts';
 
 /** A small object with one of everything that the reader looks at. */
 function sample(value: number): Uint8Array {

@@ -3,7 +3,7 @@ import { PT_LOAD, PT_MVS, TABLE_SPAN } from './elf.ts';
 import { LinkError } from './errors.ts';
 import { BODY_FILLED, BODY_THUNK } from './melf-format.ts';
 import type { MelfFile } from './melf-reader.ts';
-import { reread, Workshop } from './workshop.ts';
+import { reread, Workshop } from './tests/workshop.ts';
 
 /** The functions under test, with everything that is hard to share between variants. */
 const SUBJECT = `

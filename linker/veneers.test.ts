@@ -7,8 +7,8 @@ import type { LinkResult } from './link.ts';
 import { link } from './link.ts';
 import type { LinkInput } from './options.ts';
 import { A64 } from './relocation/aarch64.ts';
-import { reread } from './workshop.ts';
-import { makeObject } from './workshop-object.ts';
+import { reread } from './tests/workshop.ts';
+import { makeObject } from './tests/workshop-object.ts';
 
 const MIB = 0x100000;
 const BL = 0x94000000;

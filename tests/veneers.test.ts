@@ -10,7 +10,7 @@ import { loadMachine } from '../emulator/scheduler/machine-description.ts';
 import { SHF_ALLOC, SHF_EXECINSTR, SHT_NOBITS } from '../linker/elf.ts';
 import { link } from '../linker/link.ts';
 import { readMelf } from '../linker/melf-reader.ts';
-import { makeObject } from '../linker/workshop-object.ts';
+import { makeObject } from '../linker/tests/workshop-object.ts';
 import { OverlayManager } from '../overlay/manager.ts';
 import { installMmview } from '../overlay/mmview.ts';
 import { ensureToolchain } from '../setup/toolchain.ts';

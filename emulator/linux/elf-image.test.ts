@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { TINY_CODE, tinyElf } from '../tests/tiny-program.ts';
 import { BadExecutable, parseElf, SymbolTable } from './elf-image.ts';
-import { TINY_CODE, tinyElf } from './tiny-program.ts';
 
 const X86 = 62;
 const good = () => tinyElf('x86-64', Uint8Array.of(0x0f, 0x05, 0xc3));

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import type { Isa } from '../isa/isa.ts';
-import { TINY_DATA, tinyProgram } from '../linux/tiny-program.ts';
 import { Machine } from '../machine.ts';
 import { loadMachine } from '../scheduler/machine-description.ts';
+import { TINY_DATA, tinyProgram } from '../tests/tiny-program.ts';
 
 const NOTE = 1999;
 const PAGE = 4096;

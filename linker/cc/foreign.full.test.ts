@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findProgram } from '../../base/command.ts';
 import { readMelf } from '../melf-reader.ts';
-import { foreignSource } from './foreign.ts';
+import { foreignSource } from '../tests/foreign.ts';
 
 const VARIANTS = { fast: '-O2', careful: '-O1 -fno-inline', small: '-Os' };
 const CONFIGURATION = Object.entries(VARIANTS)

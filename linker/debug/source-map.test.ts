@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import * as zlib from 'node:zlib';
 import { readMelf } from '../melf-reader.ts';
 import type { LinkOptions } from '../options.ts';
-import { PLAIN_FLAGS, reread, Workshop } from '../workshop.ts';
+import { PLAIN_FLAGS, reread, Workshop } from '../tests/workshop.ts';
 import { type SourceFrame, SourceMap } from './source-map.ts';
 
 const HEADER = `

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { SHF_ALLOC, SHF_TLS, SHF_WRITE } from '../elf.ts';
 import type { LinkError } from '../errors.ts';
 import { link } from '../link.ts';
-import { reread } from '../workshop.ts';
-import { makeObject } from '../workshop-object.ts';
+import { reread } from '../tests/workshop.ts';
+import { makeObject } from '../tests/workshop-object.ts';
 import { A64 } from './aarch64.ts';
 
 const word = (value: number): number[] => [value & 255, (value >>> 8) & 255, (value >>> 16) & 255, value >>> 24];

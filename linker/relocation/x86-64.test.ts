@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { SHF_ALLOC, SHF_WRITE } from '../elf.ts';
 import type { LinkError } from '../errors.ts';
 import { link } from '../link.ts';
-import { reread, Workshop } from '../workshop.ts';
-import { makeObject } from '../workshop-object.ts';
+import { reread, Workshop } from '../tests/workshop.ts';
+import { makeObject } from '../tests/workshop-object.ts';
 import { X86 } from './x86-64.ts';
 
 /** Each function leaves 0 in eax when its way of reaching a thing works. The psABI's sequences, as gcc and clang write them. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { FakeWorld } from './fake-server.ts';
 import { type Answer, Session } from './session.ts';
+import { FakeWorld } from './tests/fake-server.ts';
 
 const quiet = { onReady: () => {}, onRefused: () => {}, onLost: () => {} };
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import type { Check } from '../runner/checks.ts';
 import { FunctionTable } from '../runner/symbols.ts';
 import { checkRepeat, checkRuns, checkShape } from './checks.ts';
-import { fakeRun } from './fake-runs.ts';
 import type { RunRecord } from './run-record.ts';
+import { fakeRun } from './tests/fake-runs.ts';
 
 const functions = new FunctionTable([
   { name: 'event_handler', address: 0x1000 },

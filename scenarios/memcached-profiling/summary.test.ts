@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { fakeRun } from './fake-runs.ts';
 import { readOptions } from './options.ts';
 import { buildReport } from './report.ts';
 import { drawPlots, reportPage } from './report-page.ts';
 import { groupRuns, summarise } from './summary.ts';
 import { latencyTable, machineTable } from './tables.ts';
+import { fakeRun } from './tests/fake-runs.ts';
 
 const ids = ['plain', 'melf-50', 'melf-100', 'always'];
 const runs = [1, 2].flatMap((seed) => [

@@ -11,7 +11,7 @@ import type { Toolchain } from '../../setup/toolchain.ts';
 export function linkerSources(): Uint8Array[] {
   const folder = join(import.meta.dirname, '../../linker');
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts') && !name.startsWith('tests/'))
     .sort()
     .map((name) => readFileSync(join(folder, name)));
 }

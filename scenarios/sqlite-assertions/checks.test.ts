@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import type { Check } from '../runner/checks.ts';
 import { checkRefusal, checkRepeat, checkService, checkShape, checkSpeedtest } from './checks.ts';
 import { configurationNames } from './configurations.ts';
-import { fakeClients, fakeRun, plantedFailures } from './fake-runs.ts';
 import type { ServiceRecord, SpeedtestRecord } from './run-record.ts';
 import { groupRuns, summarise } from './summary.ts';
+import { fakeClients, fakeRun, plantedFailures } from './tests/fake-runs.ts';
 
 const failing = (checks: readonly Check[]): string[] => checks.filter(({ ok }) => !ok).map(({ name }) => name);
 const all = (): ServiceRecord[] => configurationNames.map((id) => fakeRun(id));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { configurationNames } from './configurations.ts';
-import { fakeClients, fakeRun, fakeStatements } from './fake-runs.ts';
 import { groupRuns, summarise } from './summary.ts';
+import { fakeClients, fakeRun, fakeStatements } from './tests/fake-runs.ts';
 
 const near = (actual: number | undefined, expected: number): void =>
   assert.ok(actual !== undefined && Math.abs(actual - expected) < 1e-6, `${actual}, not ${expected}`);

@@ -5,7 +5,7 @@ import { assemble } from '../../isa/assembler.ts';
 import type { Isa } from '../../isa/isa.ts';
 import { Machine } from '../../machine.ts';
 import { loadMachine } from '../../scheduler/machine-description.ts';
-import { TINY_DATA, tinyProgram } from '../tiny-program.ts';
+import { TINY_DATA, tinyProgram } from '../../tests/tiny-program.ts';
 
 const mapped = 0x10000000;
 const values = [1, 2, 4, 8];

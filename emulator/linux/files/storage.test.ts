@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { fakeCaller } from '../../tests/fake-caller.ts';
 import type { Thread } from '../thread.ts';
 import type { DiskFile, DiskImage } from './disk-image.ts';
-import { fakeCaller } from './fake-caller.ts';
 import type { OpenFile } from './open-file.ts';
 import { OpenFlag } from './open-flags.ts';
 import type { Place } from './path.ts';

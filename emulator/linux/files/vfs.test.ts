@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { fakeCaller } from '../../tests/fake-caller.ts';
 import type { Thread } from '../thread.ts';
 import { Directory } from './directory.ts';
-import { fakeCaller } from './fake-caller.ts';
 import { MountError, type MountMode } from './file-tree.ts';
 import { OpenFlag } from './open-flags.ts';
 import { FileType } from './stat.ts';

@@ -1,4 +1,4 @@
-// For tests: makes relocatable objects and archives in memory, so that every byte of them is the test's own.
+// Makes relocatable objects and archives in memory, so that every byte of them is the test's own.
 
 import {
   EHDR_SIZE,
@@ -14,9 +14,9 @@ import {
   SHT_SYMTAB,
   SYM_SIZE,
   writeU64,
-} from './elf.ts';
-import type { Isa } from './object.ts';
-import { MACHINE_OF_ISA } from './object.ts';
+} from '../elf.ts';
+import type { Isa } from '../object.ts';
+import { MACHINE_OF_ISA } from '../object.ts';
 
 /** A section to make; code unless told otherwise. */
 export interface MadeSection {

@@ -1,15 +1,16 @@
-// For tests: compiles small programs, links them with our linker, runs them on the host.
+// Compiles small programs, links them with our linker, runs them on the host.
 
 import { spawnSync } from 'node:child_process';
+
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { ensureToolchain, type Toolchain } from '../setup/toolchain.ts';
-import type { LinkResult } from './link.ts';
-import { link } from './link.ts';
-import type { MelfFile } from './melf-reader.ts';
-import { readMelf } from './melf-reader.ts';
-import type { LinkInput, LinkOptions } from './options.ts';
+import { ensureToolchain, type Toolchain } from '../../setup/toolchain.ts';
+import type { LinkResult } from '../link.ts';
+import { link } from '../link.ts';
+import type { MelfFile } from '../melf-reader.ts';
+import { readMelf } from '../melf-reader.ts';
+import type { LinkInput, LinkOptions } from '../options.ts';
 
 /** What a program did. */
 export interface Run {

@@ -1,7 +1,7 @@
-import { rootCredentials } from '../credentials.ts';
-import type { Thread } from '../thread.ts';
-import { FileTable } from './file-table.ts';
-import type { Vfs } from './vfs.ts';
+import { rootCredentials } from '../linux/credentials.ts';
+import { FileTable } from '../linux/files/file-table.ts';
+import type { Vfs } from '../linux/files/vfs.ts';
+import type { Thread } from '../linux/thread.ts';
 
 /** For tests: as much of a thread as the file system looks at. */
 export function fakeCaller(vfs: Vfs): Thread {

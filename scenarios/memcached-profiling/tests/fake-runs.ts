@@ -1,7 +1,7 @@
 // Runs as a machine would give them, for tests of what is made of them.
 
-import { Latencies } from '../runner/latency.ts';
-import type { RunRecord } from './run-record.ts';
+import { Latencies } from '../../runner/latency.ts';
+import type { RunRecord } from '../run-record.ts';
 
 /** The latencies in ns of a made-up run's clients. */
 export interface FakeLatencies {

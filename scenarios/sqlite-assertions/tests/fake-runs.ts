@@ -1,5 +1,5 @@
-import { chosenThreads, configurationNamed, expectsAssertions } from './configurations.ts';
-import type { AssertionFailure, ServiceRecord, StatementRecord } from './run-record.ts';
+import { chosenThreads, configurationNamed, expectsAssertions } from '../configurations.ts';
+import type { AssertionFailure, ServiceRecord, StatementRecord } from '../run-record.ts';
 
 export const fakeClients = 4;
 export const fakeStatements = 40;

@@ -1,4 +1,4 @@
-// For tests: source code of foreign programs from Debian's packages, kept below .cache/ like that of the guests.
+// Source code of foreign programs from Debian's packages, kept below .cache/ like that of the guests.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -2,7 +2,7 @@
 
 import { EventEmitter } from 'node:events';
 import mysql from 'mysql2';
-import type { ClientConnection, ClientHandlers, ClientWorld } from '../runner/client-world.ts';
+import type { ClientConnection, ClientHandlers, ClientWorld } from '../../runner/client-world.ts';
 
 /** What a server answers: rows with the names of their columns, changed rows, or an error's text. */
 export type FakeAnswer =
