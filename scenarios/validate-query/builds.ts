@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import type { LinkInput, LinkOptions } from '../../linker/options.ts';
-import { ensureToolchain, type Toolchain } from '../../setup/toolchain.ts';
+import { ensureToolchain, type Isa, type Toolchain } from '../../setup/toolchain.ts';
 import { linkGuestExecutable } from '../runner/guest-executable.ts';
 import { compileGuestObject, interfaceFlags } from '../runner/guest-object.ts';
 import { profilerSources } from '../runner/profiler/sources.ts';
@@ -42,49 +42,62 @@ interface Source {
   readonly variant?: string;
 }
 
-const profiled = ['-pg', '-mfentry'];
-const { counting, entry } = profilerSources['x86-64'];
-const runtime: readonly Source[] = [counting, entry];
+/** On AArch64 the call comes behind the prologue: gcc has no `-mfentry` there. */
+const profiling: Readonly<Record<Isa, readonly string[]>> = { 'x86-64': ['-pg', '-mfentry'], aarch64: ['-pg'] };
 const validate = join(guest, 'validate.c');
 const serve: Source = { source: join(guest, 'serve.c') };
 
 /** The file that a reader looks at. */
 export const sourceOf = (build: BuildName): string => (build === 'if' ? join(guest, 'validate-if.c') : validate);
 
-const sources: Readonly<Record<BuildName, readonly Source[]>> = {
-  plain: [{ source: validate }, serve],
-  always: [{ source: validate, flags: profiled }, serve, ...runtime],
-  if: [{ source: sourceOf('if') }, serve, ...runtime],
-  melf: [
-    { source: validate, variant: 'fast' },
-    { source: validate, flags: profiled, variant: 'prof' },
-    { ...serve, flags: ['-DMELF'] },
-    { source: join(libmelf, 'melf.c') },
-    ...runtime,
-  ],
-};
+function sourcesOf(isa: Isa): Readonly<Record<BuildName, readonly Source[]>> {
+  const profiled = profiling[isa];
+  const { counting, entry } = profilerSources[isa];
+  const runtime: readonly Source[] = [counting, entry];
+  return {
+    plain: [{ source: validate }, serve],
+    always: [{ source: validate, flags: profiled }, serve, ...runtime],
+    if: [{ source: sourceOf('if') }, serve, ...runtime],
+    melf: [
+      { source: validate, variant: 'fast' },
+      { source: validate, flags: profiled, variant: 'prof' },
+      { ...serve, flags: ['-DMELF'] },
+      { source: join(libmelf, 'melf.c') },
+      ...runtime,
+    ],
+  };
+}
 
 async function build(toolchain: Toolchain, name: BuildName): Promise<string> {
   const inputs: LinkInput[] = [];
-  for (const { source, flags: own = [], variant } of sources[name]) {
+  for (const { source, flags: own = [], variant } of sourcesOf(toolchain.isa)[name]) {
     const path = await compileGuestObject(toolchain, { source, flags: [...flags, ...own], includes: [guest, libmelf] });
     inputs.push(variant === undefined ? { path } : { path, variant, unit: 'validate' });
   }
   const { crt, libc, libgcc } = toolchain;
   const library = (path: string): LinkInput => ({ path });
   const options: LinkOptions = {
-    isa: 'x86-64',
+    isa: toolchain.isa,
     inputs: [...[crt.crt1, crt.crti].map(library), ...inputs, ...[libc, libgcc, crt.crtn].map(library)],
     gcSections: true,
     buildFlags: toolchain.version,
-    ...(name === 'melf' ? { variants: [{ name: 'fast' }, { name: 'prof', flags: profiled.join(' ') }] } : {}),
+    ...(name === 'melf'
+      ? { variants: [{ name: 'fast' }, { name: 'prof', flags: profiling[toolchain.isa].join(' ') }] }
+      : {}),
   };
-  return linkGuestExecutable({ name: 'serve', label: `linked validate-query, ${name}`, options, toolchain });
+  return linkGuestExecutable({
+    name: 'serve',
+    label: `linked validate-query, ${name} (${toolchain.isa})`,
+    options,
+    toolchain,
+  });
 }
 
 /** Path of each program, made where it is not in the cache yet. */
-export async function ensureBuilds(): Promise<{ paths: Readonly<Record<BuildName, string>>; toolchain: string }> {
-  const toolchain = await ensureToolchain('x86-64');
+export async function ensureBuilds(
+  isa: Isa,
+): Promise<{ paths: Readonly<Record<BuildName, string>>; toolchain: string }> {
+  const toolchain = await ensureToolchain(isa);
   const paths: Partial<Record<BuildName, string>> = {};
   for (const name of buildNames) paths[name] = await build(toolchain, name);
   return { paths: paths as Record<BuildName, string>, toolchain: toolchain.version };

@@ -1,6 +1,7 @@
 // The machine code of the lesson's functions, for people.
 
 import { Decoder } from '../../emulator/isa/decoder.ts';
+import type { Isa } from '../../emulator/isa/isa.ts';
 import { readMelf } from '../../linker/melf-reader.ts';
 
 /** The functions of validate.c, in the order of the source. */
@@ -38,9 +39,12 @@ function bodies(elf: Uint8Array, variant: number): Map<string, Body> {
   return found;
 }
 
+/** Calls and jumps, of both ISAs. */
+const isJump = (mnemonic: string): boolean => /^(call|j\w+|bl?|b\.\w+|cbn?z|tbn?z)$/.test(mnemonic);
+
 /** Disassembles the lesson's functions. */
-export async function listings(elf: Uint8Array, variant = 0): Promise<Listing[]> {
-  const decoder = await Decoder.load('x86-64');
+export async function listings(isa: Isa, elf: Uint8Array, variant = 0): Promise<Listing[]> {
+  const decoder = await Decoder.load(isa);
   const all = bodies(elf, variant);
   const names = new Map([...all].map(([name, { address }]) => [address, name]));
   return functionNames.map((name) => {
@@ -48,12 +52,11 @@ export async function listings(elf: Uint8Array, variant = 0): Promise<Listing[]>
     if (body === undefined) throw new RangeError(`the program has no function ${name}`);
     const lines = decoder.disassemble(body.code, body.address).map(({ mnemonic, operands }) => {
       // A target in this very function is shown as the offset in it, another function by its name.
-      const readable = operands.replace(/\b0x[0-9a-f]+$/, (text) => {
-        const address = Number(text);
+      const readable = operands.replace(/#?\b0x[0-9a-f]+$/, (text) => {
+        const address = Number(text.replace('#', ''));
         const offset = address - body.address;
         const target = names.get(address);
-        if (offset >= 0 && offset < body.code.length && (mnemonic === 'call' || mnemonic.startsWith('j')))
-          return `+0x${offset.toString(16)}`;
+        if (offset >= 0 && offset < body.code.length && isJump(mnemonic)) return `+0x${offset.toString(16)}`;
         return target ?? text;
       });
       return `${mnemonic} ${readable}`.trim();

@@ -1,6 +1,7 @@
 // Runs the four programs and puts together what the report shows.
 
 import { readFileSync } from 'node:fs';
+import type { Isa } from '../../emulator/isa/isa.ts';
 import { readMelf } from '../../linker/melf-reader.ts';
 import type { Check } from '../runner/checks.ts';
 import { parseProfile, resolveProfile } from '../runner/profiler/profile.ts';
@@ -27,6 +28,7 @@ export interface BuildResult {
 }
 
 export interface Lesson {
+  readonly isa: Isa;
   readonly results: readonly BuildResult[];
   readonly checks: readonly Check[];
   /** Listings of each build, and of each variant of the MELF. */
@@ -128,8 +130,8 @@ function checksOf(
 }
 
 /** Builds what is missing, runs all, compares. */
-export async function teach(rounds: number, calls: number): Promise<Lesson> {
-  const { paths, toolchain } = await ensureBuilds();
+export async function teach(isa: Isa, rounds: number, calls: number): Promise<Lesson> {
+  const { paths, toolchain } = await ensureBuilds(isa);
   const results: Partial<Record<BuildName, BuildResult>> = {};
   const outputs: Partial<Record<BuildName, readonly string[]>> = {};
   const code: Record<string, Listing[]> = {};
@@ -137,16 +139,18 @@ export async function teach(rounds: number, calls: number): Promise<Lesson> {
     const elf = new Uint8Array(readFileSync(paths[build]));
     const variants = readMelf(elf).melf?.variants.map(({ name }) => name) ?? [];
     const own: Listing[][] = [];
-    for (let variant = 0; variant < Math.max(1, variants.length); variant++) own.push(await listings(elf, variant));
+    for (let variant = 0; variant < Math.max(1, variants.length); variant++)
+      own.push(await listings(isa, elf, variant));
     own.forEach((functions, variant) => {
       code[variants.length === 0 ? build : `${build} ${variants[variant]}`] = functions;
     });
-    const measured = await measure(elf, rounds, calls);
+    const measured = await measure(isa, elf, rounds, calls);
     outputs[build] = measured.output;
     results[build] = resultOf(build, elf, measured, own);
   }
   const all = results as Record<BuildName, BuildResult>;
   return {
+    isa,
     results: buildNames.map((build) => all[build]),
     checks: checksOf(all, outputs as Record<BuildName, readonly string[]>, code, rounds, calls),
     code,

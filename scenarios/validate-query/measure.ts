@@ -1,6 +1,7 @@
 // One program on a machine, with what it executed between the marks that it sets.
 
 import { MelfError } from '../../base/errors.ts';
+import type { Isa } from '../../emulator/isa/isa.ts';
 import type { Thread } from '../../emulator/linux/thread.ts';
 import { Machine } from '../../emulator/machine.ts';
 import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
@@ -73,7 +74,7 @@ function turnsOf(marks: readonly MarkRecord[], calls: number): Turn[] {
 }
 
 /** Runs a program: `rounds` times each client's turn with `calls` calls. */
-export async function measure(elf: Uint8Array, rounds: number, calls: number): Promise<Measurement> {
+export async function measure(isa: Isa, elf: Uint8Array, rounds: number, calls: number): Promise<Measurement> {
   const marks: MarkRecord[] = [];
   let output = '';
   const keep = (bytes: Uint8Array): void => {
@@ -84,7 +85,7 @@ export async function measure(elf: Uint8Array, rounds: number, calls: number): P
     return 0;
   };
   const machine = await Machine.create({
-    description: loadMachine('uniform-1'),
+    description: loadMachine('uniform-1', isa),
     ramBytes: 128 * 2 ** 20,
     console: { stdout: keep, stderr: keep },
     extensions: [

@@ -9,11 +9,11 @@ import { costTable, sideBySide } from './pages.ts';
 import { main } from './scenario.ts';
 
 describe('scenario validate-query', function () {
-  this.timeout(120_000);
+  this.timeout(600_000);
   let lesson: Lesson;
   before(async () => {
     await ensureEngine();
-    lesson = await teach(2, 16);
+    lesson = await teach('x86-64', 2, 16);
   });
 
   it('finds what it teaches', () => {
@@ -29,11 +29,22 @@ describe('scenario validate-query', function () {
   });
 
   it('counts instructions that do not depend on how many calls are made', async () => {
-    const more = await teach(2, 64);
+    const more = await teach('x86-64', 2, 64);
     for (const [index, { build, performance, profiled }] of more.results.entries()) {
       assert.equal(performance.instructions, lesson.results[index]!.performance.instructions, build);
       assert.equal(profiled.instructions, lesson.results[index]!.profiled.instructions, build);
     }
+  });
+
+  it('teaches the same on AArch64', async () => {
+    const other = await teach('aarch64', 2, 16);
+    assert.deepEqual(
+      other.checks.filter(({ ok }) => !ok),
+      [],
+    );
+    const text = sideBySide(other.code, 'validate_query', ['plain', 'melf prof']);
+    assert.match(text, /bl parse_params/);
+    assert.match(text, /│ .*bl _mcount/);
   });
 
   it('shows the code side by side and a row for each program', () => {
