@@ -1,9 +1,9 @@
 // How far the long build is, from what ninja prints: steps weigh by how long such steps took, since a file of sql/ takes many times as long as
 // one in C, and ninja's own count would be far off.
 
-/** What one step is, in CPU seconds of one variant at -O2; only their proportions matter. */
+/** What steps take in proportion to each other: averages of a whole build. */
 const weights: readonly (readonly [RegExp, number])[] = [
-  [/^Building CXX object (sql|storage|plugin)\//, 10],
+  [/^Building CXX object (sql|storage|plugin)\//, 15],
   [/^Building CXX object /, 2],
   [/^Building C object /, 1],
   [/^Linking CXX executable /, 3],

@@ -8,6 +8,7 @@
 #define MYSQL_SERVER
 #include <my_global.h>
 #include <sql_class.h>
+#include <sql_acl.h>
 #include <mysql/plugin.h>
 #include <mysql/plugin_function.h>
 #include "melf.h"
@@ -93,6 +94,7 @@ public:
   }
   bool fix_length_and_dec(THD *thd) override
   {
+    collation.set(system_charset_info, DERIVATION_COERCIBLE);
     max_length= 64 * system_charset_info->mbmaxlen;
     set_maybe_null();
     return false;

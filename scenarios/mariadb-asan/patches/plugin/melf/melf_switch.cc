@@ -30,6 +30,11 @@ extern "C" void melf_choose(THD *thd)
   if (sanitised < 0)
     return;
   int wanted= wants_sanitised(thd) ? sanitised : plain;
-  if (melf_switch(wanted) < 0)
+  /* Without views on this kernel threads cannot differ. */
+  static bool told= false;
+  if (melf_switch(wanted) < 0 && !told)
+  {
+    told= true;
     sql_print_error("melf: no switch to variant %s: errno %d", melf_variant_name(wanted), errno);
+  }
 }
