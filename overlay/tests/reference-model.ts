@@ -227,7 +227,8 @@ export class ReferenceModel {
     if (from === to) return -Errno.EINVAL;
     const page = this.#pages[from];
     if (page === undefined) return -Errno.EFAULT;
-    if (page.common === undefined) return -Errno.EINVAL; // ours: pages that are private per view cannot be moved
+    // Private pages stay so where they go, and nothing becomes private while there is more than one view.
+    if (page.common === undefined && this.#views.size > 1) return -Errno.EINVAL;
     this.#pages[to] = page;
     this.#pages[from] = undefined;
     return 0;

@@ -2,7 +2,7 @@ import { ensureEngine } from '../../setup/engine.ts';
 import { checkPrograms } from './view-programs.ts';
 
 describe('random programs of view calls answer as the reference model does', function () {
-  this.timeout(120_000);
+  this.timeout(600_000);
   before(() => ensureEngine());
 
   it('300 programs on x86-64', () => checkPrograms('x86-64', 300));
