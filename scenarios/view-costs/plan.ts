@@ -1,5 +1,6 @@
 // Which settings are run.
 
+import type { Isa } from '../../emulator/isa/isa.ts';
 import { viewModelNames } from '../../emulator/timing/kernel-costs.ts';
 import type { Setting } from './run.ts';
 
@@ -24,7 +25,6 @@ const quickViewCounts = [1, 4, 16, 64];
 
 /** Mapped while the number of views is varied, and while other CPUs are busy. */
 export const standardMib = 16;
-const standard = { mappedMib: standardMib, touchedMib: standardMib, views: 1, others: 0, spread: false };
 
 export interface Plan {
   readonly bySize: readonly Setting[];
@@ -33,7 +33,8 @@ export interface Plan {
   readonly byOthers: readonly Setting[];
 }
 
-export function planFor(quick: boolean): Plan {
+export function planFor(isa: Isa, quick: boolean): Plan {
+  const standard = { isa, mappedMib: standardMib, touchedMib: standardMib, views: 1, others: 0, spread: false };
   const each = (make: (model: Setting['model']) => Setting[]): Setting[] => viewModelNames.flatMap(make);
   return {
     bySize: each((model) =>

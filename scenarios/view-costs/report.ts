@@ -1,6 +1,7 @@
 // Tables, plots and checks from the runs.
 
 import type { TopLevelSpec } from 'vega-lite';
+import type { Isa } from '../../emulator/isa/isa.ts';
 import { referenceHz, type ViewModelName, viewModelNames } from '../../emulator/timing/kernel-costs.ts';
 import type { Check } from '../runner/checks.ts';
 import { escapeHtml, htmlChecks, htmlPage, htmlTable } from '../runner/page.ts';
@@ -10,11 +11,14 @@ import { type Operation, operations, operationTitles } from './operations.ts';
 import { standardMib } from './plan.ts';
 import { publishedCreate, source } from './published.ts';
 import type { RunRecord } from './run.ts';
+import { type SafetyRecord, safetyChecks, safetyTable } from './safety.ts';
 
 export interface Results {
   readonly bySize: readonly RunRecord[];
   readonly byViews: readonly RunRecord[];
   readonly byOthers: readonly RunRecord[];
+  /** With `--switch-safety` off, warn and strict. */
+  readonly safety: readonly SafetyRecord[];
 }
 
 const nsOf = (cycles: number): number => (cycles / referenceHz) * 1e9;
@@ -179,6 +183,7 @@ export function checksOf(results: Results): Check[] {
       ok: protect(true) > protect(false),
       detail: `${list([protect(false), protect(true)])} cycles`,
     },
+    ...safetyChecks(results.safety),
   ];
 }
 
@@ -234,17 +239,29 @@ later brings pages from the base view to the others when they fault. Our kernel 
 what is private (<b>subtree</b>), so that a view costs its window, not the process.</p>
 <p class="note">Both are run for real: tables, faults and frames are counted, and the cost model turns them into time. The published figures are of hardware.</p>`;
 
+const safetyNote = `<p class="note">Counted: stacks unwound, frames met, switches called unsafe. Modelled: nothing; the look is the host's, and the guest executes the same
+instructions in the same cycles. Measured: the host's CPU time for a look, which differs from run to run. A kernel that did this would have to pay for it.</p>`;
+
 /** report.html */
-export async function costsPage(results: Results, checks: readonly Check[]): Promise<string> {
-  return htmlPage('What address-space views cost', lead, [
-    {
-      title: 'By mapped memory',
-      body: `${htmlTable(sizeTable(results))}<p class="note">Published: ${escapeHtml(source)}. The cost of an entry in mmview-5.15 is theirs; that creation follows the pages touched, and nothing else, is ours.</p>`,
-    },
-    { title: `Each operation, ${standardMib} MiB mapped`, body: htmlTable(operationTable(results)) },
-    { title: 'By number of views', body: htmlTable(viewsTable(results)) },
-    { title: 'With other CPUs at work', body: htmlTable(othersTable(results)) },
-    { title: 'Checks', body: htmlChecks(checks) },
-    ...(await plots(results)),
-  ]);
+export async function costsPage(
+  all: readonly { readonly isa: Isa; readonly own: Results }[],
+  checks: readonly Check[],
+): Promise<string> {
+  const sections: { title: string; body: string }[] = [];
+  for (const { isa, own } of all) {
+    const named = (title: string): string => (all.length > 1 ? `${title} (${isa})` : title);
+    const published = `<p class="note">Published: ${escapeHtml(source)}. The cost of an entry in mmview-5.15 is theirs; that creation follows the pages touched, and nothing else, is ours.</p>`;
+    sections.push(
+      { title: named('By mapped memory'), body: `${htmlTable(sizeTable(own))}${published}` },
+      { title: named(`Each operation, ${standardMib} MiB mapped`), body: htmlTable(operationTable(own)) },
+      { title: named('By number of views'), body: htmlTable(viewsTable(own)) },
+      { title: named('With other CPUs at work'), body: htmlTable(othersTable(own)) },
+      {
+        title: named('Looking at the stack before a switch'),
+        body: `${htmlTable(safetyTable(own.safety))}${safetyNote}`,
+      },
+      ...(await plots(own)).map(({ title, body }) => ({ title: named(title), body })),
+    );
+  }
+  return htmlPage('What address-space views cost', lead, [...sections, { title: 'Checks', body: htmlChecks(checks) }]);
 }

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { MelfError } from '../../base/errors.ts';
 import { EventCounters } from '../../emulator/events/counters.ts';
+import type { Isa } from '../../emulator/isa/isa.ts';
 import type { Thread } from '../../emulator/linux/thread.ts';
 import { Machine } from '../../emulator/machine.ts';
 import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
@@ -12,6 +13,7 @@ import { type Cost, type Costs, type Operation, operations } from './operations.
 
 /** What is asked for. */
 export interface Setting {
+  readonly isa: Isa;
   readonly model: ViewModelName;
   readonly mappedMib: number;
   readonly touchedMib: number;
@@ -86,7 +88,7 @@ class Meter {
 }
 
 export async function run({ executable, ...setting }: RunInput): Promise<RunRecord> {
-  const { model, mappedMib, touchedMib, views, others, spread } = setting;
+  const { isa, model, mappedMib, touchedMib, views, others, spread } = setting;
   const counting = new EventCounters();
   const meter = new Meter();
   let output = '';
@@ -99,7 +101,7 @@ export async function run({ executable, ...setting }: RunInput): Promise<RunReco
     return 0;
   };
   const machine = await Machine.create({
-    description: loadMachine('uniform-4'),
+    description: loadMachine('uniform-4', isa),
     views: model,
     ramBytes: Math.ceil((touchedMib * 1.01 + spareBytes / mib) / 16) * 16 * mib,
     events: [counting],

@@ -8,12 +8,14 @@ import { main } from './scenario.ts';
 describe('scenario view-costs, as a command', function () {
   this.timeout(600_000);
 
-  it('runs as a scenario (quick)', async () => {
+  it('runs as a scenario (quick, both ISAs)', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'view-costs-'));
     try {
-      assert.equal(await main(['--quick', '--out', join(folder, 'results')]), 0);
-      const report = JSON.parse(readFileSync(join(folder, 'results/report.json'), 'utf8')) as Results;
-      assert.equal(report.bySize.length, 8);
+      assert.equal(await main(['--quick', '--isa', 'both', '--out', join(folder, 'results')]), 0);
+      const report = JSON.parse(readFileSync(join(folder, 'results/report.json'), 'utf8')) as {
+        results: Record<string, Results>;
+      };
+      assert.equal(report.results.aarch64!.bySize.length, 8);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

@@ -4,17 +4,18 @@ import { ensureEngine } from '../../setup/engine.ts';
 import { publishedCreate } from './published.ts';
 import { checksOf, costsPage, type Results, sizeTable } from './report.ts';
 import { type RunRecord, run, type Setting } from './run.ts';
+import { measureSafety, safetyChecks } from './safety.ts';
 import { ensureProgram } from './scenario.ts';
 
 describe('scenario view-costs', function () {
-  this.timeout(120_000);
+  this.timeout(600_000);
   let executable: string;
   let results: Results;
-  const standard = { mappedMib: 2, touchedMib: 2, views: 1, others: 0, spread: false };
+  const standard = { isa: 'x86-64', mappedMib: 2, touchedMib: 2, views: 1, others: 0, spread: false } as const;
 
   before(async () => {
     await ensureEngine();
-    executable = await ensureProgram();
+    executable = await ensureProgram('x86-64');
     const runs = async (settings: readonly Omit<Setting, 'model'>[]): Promise<RunRecord[]> => {
       const records: RunRecord[] = [];
       for (const model of viewModelNames)
@@ -25,6 +26,7 @@ describe('scenario view-costs', function () {
       bySize: await runs([standard, { ...standard, mappedMib: 16, touchedMib: 16 }, { ...standard, mappedMib: 2048 }]),
       byViews: await runs([standard, { ...standard, views: 8 }]),
       byOthers: await runs([standard, { ...standard, others: 3 }, { ...standard, others: 3, views: 3, spread: true }]),
+      safety: await measureSafety('x86-64'),
     };
   });
 
@@ -46,14 +48,29 @@ describe('scenario view-costs', function () {
     assert.deepEqual(await run({ ...standard, model: 'subtree', executable }), first);
   });
 
+  it('creates and switches views on AArch64 as it does on x86-64', async () => {
+    const record = await run({
+      ...standard,
+      isa: 'aarch64',
+      model: 'subtree',
+      executable: await ensureProgram('aarch64'),
+    });
+    assert.ok(record.costs.create.cycles > record.costs.switch.cycles);
+    assert.equal(record.bytesPerView, results.bySize[0]!.bytesPerView);
+    assert.deepEqual(
+      safetyChecks(await measureSafety('aarch64')).filter(({ ok }) => !ok),
+      [],
+    );
+  });
+
   it('scales the published line by entries', () => {
     assert.ok(Math.abs(publishedCreate(1) - 8300) < 200, '8 us for a MiB');
     assert.equal(publishedCreate(64), 64 * publishedCreate(1));
   });
 
   it('has a page with every table', async () => {
-    const page = await costsPage(results, checksOf(results));
-    for (const text of [sizeTable(results).rows[0]![1]!, 'Fruth', '<svg', 'MIGRATE'])
+    const page = await costsPage([{ isa: 'x86-64', own: results }], checksOf(results));
+    for (const text of [sizeTable(results).rows[0]![1]!, 'Fruth', '<svg', 'MIGRATE', 'strict'])
       assert.ok(page.includes(text), text);
   });
 });

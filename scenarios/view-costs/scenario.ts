@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { ArgsDef, CommandDef } from 'citty';
 import { integerValue, parseCommandLine } from '../../base/arguments.ts';
 import { run } from '../../base/command.ts';
+import type { Isa } from '../../emulator/isa/isa.ts';
 import { cache, hashOf } from '../../setup/cache.ts';
 import { ensureEngine } from '../../setup/engine.ts';
 import { ensureToolchain } from '../../setup/toolchain.ts';
@@ -15,6 +16,7 @@ import { planFor } from './plan.ts';
 import { createBySize, source } from './published.ts';
 import { checksOf, costsPage, operationTable, othersTable, type Results, sizeTable, viewsTable } from './report.ts';
 import type { RunInput, RunRecord, Setting } from './run.ts';
+import { measureSafety, safetyTable } from './safety.ts';
 
 const name = 'view-costs';
 const runModule = join(import.meta.dirname, 'run.ts');
@@ -23,6 +25,12 @@ const flags = {
   quick: { type: 'boolean', description: 'Smaller sizes and fewer views: some seconds' },
   out: { type: 'string', description: 'Folder of the results (default: a new one below results/)' },
   json: { type: 'boolean', description: 'Print report.json on stdout, everything else on stderr' },
+  isa: {
+    type: 'enum',
+    options: ['x86-64', 'aarch64', 'both'],
+    default: 'x86-64',
+    description: 'Instruction set of the guest',
+  },
   jobs: { type: 'string', description: 'Runs at the same time (default: as many as the host has CPUs)' },
 } as const satisfies ArgsDef;
 
@@ -32,8 +40,8 @@ const command = {
 } satisfies CommandDef<typeof flags>;
 
 /** Path of costs.c compiled. */
-export async function ensureProgram(): Promise<string> {
-  const toolchain = await ensureToolchain('x86-64');
+export async function ensureProgram(isa: Isa): Promise<string> {
+  const toolchain = await ensureToolchain(isa);
   const file = join(import.meta.dirname, 'guest/costs.c');
   const all = ['-std=gnu11', '-O2', '-Wall'];
   const folder = await cache.entry(
@@ -47,14 +55,14 @@ export async function ensureProgram(): Promise<string> {
   return join(folder, 'costs');
 }
 
-const label = ({ model, mappedMib, views, others, spread }: Setting): string =>
-  `${model}, ${mappedMib} MiB, ${views + 1} views${others > 0 ? `, ${others} other CPUs${spread ? ' in views' : ''}` : ''}`;
+const label = ({ isa, model, mappedMib, views, others, spread }: Setting): string =>
+  `${isa}, ${model}, ${mappedMib} MiB, ${views + 1} views${others > 0 ? `, ${others} other CPUs${spread ? ' in views' : ''}` : ''}`;
 
 /** Runs everything; throws with the first failure. */
-export async function measureAll(quick: boolean, width: number | undefined): Promise<Results> {
+export async function measureAll(isa: Isa, quick: boolean, width: number | undefined): Promise<Results> {
   await ensureEngine();
-  const executable = await ensureProgram();
-  const plan = planFor(quick);
+  const executable = await ensureProgram(isa);
+  const plan = planFor(isa, quick);
   const settings = [...plan.bySize, ...plan.byViews, ...plan.byOthers];
   const jobs: Job<RunInput>[] = settings.map((setting) => ({
     label: label(setting),
@@ -70,6 +78,7 @@ export async function measureAll(quick: boolean, width: number | undefined): Pro
     bySize: records.slice(0, sizes),
     byViews: records.slice(sizes, sizes + views),
     byOthers: records.slice(sizes + views),
+    safety: await measureSafety(isa),
   };
 }
 
@@ -81,15 +90,25 @@ export async function main(argv: string[]): Promise<number> {
   const quick = args.quick === true;
   const width = args.jobs === undefined ? undefined : integerValue('--jobs', args.jobs, 1, 256);
   const experiment = { name, label: quick ? 'quick' : 'full', out: args.out, json: args.json === true };
+  const isas: readonly Isa[] = args.isa === 'both' ? ['x86-64', 'aarch64'] : [args.isa as Isa];
   return conduct(experiment, async () => {
-    const results = await measureAll(quick, width);
-    const checks = checksOf(results);
-    const tables = [sizeTable, viewsTable, operationTable, othersTable].map((table) => table(results));
+    const results: Partial<Record<Isa, Results>> = {};
+    for (const isa of isas) results[isa] = await measureAll(isa, quick, width);
+    const all = isas.map((isa) => ({ isa, own: results[isa]! }));
+    const checks = all.flatMap(({ isa, own }) =>
+      checksOf(own).map((check) => (isas.length > 1 ? { ...check, name: `${isa}: ${check.name}` } : check)),
+    );
+    const tables = [sizeTable, viewsTable, operationTable, othersTable];
     return {
-      report: { scenario: name, checks, published: { source, createBySize }, ...results },
-      page: await costsPage(results, checks),
-      summary: tables.map(terminalTable),
-      caveat: 'Times are model cycles as time; the published ones are of hardware.',
+      report: { scenario: name, checks, published: { source, createBySize }, results },
+      page: await costsPage(all, checks),
+      summary: all.flatMap(({ isa, own }) => [
+        ...(isas.length > 1 ? [isa] : []),
+        ...tables.map((table) => terminalTable(table(own))),
+        terminalTable(safetyTable(own.safety)),
+      ]),
+      caveat:
+        'Times are model cycles as time; the published ones are of hardware. Host times of looking at stacks are this machine’s, and differ from run to run.',
     };
   });
 }
