@@ -37,7 +37,12 @@ export function shareFigure(results: readonly ConfigurationResult[], measure: 'c
         data: { values: points(results, measure) },
         mark: { type: 'line', point: true },
         encoding: {
-          x: { field: 'share', type: 'quantitative', title: 'statements under assertion, %' },
+          x: {
+            field: 'share',
+            type: 'quantitative',
+            title: 'statements under assertion, %',
+            scale: { domain: [0, 100] },
+          },
           y: { field: 'percent', type: 'quantitative', title: 'change, %' },
           color: { field: 'whose', type: 'nominal', title: null, legend: { orient: 'right', labelLimit: 300 } },
         },
