@@ -35,8 +35,8 @@ describe('running tools', () => {
   });
 
   it('fails when the program does not exist or takes too long', async () => {
-    await assert.rejects(run(['/nowhere/tool']), { code: 'setup.command', message: '/nowhere/tool failed' });
-    await assert.rejects(run(['sleep', '30'], { timeout: 50 }), { code: 'setup.command' });
+    await assert.rejects(run(['/nowhere/tool']), { code: 'command.failed', message: '/nowhere/tool failed' });
+    await assert.rejects(run(['sleep', '30'], { timeout: 50 }), { code: 'command.failed' });
   });
 
   it('ends its tools when it is ended', async () => {

@@ -61,7 +61,7 @@ export class CommandError extends MelfError {
     log: string | undefined,
     cause?: unknown,
   ) {
-    super('setup.command', `${argv[0]} failed${status === undefined ? '' : ` with exit code ${status}`}`, {
+    super('command.failed', `${argv[0]} failed${status === undefined ? '' : ` with exit code ${status}`}`, {
       facts: { command: argv.join(' '), output: tail(output), log },
       hint: log === undefined ? undefined : `The whole output is in ${log}.`,
       cause,

@@ -41,7 +41,7 @@ export async function main(argv: string[]): Promise<number> {
   const variants = args.all === true ? namesOf(file).map((_, index) => index) : [variantOf(file, args.variant)];
   const map = new SourceMap(file, path);
   if (!variants.some((v) => map.has(v)) && !map.has(0)) {
-    throw new InputError('debug/none', path, 'it has no debug information', 'compile with -g, and do not strip it');
+    throw new InputError('debug.none', path, 'it has no debug information', 'compile with -g, and do not strip it');
   }
   const bias = readNumber(args.bias, '--bias');
   let found = true;
@@ -116,6 +116,6 @@ function readProgram(path: string): Uint8Array {
     return readFileSync(path);
   } catch (cause) {
     const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
-    throw new InputError('melf/unreadable', path, `cannot be read (${reason})`, 'check the path');
+    throw new InputError('melf.unreadable', path, `cannot be read (${reason})`, 'check the path');
   }
 }

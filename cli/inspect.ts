@@ -32,7 +32,7 @@ export async function main(argv: string[]): Promise<number> {
   const { melf } = file;
   if (inspection === undefined || melf === undefined) {
     throw new InputError(
-      'melf/no-variants',
+      'melf.no-variants',
       path,
       'an ordinary executable: it holds no variants',
       'link it with melf link --variant …',
@@ -58,7 +58,7 @@ function readExecutable(path: string): Uint8Array {
     return readFileSync(path);
   } catch (cause) {
     const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
-    throw new InputError('melf/unreadable', path, `cannot be read (${reason})`, 'check the path');
+    throw new InputError('melf.unreadable', path, `cannot be read (${reason})`, 'check the path');
   }
 }
 

@@ -70,7 +70,7 @@ describe('melf link and melf inspect', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as { code: string; severity: string });
     assert.ok(
-      told.some((one) => one.severity === 'error' && one.code === 'link/no-entry'),
+      told.some((one) => one.severity === 'error' && one.code === 'link.no-entry'),
       json.err,
     );
     assert.equal(readFileSync(out, 'utf8'), 'old');

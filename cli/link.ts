@@ -160,7 +160,7 @@ function expandList(text: string): string[] {
     const files = readdirSync(entry)
       .filter((name) => /\.(o|a)$/.test(name))
       .sort();
-    if (files.length === 0) throw new InputError('link/no-inputs', entry, 'the folder has no .o and no .a files');
+    if (files.length === 0) throw new InputError('link.no-inputs', entry, 'the folder has no .o and no .a files');
     return files.map((name) => join(entry, name));
   });
 }
@@ -173,7 +173,7 @@ function readList(path: string): string[] {
   } catch (cause) {
     const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
     const hint = reason === 'EISDIR' ? 'give the folder without @: all .o and .a in it are taken' : 'check the path';
-    throw new InputError('link/unreadable', path, `this response file cannot be read (${reason})`, hint);
+    throw new InputError('link.unreadable', path, `this response file cannot be read (${reason})`, hint);
   }
   const words = text.match(/"[^"]*"|'[^']*'|\S+/g) ?? [];
   return words.map((word) => (/^["']/.test(word) ? word.slice(1, -1) : word));
@@ -183,7 +183,7 @@ function findLibrary(name: string, folders: readonly string[]): string {
   const file = name.startsWith(':') ? name.slice(1) : `lib${name}.a`;
   const found = folders.map((folder) => join(folder, file)).find((path) => existsSync(path));
   if (found !== undefined) return found;
-  throw new LinkError('link/no-library', `there is no ${file} for -l${name}`, {
+  throw new LinkError('link.no-library', `there is no ${file} for -l${name}`, {
     hint: `looked in: ${folders.join(', ') || 'nowhere; give -L FOLDER'}`,
   });
 }

@@ -54,7 +54,7 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
       machine.spawn(await tinyProgram(isa, loop[isa]), { argv: ['p'] });
       assert.equal(machine.run({ until: 5e6 }).reason, 'until');
       assert.ok(machine.time >= 5e6 && machine.time < 5.1e6);
-      assert.throws(() => machine.run({ maxTime: 20e6 }), { constructor: LimitReached, code: 'LIMIT_REACHED' });
+      assert.throws(() => machine.run({ maxTime: 20e6 }), { constructor: LimitReached, code: 'machine.limit' });
       assert.ok(machine.time >= 20e6 && machine.time < 20.1e6);
     });
 

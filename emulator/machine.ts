@@ -179,7 +179,7 @@ export class Machine {
   /** Runs until every process has ended, or as `options` says. */
   run(options: RunOptions = {}): RunResult {
     if (this.#over !== undefined)
-      throw new MelfError('MACHINE_OVER', `this machine has ${this.#over}: make another one`);
+      throw new MelfError('machine.over', `this machine has ${this.#over}: make another one`);
     const { scheduler, processes } = this.kernel;
     const until = options.until ?? Number.POSITIVE_INFINITY;
     const mostTime = options.maxTime ?? Number.POSITIVE_INFINITY;
@@ -228,7 +228,7 @@ export class Machine {
   }
 
   #limit(what: string, flag: string): LimitReached {
-    return new LimitReached('LIMIT_REACHED', `${what}, which was its limit`, {
+    return new LimitReached('machine.limit', `${what}, which was its limit`, {
       facts: { threads: this.threadStates().join('\n') },
       hint: `raise ${flag} if it is no endless loop`,
     });
@@ -236,7 +236,7 @@ export class Machine {
 
   #deadlock(): Deadlock {
     const threads = this.threadStates();
-    return new Deadlock('DEADLOCK', `deadlock: none of ${threads.length} threads can ever run again`, {
+    return new Deadlock('machine.deadlock', `deadlock: none of ${threads.length} threads can ever run again`, {
       facts: { time: `${(this.time / 1e9).toFixed(6)} s`, threads: threads.join('\n') },
       hint: 'each thread waits for something that nobody will do; --trace shows how it came to that',
     });

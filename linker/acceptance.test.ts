@@ -29,7 +29,7 @@ describe('acceptance', () => {
       assert.throws(
         () => shop.variants(variants, [main]),
         (error: LinkError) =>
-          error.code === 'link/undefined-symbol' && /undefined symbol: only[\s\S]*variant [ac]/.test(error.message),
+          error.code === 'link.undefined-symbol' && /undefined symbol: only[\s\S]*variant [ac]/.test(error.message),
       );
     undefinedOnly({ a: objects.a!, b: objects.b! });
     undefinedOnly({

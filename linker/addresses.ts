@@ -109,7 +109,7 @@ export class Addresses implements RelocationContext {
     const type = this.#backend.typeName(types[index]!);
     const name = symbol.name === '' ? 'a nameless symbol' : symbol.name;
     this.#diagnostics.error(
-      'link/relocation',
+      'link.relocation',
       `relocation ${type} to ${name}: ${message}`,
       [
         {
@@ -151,7 +151,7 @@ export function checkDeadReferences(inputs: LoadedInputs, diagnostics: Diagnosti
         const target = symbol.section;
         if (target === undefined || target.final.live || target.name === '.eh_frame') continue;
         if (target.fate === 'discard' && !section.name.startsWith('.gcc_except_table')) {
-          diagnostics.error('link/discarded', `reference to ${symbol.name} in a discarded section`, [
+          diagnostics.error('link.discarded', `reference to ${symbol.name} in a discarded section`, [
             { role: 'defined in', where: target.where },
             { role: 'referenced by', where: section.where },
           ]);

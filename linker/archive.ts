@@ -66,13 +66,13 @@ function text(bytes: Uint8Array, start: number, end: number): string {
 export function readArchive(bytes: Uint8Array, path: string): Archive {
   if (text(bytes, 0, 8) === THIN_MAGIC) {
     throw new InputError(
-      'link/thin-archive',
+      'link.thin-archive',
       path,
       'a thin archive holds only names of files',
       'make an ordinary one: ar rcs NEW.a $(ar t OLD.a)',
     );
   }
-  if (text(bytes, 0, 8) !== MAGIC) throw new InputError('link/not-archive', path, 'not an archive');
+  if (text(bytes, 0, 8) !== MAGIC) throw new InputError('link.not-archive', path, 'not an archive');
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const members = new Map<number, ArchiveMember>();
   const byKey = new Map<string, ArchiveMember>();
@@ -81,14 +81,14 @@ export function readArchive(bytes: Uint8Array, path: string): Archive {
   let symbolTable: { data: Uint8Array; wide: boolean } | undefined;
   let at = 8;
   while (at < bytes.length) {
-    if (at + HEADER_SIZE > bytes.length) throw new InputError('link/truncated', path, 'it ends inside a member header');
+    if (at + HEADER_SIZE > bytes.length) throw new InputError('link.truncated', path, 'it ends inside a member header');
     if (bytes[at + 58] !== 0x60 || bytes[at + 59] !== 0x0a) {
-      throw new InputError('link/malformed', path, `no member header at offset ${at}`);
+      throw new InputError('link.malformed', path, `no member header at offset ${at}`);
     }
     const size = decimal(bytes, at + 48, at + 58);
     const start = at + HEADER_SIZE;
     if (!(start + size <= bytes.length)) {
-      throw new InputError('link/truncated', path, `the member at offset ${at} goes beyond the end`);
+      throw new InputError('link.truncated', path, `the member at offset ${at} goes beyond the end`);
     }
     const raw = buffer.toString('latin1', at, at + 16).trimEnd();
     if (raw === '/' || raw === '/SYM64/') {
@@ -125,7 +125,7 @@ function memberName(raw: string, longNames: string, path: string): string {
   if (reference !== null) {
     const start = Number(reference[1]);
     const end = longNames.indexOf('/\n', start);
-    if (start >= longNames.length || end < 0) throw new InputError('link/malformed', path, `no long name ${raw}`);
+    if (start >= longNames.length || end < 0) throw new InputError('link.malformed', path, `no long name ${raw}`);
     return longNames.slice(start, end);
   }
   return raw.endsWith('/') ? raw.slice(0, -1) : raw;
@@ -139,23 +139,23 @@ function readIndex(
   const index = new Map<string, number>();
   if (table === undefined) {
     if (members.size === 0) return index;
-    throw new InputError('link/no-archive-index', path, 'the archive has no symbol table', `run: ranlib ${path}`);
+    throw new InputError('link.no-archive-index', path, 'the archive has no symbol table', `run: ranlib ${path}`);
   }
   const { data, wide } = table;
   const width = wide ? 8 : 4;
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   const read = (at: number): number =>
     wide ? view.getUint32(at, false) * 0x100000000 + view.getUint32(at + 4, false) : view.getUint32(at, false);
-  if (data.length < width) throw new InputError('link/truncated', path, 'the archive symbol table is empty');
+  if (data.length < width) throw new InputError('link.truncated', path, 'the archive symbol table is empty');
   const count = read(0);
-  if (width * (count + 1) > data.length) throw new InputError('link/truncated', path, 'the archive symbol table');
+  if (width * (count + 1) > data.length) throw new InputError('link.truncated', path, 'the archive symbol table');
   const names = text(data, width * (count + 1), data.length);
   let at = 0;
   for (let i = 0; i < count; i++) {
     const end = names.indexOf('\0', at);
-    if (end < 0) throw new InputError('link/truncated', path, 'the names of the archive symbol table');
+    if (end < 0) throw new InputError('link.truncated', path, 'the names of the archive symbol table');
     const offset = read(width * (i + 1));
-    if (!members.has(offset)) throw new InputError('link/malformed', path, 'the archive symbol table names no member');
+    if (!members.has(offset)) throw new InputError('link.malformed', path, 'the archive symbol table names no member');
     const name = names.substring(at, end);
     if (!index.has(name)) index.set(name, offset);
     at = end + 1;

@@ -92,7 +92,7 @@ export function readTypeLayouts(file: ObjectFile): Map<string, TypeLayout> {
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause;
       throw new InputError(
-        'link/malformed',
+        'link.malformed',
         file.displayName,
         '.debug_info ends inside an entry',
         'compile without -g, or again',

@@ -67,7 +67,7 @@ export function findRelativeWords(
   for (const file of inputs.objects) {
     if (START_FILE.test(file.identity.path)) {
       diagnostics.error(
-        'link/start-file',
+        'link.start-file',
         'this start-up file does not relocate a position-independent executable',
         [{ role: 'given', where: file.displayName }],
         'give rcrt1.o in its place; compilers do so with -static-pie',
@@ -103,7 +103,7 @@ function wordsOf(section: InputSection, backend: RelocationBackend, diagnostics:
     const type = backend.typeName(types[i]!);
     const name = symbol.name === '' ? 'a nameless symbol' : symbol.name;
     diagnostics.error(
-      'link/not-position-independent',
+      'link.not-position-independent',
       `relocation ${type} to ${name} cannot be used in a position-independent executable`,
       [
         { role: 'referenced by', where: `${describePlace(section, offsets[i]!)}+0x${offsets[i]!.toString(16)}` },

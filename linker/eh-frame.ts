@@ -32,7 +32,7 @@ export function parseFrames(section: InputSection): FrameSection {
   inOrder(section);
   const { relocations } = section;
   const fail = (message: string): never => {
-    throw new InputError('link/malformed', file.displayName, `.eh_frame: ${message}`);
+    throw new InputError('link.malformed', file.displayName, `.eh_frame: ${message}`);
   };
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   const cies = new Map<number, FrameRecord>();

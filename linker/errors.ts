@@ -11,7 +11,7 @@ export interface Place {
 /** One problem found while linking, in the three-line form that lld made familiar. */
 export interface Diagnostic {
   readonly severity: 'error' | 'warning';
-  /** Stable and machine readable, e.g. `link/undefined-symbol`. */
+  /** Stable and machine readable, e.g. `link.undefined-symbol`. */
   readonly code: string;
   readonly message: string;
   readonly places: readonly Place[];

@@ -69,7 +69,7 @@ export function encodeFat(variants: readonly FatVariant[]): Uint8Array {
  */
 export function decodeFat(bytes: Uint8Array, where: string): FatVariant[][] {
   const fail = (message: string): never => {
-    throw new InputError('link/malformed', where, `${FAT_SECTION}: ${message}`, 'compile it again with melf-cc');
+    throw new InputError('link.malformed', where, `${FAT_SECTION}: ${message}`, 'compile it again with melf-cc');
   };
   const lists: FatVariant[][] = [];
   for (let start = 0; start < bytes.length; ) {
@@ -147,7 +147,7 @@ export function addExcludedSection(bytes: Uint8Array, name: string, contents: Ui
   const namesIndex = raw === 0xffff ? view.getUint32(shoff + 40, true) : raw;
   const namesAt = shoff + namesIndex * SHDR_SIZE;
   if (shoff === 0 || namesAt + SHDR_SIZE > bytes.length || shoff + count * SHDR_SIZE > bytes.length) {
-    throw new InputError('link/malformed', where, 'the compiler made an object with odd section headers');
+    throw new InputError('link.malformed', where, 'the compiler made an object with odd section headers');
   }
   const oldNames = bytes.subarray(
     readU64(view, namesAt + 24),

@@ -65,7 +65,7 @@ function readProperties(sections: readonly (InputSection | undefined)[]): Proper
     if (section === undefined) continue;
     const { data, file } = section;
     const fail = (): never => {
-      throw new InputError('link/malformed', file.displayName, `${PROPERTY_SECTION} has odd sizes`);
+      throw new InputError('link.malformed', file.displayName, `${PROPERTY_SECTION} has odd sizes`);
     };
     const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
     for (let at = 0; at + NOTE_HEADER <= data.length; ) {

@@ -38,10 +38,10 @@ function readVariantList(options: Pick<LinkOptions, 'variants' | 'defaultVariant
   const specs = options.variants ?? [];
   const names = specs.map((v) => v.name);
   const twice = names.find((n, i) => names.indexOf(n) !== i);
-  if (twice !== undefined) throw new LinkError('link/duplicate-variant', `variant ${twice} is declared twice`);
+  if (twice !== undefined) throw new LinkError('link.duplicate-variant', `variant ${twice} is declared twice`);
   for (const name of names) {
     if (!/^[A-Za-z0-9_.+-]{1,64}$/.test(name)) {
-      throw new LinkError('link/bad-variant-name', `"${name}" is not a variant name`, {
+      throw new LinkError('link.bad-variant-name', `"${name}" is not a variant name`, {
         hint: 'use up to 64 letters, digits and the characters _ . + -',
       });
     }
@@ -49,7 +49,7 @@ function readVariantList(options: Pick<LinkOptions, 'variants' | 'defaultVariant
   const wanted = options.defaultVariant;
   const chosen = wanted === undefined ? 0 : names.indexOf(wanted);
   if (chosen < 0) {
-    throw new LinkError('link/unknown-variant', `the default variant ${wanted} is not declared`, {
+    throw new LinkError('link.unknown-variant', `the default variant ${wanted} is not declared`, {
       hint: `declared are: ${names.join(', ') || 'none'}`,
     });
   }
@@ -119,9 +119,9 @@ class Loader {
   }
 
   load(): LoadedInputs {
-    if (this.#options.inputs.length === 0) throw new LinkError('link/no-inputs', 'no input files');
+    if (this.#options.inputs.length === 0) throw new LinkError('link.no-inputs', 'no input files');
     if (this.#variants.names.length > 16) {
-      throw new LinkError('link/too-many-variants', 'at most 16 variants can be linked together');
+      throw new LinkError('link.too-many-variants', 'at most 16 variants can be linked together');
     }
     this.#want(this.#options.entry ?? '_start', COMMON);
     for (const name of this.#options.undefinedSymbols ?? []) this.#want(name, COMMON);
@@ -136,7 +136,7 @@ class Loader {
     }
     this.#takeMembers();
     if (this.#isa === undefined) {
-      throw new LinkError('link/no-objects', 'no input holds an object that is needed', {
+      throw new LinkError('link.no-objects', 'no input holds an object that is needed', {
         hint: 'archives alone give nothing unless something refers to their members: add -u SYMBOL or an object',
       });
     }
@@ -147,7 +147,7 @@ class Loader {
     const variant = input.variant === undefined ? COMMON : this.#variants.names.indexOf(input.variant);
     if (input.variant !== undefined && variant < 0) {
       throw new LinkError(
-        'link/unknown-variant',
+        'link.unknown-variant',
         `${input.path} belongs to variant ${input.variant}, which is not declared`,
       );
     }
@@ -171,7 +171,7 @@ class Loader {
     const lists = decodeFat(fat, where);
     if (lists.length > 1) {
       throw new InputError(
-        'link/combined',
+        'link.combined',
         where,
         `${lists.length} objects of melf-cc were combined without it, so their other variants are not combined`,
         'combine them with melf-cc -r',
@@ -181,7 +181,7 @@ class Loader {
       const own: FatVariant | undefined = lists[0]!.find((v) => v.name === name);
       if (own === undefined) {
         throw new InputError(
-          'link/fat-variants',
+          'link.fat-variants',
           where,
           `it was compiled without the variant ${name}`,
           `it has ${lists[0]!.map((v) => v.name).join(', ')}; compile everything with one melf.toml`,
@@ -198,7 +198,7 @@ class Loader {
       this.#isaFrom = file.name;
     }
     if (file.isa !== this.#isa) {
-      this.#diagnostics.error('link/mixed-isa', `${file.isa} object in a link for ${this.#isa}`, [
+      this.#diagnostics.error('link.mixed-isa', `${file.isa} object in a link for ${this.#isa}`, [
         { role: 'defined in', where: file.displayName },
         { role: 'instruction set chosen by', where: this.#isaFrom },
       ]);
@@ -331,6 +331,6 @@ function readInputFile(path: string): Uint8Array {
     return readFileSync(path);
   } catch (cause) {
     const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
-    throw new InputError('link/unreadable', path, `cannot be read (${reason})`, 'check the path', { reason });
+    throw new InputError('link.unreadable', path, `cannot be read (${reason})`, 'check the path', { reason });
   }
 }

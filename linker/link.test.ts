@@ -277,7 +277,7 @@ describe('linking', () => {
         .some((s) => s.name === 'marked'),
     );
     assert.throws(() => shop.link([{ path: archive, wholeArchive: true }, { path: main }]), {
-      code: 'link/undefined-symbol',
+      code: 'link.undefined-symbol',
     });
     const some = shop.link([{ path: archive }, { path: main }], { undefinedSymbols: ['marked'] });
     assert.ok(
@@ -328,7 +328,7 @@ describe('linking', () => {
         'int compute_totl(int); int other(void); int main(void) { return compute_totl(other()); }',
       );
       const error = failure([{ path: a }, { path: b }]);
-      assert.equal(error.code, 'link/undefined-symbol');
+      assert.equal(error.code, 'link.undefined-symbol');
       assert.match(
         error.message,
         /^(?:error: )?undefined symbol: compute_totl\n>>> referenced by .*u2\.o:\(\.text\.startup\.main\)\n>>> hint: did you mean compute_total\? It is defined in .*u1\.o/m,
@@ -375,7 +375,7 @@ describe('linking', () => {
     it('objects of link-time optimisation, but not those that hold machine code, too', () => {
       const source = 'int main(void) { return 3; }';
       const slim = failure([{ path: shop.compile('slim.c', source, ['-O2', '-flto']) }]);
-      assert.equal(slim.code, 'link/lto-object');
+      assert.equal(slim.code, 'link.lto-object');
       assert.match(slim.message, /slim\.o: an object of link-time optimisation \(-flto\), without machine code/);
       assert.match(slim.hint!, /-ffat-lto-objects/);
       const fat = shop.compile('fat.c', source, [...PLAIN_FLAGS, '-flto', '-ffat-lto-objects']);
@@ -392,7 +392,7 @@ describe('linking', () => {
       for (const length of [40, 300, whole.length - 200]) {
         shop.write('cut.o', whole.subarray(0, length));
         const error = failure([{ path: join(shop.folder, 'cut.o') }]);
-        assert.equal(error.code, 'link/truncated');
+        assert.equal(error.code, 'link.truncated');
         assert.match(error.hint!, /make it again/);
       }
     });
@@ -402,7 +402,7 @@ describe('linking', () => {
       const object = shop.compile('many.c', `int main(void) { return ${calls}; }`, [...PLAIN_FLAGS, '-w']);
       const { message } = failure([{ path: object }]);
       assert.equal(message.match(/^(error: )?undefined symbol/gm)!.length, 20);
-      assert.match(message, /10 more of link\/undefined-symbol not shown/);
+      assert.match(message, /10 more of link\.undefined-symbol not shown/);
     });
   });
 });

@@ -136,7 +136,7 @@ export function link(options: LinkOptions): LinkResult {
   const entry = table.lookup(entryName, COMMON);
   if (entry === undefined) {
     diagnostics.error(
-      'link/no-entry',
+      'link.no-entry',
       `undefined symbol: ${entryName}`,
       [],
       'this is where the program starts; name another with --entry',

@@ -113,26 +113,26 @@ class Reader {
 
   #need(offset: number, size: number, what: string): void {
     if (!(offset >= 0 && size >= 0 && offset + size <= this.#bytes.length)) {
-      this.#fail('melf/truncated', `${what} lies beyond the end of the file`);
+      this.#fail('melf.truncated', `${what} lies beyond the end of the file`);
     }
   }
 
   read(): MelfFile {
     const view = this.#view;
-    if (!isElf(this.#bytes)) this.#fail('melf/not-elf', 'not an ELF file', 'give an executable that melf link wrote');
+    if (!isElf(this.#bytes)) this.#fail('melf.not-elf', 'not an ELF file', 'give an executable that melf link wrote');
     this.#need(0, EHDR_SIZE, 'the ELF header');
-    if (this.#bytes[4] !== 2 || this.#bytes[5] !== 1) this.#fail('melf/unsupported', 'not a little-endian ELF64 file');
+    if (this.#bytes[4] !== 2 || this.#bytes[5] !== 1) this.#fail('melf.unsupported', 'not a little-endian ELF64 file');
     const type = view.getUint16(16, true);
     if (type !== 2 && type !== 3) {
       this.#fail(
-        'melf/not-executable',
+        'melf.not-executable',
         'not an executable',
         type === 1 ? 'this is an object: link it first' : undefined,
       );
     }
     const machine = view.getUint16(18, true);
     if (machine !== EM_X86_64 && machine !== EM_AARCH64) {
-      this.#fail('melf/unsupported', `machine type ${machine} is neither x86-64 nor AArch64`);
+      this.#fail('melf.unsupported', `machine type ${machine} is neither x86-64 nor AArch64`);
     }
     const segments = this.#segments();
     const sections = this.#sections();
@@ -143,7 +143,7 @@ class Reader {
     const genmeta = genmetaSection === undefined ? undefined : this.#genmeta(genmetaSection);
     const window = (variant: number): Uint8Array => {
       const v = melf?.variants[variant];
-      if (v === undefined) this.#fail('melf/no-variant', `there is no variant ${variant}`);
+      if (v === undefined) this.#fail('melf.no-variant', `there is no variant ${variant}`);
       return this.#bytes.subarray(v.fileOffset, v.fileOffset + v.fileSize);
     };
     return {
@@ -170,7 +170,7 @@ class Reader {
     const offset = readU64(view, 32);
     const count = view.getUint16(56, true);
     if (count > 0 && view.getUint16(54, true) !== PHDR_SIZE)
-      this.#fail('melf/malformed', 'program headers of odd size');
+      this.#fail('melf.malformed', 'program headers of odd size');
     this.#need(offset, count * PHDR_SIZE, 'the program header table');
     const segments: ProgramHeader[] = [];
     for (let i = 0; i < count; i++) {
@@ -196,7 +196,7 @@ class Reader {
     const offset = readU64(view, 40);
     const count = view.getUint16(60, true);
     if (offset === 0 || count === 0) return [];
-    if (view.getUint16(58, true) !== SHDR_SIZE) this.#fail('melf/malformed', 'section headers of odd size');
+    if (view.getUint16(58, true) !== SHDR_SIZE) this.#fail('melf.malformed', 'section headers of odd size');
     this.#need(offset, count * SHDR_SIZE, 'the section header table');
     const namesAt = offset + view.getUint16(62, true) * SHDR_SIZE;
     this.#need(namesAt, SHDR_SIZE, 'the section name table');
@@ -227,7 +227,7 @@ class Reader {
 
   #string(table: Buffer, offset: number): string {
     const end = offset < table.length ? table.indexOf(0, offset) : -1;
-    if (end < 0) this.#fail('melf/malformed', 'a name lies outside its string table');
+    if (end < 0) this.#fail('melf.malformed', 'a name lies outside its string table');
     return table.toString('latin1', offset, end);
   }
 
@@ -235,7 +235,7 @@ class Reader {
     const table = sections.find((s) => s.type === SHT_SYMTAB);
     if (table === undefined) return [];
     const strings = sections[table.link];
-    if (strings === undefined) this.#fail('melf/malformed', 'the symbol table has no string table');
+    if (strings === undefined) this.#fail('melf.malformed', 'the symbol table has no string table');
     const names = this.#slice(strings.offset, strings.size, 'the symbol names');
     const result: SymbolEntry[] = [];
     for (let at = table.offset + SYM_SIZE; at + SYM_SIZE <= table.offset + table.size; at += SYM_SIZE) {
@@ -253,10 +253,10 @@ class Reader {
   }
 
   #genmeta(section: SectionEntry): Genmeta {
-    if (section.size < 32) this.#fail('melf/malformed', '.genmeta is too small');
+    if (section.size < 32) this.#fail('melf.malformed', '.genmeta is too small');
     const field = (i: number): number => readU64(this.#view, section.offset + i * 8);
     const count = field(2);
-    if (field(0) !== 32 + 8 * count || field(0) > section.size) this.#fail('melf/malformed', '.genmeta has odd sizes');
+    if (field(0) !== 32 + 8 * count || field(0) > section.size) this.#fail('melf.malformed', '.genmeta has odd sizes');
     const fileOffsets = Array.from({ length: count }, (_, i) => field(4 + i));
     return { windowSize: field(1), windowVa: field(3), fileOffsets };
   }
@@ -264,18 +264,18 @@ class Reader {
   #melf(section: SectionEntry, segments: readonly ProgramHeader[]): MelfInfo {
     const data = this.#slice(section.offset, section.size, 'the .melf section');
     const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-    if (data.length < HEADER_SIZE) this.#fail('melf/malformed', '.melf is too small for its header');
+    if (data.length < HEADER_SIZE) this.#fail('melf.malformed', '.melf is too small for its header');
     if (view.getUint32(0, true) !== MELF_MAGIC)
-      this.#fail('melf/malformed', '.melf does not begin with its magic number');
+      this.#fail('melf.malformed', '.melf does not begin with its magic number');
     const versionMajor = view.getUint16(4, true);
     if (versionMajor !== MELF_VERSION_MAJOR) {
       const hint = 'link it again, or use the melf that wrote it';
-      this.#fail('melf/version', `.melf has version ${versionMajor}, this program reads ${MELF_VERSION_MAJOR}`, hint);
+      this.#fail('melf.version', `.melf has version ${versionMajor}, this program reads ${MELF_VERSION_MAJOR}`, hint);
     }
     const table = (i: number, least: number): { count: number; at: number; size: number } => {
       const [count, at, size] = [0, 4, 8].map((o) => view.getUint32(48 + i * 12 + o, true)) as [number, number, number];
       if (size < least || at + count * size > data.length)
-        this.#fail('melf/malformed', `table ${i} of .melf is outside it`);
+        this.#fail('melf.malformed', `table ${i} of .melf is outside it`);
       return { count, at, size };
     };
     const [variantTable, functionTable] = [table(0, VARIANT_SIZE), table(1, FUNCTION_SIZE)];
@@ -303,7 +303,7 @@ class Reader {
     }
     const pageSize = view.getUint32(12, true);
     if (pageSize < 0x1000 || (pageSize & (pageSize - 1)) !== 0)
-      this.#fail('melf/malformed', '.melf has an odd page size');
+      this.#fail('melf.malformed', '.melf has an odd page size');
     const windowVa = u64(24);
     const markerVa = u64(112);
     const windowSize = u64(32);
@@ -311,14 +311,14 @@ class Reader {
       windowSize > 0 &&
       !segments.some((s) => s.type === PT_LOAD && s.va === windowVa && s.memorySize >= windowSize)
     ) {
-      this.#fail('melf/malformed', 'no segment holds the overlay window');
+      this.#fail('melf.malformed', 'no segment holds the overlay window');
     }
     const functions: MelfFunction[] = [];
     for (let i = 0; i < functionTable.count; i++) {
       const at = functionTable.at + i * functionTable.size;
       const firstBody = view.getUint32(at + 28, true);
       if (firstBody + variants.length > bodyTable.count)
-        this.#fail('melf/malformed', 'a function without bodies in .melf');
+        this.#fail('melf.malformed', 'a function without bodies in .melf');
       const bodies: MelfBody[] = variants.map((_, v) => {
         const b = bodyTable.at + (firstBody + v) * bodyTable.size;
         return {

@@ -73,7 +73,7 @@ export function splitMergeSection(section: InputSection): MergePieces | undefine
     starts.push(at);
     const end = endOfString(data, at, entrySize);
     if (end < 0) {
-      throw new InputError('link/malformed', section.file.displayName, `a string in ${section.name} is not terminated`);
+      throw new InputError('link.malformed', section.file.displayName, `a string in ${section.name} is not terminated`);
     }
     at = end;
   }

@@ -170,21 +170,21 @@ class ObjectReader {
     const view = this.#view;
     if (bytes.length >= 4 && view.getUint32(0, true) === LLVM_BITCODE) {
       this.#fail(
-        'link/lto-object',
+        'link.lto-object',
         'LLVM bitcode, an object of link-time optimisation (-flto), without machine code',
         'compile without -flto',
       );
     }
-    if (!isElf(bytes)) this.#fail('link/not-elf', 'not an ELF file', 'give relocatable objects (.o) or archives (.a)');
-    if (bytes.length < EHDR_SIZE) this.#fail('link/truncated', 'the file ends inside the ELF header');
-    if (bytes[4] !== 2) this.#fail('link/unsupported-class', 'a 32-bit ELF file; only ELF64 can be linked');
+    if (!isElf(bytes)) this.#fail('link.not-elf', 'not an ELF file', 'give relocatable objects (.o) or archives (.a)');
+    if (bytes.length < EHDR_SIZE) this.#fail('link.truncated', 'the file ends inside the ELF header');
+    if (bytes[4] !== 2) this.#fail('link.unsupported-class', 'a 32-bit ELF file; only ELF64 can be linked');
     if (bytes[5] !== 1)
-      this.#fail('link/unsupported-endian', 'a big-endian ELF file; only little-endian can be linked');
+      this.#fail('link.unsupported-endian', 'a big-endian ELF file; only little-endian can be linked');
     const type = view.getUint16(16, true);
     if (type !== ET_REL) {
       const what = type === 2 ? 'an executable' : type === 3 ? 'a shared library or PIE' : `of ELF type ${type}`;
       this.#fail(
-        'link/not-relocatable',
+        'link.not-relocatable',
         `${what}, not a relocatable object`,
         'melf links statically: give .o and .a files',
       );
@@ -192,9 +192,9 @@ class ObjectReader {
     const machine = view.getUint16(18, true);
     const isa = machine === EM_X86_64 ? 'x86-64' : machine === EM_AARCH64 ? 'aarch64' : undefined;
     if (isa === undefined) {
-      this.#fail('link/unsupported-machine', `machine type ${machine} is neither x86-64 nor AArch64`);
+      this.#fail('link.unsupported-machine', `machine type ${machine} is neither x86-64 nor AArch64`);
     }
-    if (view.getUint16(58, true) !== SHDR_SIZE) this.#fail('link/malformed', 'section headers have an unexpected size');
+    if (view.getUint16(58, true) !== SHDR_SIZE) this.#fail('link.malformed', 'section headers have an unexpected size');
     return isa;
   }
 
@@ -203,13 +203,13 @@ class ObjectReader {
     const shoff = readU64(view, 40);
     let shnum = view.getUint16(60, true);
     let shstrndx = view.getUint16(62, true);
-    if (shoff === 0) this.#fail('link/malformed', 'no section headers');
-    if (shoff + SHDR_SIZE > this.#bytes.length) this.#fail('link/truncated', 'the section headers lie beyond the end');
+    if (shoff === 0) this.#fail('link.malformed', 'no section headers');
+    if (shoff + SHDR_SIZE > this.#bytes.length) this.#fail('link.truncated', 'the section headers lie beyond the end');
     // gABI: with 0xff00 sections or more the true counts are in section header 0.
     if (shnum === 0) shnum = readU64(view, shoff + 32);
     if (shstrndx === SHN_XINDEX) shstrndx = view.getUint32(shoff + 40, true);
     if (shnum > (this.#bytes.length - shoff) / SHDR_SIZE) {
-      this.#fail('link/truncated', `the file ends inside its ${shnum} section headers`);
+      this.#fail('link.truncated', `the file ends inside its ${shnum} section headers`);
     }
     for (let i = 0; i < shnum; i++) {
       const at = shoff + i * SHDR_SIZE;
@@ -235,7 +235,7 @@ class ObjectReader {
     let sum = 0;
     for (const { type, size } of this.#headers) if (type !== SHT_NOBITS && type !== SHT_NULL) sum += size;
     if (sum > this.#bytes.length) {
-      this.#fail('link/malformed', 'its sections overlap, or lie beyond the end of the file');
+      this.#fail('link.malformed', 'its sections overlap, or lie beyond the end of the file');
     }
   }
 
@@ -243,20 +243,20 @@ class ObjectReader {
     const h = this.#headers[index]!;
     if (h.type === SHT_NOBITS) return new Uint8Array(0);
     if (h.offset + h.size > this.#bytes.length) {
-      this.#fail('link/truncated', `section ${index} lies beyond the end of the file`);
+      this.#fail('link.truncated', `section ${index} lies beyond the end of the file`);
     }
     return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + h.offset, h.size);
   }
 
   #stringTable(index: number, what: string): StringTable {
     const h = this.#headers[index];
-    if (h === undefined || h.type !== SHT_STRTAB) this.#fail('link/malformed', `the table of ${what} is missing`);
+    if (h === undefined || h.type !== SHT_STRTAB) this.#fail('link.malformed', `the table of ${what} is missing`);
     return new StringTable(this.#contents(index));
   }
 
   #sectionName(index: number): string {
     const name = this.#names!.at(this.#headers[index]!.name);
-    if (name === undefined) this.#fail('link/malformed', `section ${index} has no valid name`);
+    if (name === undefined) this.#fail('link.malformed', `section ${index} has no valid name`);
     return name;
   }
 
@@ -272,7 +272,7 @@ class ObjectReader {
       case SHT_LLVM_ADDRSIG:
         return undefined;
       case SHT_REL:
-        this.#fail('link/unsupported-rel', 'relocations without addends (SHT_REL) are not part of these psABIs');
+        this.#fail('link.unsupported-rel', 'relocations without addends (SHT_REL) are not part of these psABIs');
     }
     const name = this.#sectionName(index);
     if (name.startsWith('.gnu.lto_.lto')) this.#refuseSlimLto(index);
@@ -280,9 +280,9 @@ class ObjectReader {
     if (Math.floor(flags / SHF_EXCLUDE) % 2 === 1 && (flags & SHF_ALLOC) === 0) return undefined;
     const align = h.align === 0 ? 1 : h.align;
     if ((align & (align - 1)) !== 0 || align > 0x40000000) {
-      this.#fail('link/malformed', `section ${name} has alignment ${align}, not a sensible power of two`);
+      this.#fail('link.malformed', `section ${name} has alignment ${align}, not a sensible power of two`);
     }
-    if (h.size > 0x7fffffff) this.#fail('link/too-large', `section ${name} is larger than 2 GiB`);
+    if (h.size > 0x7fffffff) this.#fail('link.too-large', `section ${name} is larger than 2 GiB`);
     if ((flags & SHF_COMPRESSED) !== 0) return this.#compressed(file, index, name, flags - SHF_COMPRESSED);
     const data = this.#contents(index);
     return new InputSection(file, index, name, h.type, flags, align, h.entsize, h.link, data, h.size);
@@ -292,7 +292,7 @@ class ObjectReader {
   #refuseSlimLto(index: number): void {
     if (this.#contents(index)[4] === 0) return;
     this.#fail(
-      'link/lto-object',
+      'link.lto-object',
       'an object of link-time optimisation (-flto), without machine code',
       'compile without -flto, or with -ffat-lto-objects',
     );
@@ -302,11 +302,11 @@ class ObjectReader {
   #compressed(file: ObjectFile, index: number, name: string, flags: number): InputSection {
     const h = this.#headers[index]!;
     const packed = this.#contents(index);
-    if ((flags & SHF_ALLOC) !== 0) this.#fail('link/unsupported-compressed', `allocated section ${name} is compressed`);
+    if ((flags & SHF_ALLOC) !== 0) this.#fail('link.unsupported-compressed', `allocated section ${name} is compressed`);
     const unpacked = decompress(packed);
     if ('kind' in unpacked) {
       const code = unpacked.kind === 'unsupported' ? 'unsupported-compressed' : unpacked.kind;
-      this.#fail(`link/${code}`, `compressed section ${name} ${unpacked.message}`, unpacked.hint);
+      this.#fail(`link.${code}`, `compressed section ${name} ${unpacked.message}`, unpacked.hint);
     }
     const { data, align } = unpacked;
     return new InputSection(file, index, name, h.type, flags, align, h.entsize, h.link, data, data.length);
@@ -321,12 +321,12 @@ class ObjectReader {
     }
     const h = this.#headers[tableIndex]!;
     const data = this.#contents(tableIndex);
-    if (data.length % SYM_SIZE !== 0) this.#fail('link/malformed', 'the symbol table is not a multiple of 24 bytes');
+    if (data.length % SYM_SIZE !== 0) this.#fail('link.malformed', 'the symbol table is not a multiple of 24 bytes');
     const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
     const names = this.#stringTable(h.link, 'symbol names');
     const extended = this.#extendedIndices(tableIndex);
     const count = data.length / SYM_SIZE;
-    if (h.info > count) this.#fail('link/malformed', 'the symbol table claims more local symbols than it has');
+    if (h.info > count) this.#fail('link.malformed', 'the symbol table claims more local symbols than it has');
     file.firstGlobal = h.info;
     for (let i = 0; i < count; i++) {
       const at = i * SYM_SIZE;
@@ -343,18 +343,18 @@ class ObjectReader {
       else {
         const index = rawIndex === SHN_XINDEX ? (extended?.getUint32(i * 4, true) ?? -1) : rawIndex;
         if (rawIndex >= SHN_LORESERVE && rawIndex !== SHN_XINDEX) {
-          this.#fail('link/malformed', `symbol ${i} has the reserved section index ${rawIndex}`);
+          this.#fail('link.malformed', `symbol ${i} has the reserved section index ${rawIndex}`);
         }
         if (index < 0 || index >= file.sections.length) {
-          this.#fail('link/malformed', `symbol ${i} is in section ${index}, which does not exist`);
+          this.#fail('link.malformed', `symbol ${i} is in section ${index}, which does not exist`);
         }
         section = file.sections[index];
       }
       if ((binding === STB_LOCAL) !== i < h.info) {
-        this.#fail('link/malformed', `symbol ${i} is on the wrong side of the local/global boundary`);
+        this.#fail('link.malformed', `symbol ${i} is on the wrong side of the local/global boundary`);
       }
       const name = names.at(view.getUint32(at, true));
-      if (name === undefined) this.#fail('link/malformed', `symbol ${i} has no valid name`);
+      if (name === undefined) this.#fail('link.malformed', `symbol ${i} has no valid name`);
       const shown = name === '' && type === STT_SECTION && section !== undefined ? section.name : name;
       file.symbols.push(
         new LinkSymbol(shown, file, binding, type, data[at + 5]! & 3, kind, section, value, readU64(view, at + 16)),
@@ -366,7 +366,7 @@ class ObjectReader {
     const index = this.#headers.findIndex((h) => h.type === SHT_SYMTAB_SHNDX && h.link === symtab);
     if (index < 0) return undefined;
     const data = this.#contents(index);
-    if (data.length * 6 < this.#headers[symtab]!.size) this.#fail('link/truncated', 'the extended section indices');
+    if (data.length * 6 < this.#headers[symtab]!.size) this.#fail('link.truncated', 'the extended section indices');
     return new DataView(data.buffer, data.byteOffset, data.byteLength);
   }
 
@@ -375,15 +375,15 @@ class ObjectReader {
       const h = this.#headers[index]!;
       if (h.type !== SHT_GROUP) continue;
       const data = this.#contents(index);
-      if (data.length < 4 || data.length % 4 !== 0) this.#fail('link/malformed', 'a section group of odd size');
+      if (data.length < 4 || data.length % 4 !== 0) this.#fail('link.malformed', 'a section group of odd size');
       const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
       if ((view.getUint32(0, true) & GRP_COMDAT) === 0) continue;
       const signature = file.symbols[h.info];
-      if (signature === undefined) this.#fail('link/malformed', 'a section group without a signature');
+      if (signature === undefined) this.#fail('link.malformed', 'a section group without a signature');
       const members: number[] = [];
       for (let at = 4; at < data.length; at += 4) {
         const member = view.getUint32(at, true);
-        if (member >= this.#headers.length) this.#fail('link/malformed', 'a section group with an unknown member');
+        if (member >= this.#headers.length) this.#fail('link.malformed', 'a section group with an unknown member');
         members.push(member);
       }
       file.comdats.push({ signature: signature.name, members });
@@ -402,7 +402,7 @@ class ObjectReader {
       if (h.type !== SHT_RELA) continue;
       const target = file.sections[h.info];
       if (target === undefined) continue;
-      if (target.relocations.count > 0) this.#fail('link/malformed', `two relocation tables for ${target.name}`);
+      if (target.relocations.count > 0) this.#fail('link.malformed', `two relocation tables for ${target.name}`);
       const count = Math.floor(h.size / RELA_SIZE);
       target.relocations = {
         count,
@@ -418,10 +418,10 @@ class ObjectReader {
 
   #decodeRelocations(index: number, target: InputSection, symbolCount: number): void {
     const data = this.#contents(index);
-    if (data.length % RELA_SIZE !== 0) this.#fail('link/malformed', 'a relocation table of odd size');
+    if (data.length % RELA_SIZE !== 0) this.#fail('link.malformed', 'a relocation table of odd size');
     const { count, offsets, types, symbols, addends } = target.relocations;
     if (target.type === SHT_NOBITS && count > 0) {
-      this.#fail('link/malformed', `relocations for ${target.name}, which has no bytes`);
+      this.#fail('link.malformed', `relocations for ${target.name}, which has no bytes`);
     }
     // Members of archives lie at even addresses only.
     const aligned = data.byteOffset % 4 === 0 ? data : data.slice();
@@ -431,9 +431,9 @@ class ObjectReader {
       const offset = raw[at]!;
       const symbol = raw[at + 3]!;
       if (raw[at + 1] !== 0 || offset >= limit) {
-        this.#fail('link/malformed', `relocation ${i} of ${target.name} lies outside the section`);
+        this.#fail('link.malformed', `relocation ${i} of ${target.name} lies outside the section`);
       }
-      if (symbol >= symbolCount) this.#fail('link/malformed', `relocation ${i} of ${target.name} names no symbol`);
+      if (symbol >= symbolCount) this.#fail('link.malformed', `relocation ${i} of ${target.name} names no symbol`);
       offsets[i] = offset;
       types[i] = raw[at + 2]!;
       symbols[i] = symbol;

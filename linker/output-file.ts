@@ -33,7 +33,7 @@ export function writeAll(files: readonly OutputFile[]): void {
     for (const draft of drafts) rmSync(draft, { force: true });
     const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
     throw new InputError(
-      'link/unwritable',
+      'link.unwritable',
       now,
       `cannot be written (${reason})`,
       'check the folder and its permissions',

@@ -24,8 +24,8 @@ export function reportPartialData(plan: VariantPlan, strict: boolean, diagnostic
   const hint =
     'if the source is the same in all of them, the compiler found no other use: gcc keeps such with -fno-ipa-reference-addressable or the attribute used';
   const facts = { variables: found.map(({ role }) => role.split(' ')[0]!).join(' ') };
-  if (strict) diagnostics.error('variants/data-partial', message, places, hint, facts);
-  else diagnostics.warn('variants/data-partial', message, places, hint, facts);
+  if (strict) diagnostics.error('variants.data-partial', message, places, hint, facts);
+  else diagnostics.warn('variants.data-partial', message, places, hint, facts);
 }
 
 function placeOfPartial(group: VariantGroup, names: readonly string[]): Place | undefined {

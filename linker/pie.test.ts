@@ -190,7 +190,7 @@ describe('a position-independent executable', () => {
       return assert.fail('it was linked');
     };
     const fixed = refusal('int data[9]; int main(int n, char **v) { (void)v; return data[n]; }', PLAIN_FLAGS);
-    assert.equal(fixed.code, 'link/not-position-independent');
+    assert.equal(fixed.code, 'link.not-position-independent');
     assert.match(fixed.message, /relocation R_X86_64_32S to data cannot be used in a position-independent executable/);
     assert.match(fixed.message, />>> referenced by .*bad\.o:\(\.text\.startup\.main\)\+0x/);
     assert.match(fixed.message, /compile with -fPIE/);
@@ -203,7 +203,7 @@ describe('a position-independent executable', () => {
   it('is refused with a start-up file that would not relocate it', () => {
     assert.throws(
       () => shop.link([{ path: shop.compile('none.c', 'int main(void) { return 0; }', FLAGS) }], { pie: true }),
-      (error: LinkError) => error.code === 'link/start-file' && /crt1\.o\n>>> hint: give rcrt1\.o/.test(error.message),
+      (error: LinkError) => error.code === 'link.start-file' && /crt1\.o\n>>> hint: give rcrt1\.o/.test(error.message),
     );
   });
 

@@ -184,16 +184,16 @@ describe('reading files that are not what they claim', () => {
   it('foreign kinds of files, each with a reason', () => {
     const refused = (bytes: Uint8Array, code: string) =>
       assert.throws(() => link({ inputs: [{ path: 'f', bytes }] }), { code });
-    refused(Buffer.from('hello'), 'link/not-elf');
-    refused(new Uint8Array(0), 'link/not-elf');
-    refused(Buffer.from('!<thin>\n/               '), 'link/thin-archive');
-    refused(linked, 'link/not-relocatable');
+    refused(Buffer.from('hello'), 'link.not-elf');
+    refused(new Uint8Array(0), 'link.not-elf');
+    refused(Buffer.from('!<thin>\n/               '), 'link.thin-archive');
+    refused(linked, 'link.not-relocatable');
     const patched = (at: number, value: number) => mutate(good, { changes: [[at, value]], cut: undefined });
-    refused(patched(4, 1), 'link/unsupported-class');
-    refused(patched(5, 2), 'link/unsupported-endian');
-    refused(patched(18, 3), 'link/unsupported-machine');
-    assert.throws(() => link({ inputs: [{ path: '/nonexistent/x.o' }] }), { code: 'link/unreadable' });
-    assert.throws(() => link({ inputs: [] }), { code: 'link/no-inputs' });
+    refused(patched(4, 1), 'link.unsupported-class');
+    refused(patched(5, 2), 'link.unsupported-endian');
+    refused(patched(18, 3), 'link.unsupported-machine');
+    assert.throws(() => link({ inputs: [{ path: '/nonexistent/x.o' }] }), { code: 'link.unreadable' });
+    assert.throws(() => link({ inputs: [] }), { code: 'link.no-inputs' });
   });
 
   it('objects of two instruction sets', () => {
@@ -210,7 +210,7 @@ describe('reading files that are not what they claim', () => {
             { path: 'b.o', bytes: arm },
           ],
         }),
-      { code: 'link/mixed-isa' },
+      { code: 'link.mixed-isa' },
     );
   });
 });

@@ -144,7 +144,7 @@ function mergeCommon(into: LinkSymbol, other: LinkSymbol): void {
 
 function reportDuplicate(a: LinkSymbol, b: LinkSymbol, diagnostics: Diagnostics): void {
   diagnostics.error(
-    'link/duplicate-symbol',
+    'link.duplicate-symbol',
     `duplicate symbol: ${a.name}`,
     [
       { role: 'defined in', where: placeOf(a) },
@@ -227,12 +227,12 @@ function addDefsyms(options: LinkOptions, table: SymbolTable): void {
   for (const [name, value] of Object.entries(options.defsyms ?? {})) {
     const match = /^([A-Za-z_.$][\w.$]*)?\s*(?:\+?\s*(0x[0-9a-fA-F]+|\d+))?$/.exec(value.trim());
     if (match === null || value.trim() === '') {
-      throw new LinkError('link/bad-defsym', `--defsym ${name}=${value}: not a number, symbol or symbol+number`);
+      throw new LinkError('link.bad-defsym', `--defsym ${name}=${value}: not a number, symbol or symbol+number`);
     }
     const offset = match[2] === undefined ? 0 : Number(match[2]);
     const target = match[1] === undefined ? undefined : table.lookup(match[1], COMMON);
     if (match[1] !== undefined && target === undefined) {
-      throw new LinkError('link/bad-defsym', `--defsym ${name}=${value}: ${match[1]} is not defined`);
+      throw new LinkError('link.bad-defsym', `--defsym ${name}=${value}: ${match[1]} is not defined`);
     }
     const symbol =
       target === undefined

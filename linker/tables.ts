@@ -84,7 +84,7 @@ function scanSection(
     if (needs !== 0) {
       if ((needs & UNSUPPORTED) !== 0) {
         diagnostics.error(
-          'link/unsupported-relocation',
+          'link.unsupported-relocation',
           `relocation ${backend.typeName(types[i]!)} cannot be used in a static link`,
           [{ role: 'in', where: section.where }],
         );
@@ -120,7 +120,7 @@ function reportMissing(found: Missing, table: SymbolTable, diagnostics: Diagnost
   const more =
     count > SHOWN_REFERENCES ? [{ role: 'referenced', where: `${count - SHOWN_REFERENCES} more times` }] : [];
   diagnostics.error(
-    'link/undefined-symbol',
+    'link.undefined-symbol',
     `undefined symbol: ${symbol.name}`,
     [...places, ...more],
     hintFor(symbol.name, table),

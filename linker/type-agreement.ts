@@ -35,7 +35,7 @@ export function checkTypeAgreement(inputs: LoadedInputs, diagnostics: Diagnostic
         told.add(`${name} ${other.variant}`);
         const [a, b] = [variants.names[first.variant], variants.names[other.variant]];
         diagnostics.error(
-          'variants/type-differs',
+          'variants.type-differs',
           `variants ${a} and ${b} disagree about ${ours.kind} ${name}: ${difference}`,
           [
             { role: 'defined in', where: `${ours.where} [variant ${a}], ${ours.size} bytes, in ${first.name}` },

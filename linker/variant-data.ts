@@ -121,7 +121,7 @@ function report(
   const [a, b] = [primary, member].map((s) => variants.names[s.file.variant]);
   const generic = group.name.startsWith('.');
   diagnostics.error(
-    'variants/data-disagrees',
+    'variants.data-disagrees',
     `variants ${a} and ${b} disagree about ${group.name}: ${reason}`,
     [primary, member].map((s) => ({ role: `${s.size} bytes in`, where: s.where })),
     generic
@@ -266,7 +266,7 @@ function reportSplitStatics(inputs: LoadedInputs, diagnostics: Diagnostics): voi
         if (before === undefined) seen.set(id, section.final);
         else if (before !== section.final && before.group !== section.group && before.file.variant !== file.variant) {
           diagnostics.error(
-            'variants/data-split',
+            'variants.data-split',
             `the static variable ${symbol.name} would exist twice`,
             [
               { role: 'defined in', where: before.where },

@@ -383,7 +383,7 @@ describe('variants', () => {
         fast: 'int arr[4]; int bad(int x) { return arr[x]; }',
         prof: 'int arr[6]; int bad(int x) { return arr[x]; }',
       });
-      assert.equal(error.code, 'variants/data-disagrees');
+      assert.equal(error.code, 'variants.data-disagrees');
       assert.match(error.message, /variants fast and prof disagree about arr: 16 bytes against 24/);
       assert.match(error.message, />>> 16 bytes in .*fast\/bad\.o \[variant fast\]/);
       assert.match(error.message, />>> 24 bytes in .*prof\/bad\.o \[variant prof\]/);
@@ -453,7 +453,7 @@ describe('variants', () => {
         fast: 'const int k = 4; int bad(int x) { return *(&k + x); }',
         prof: 'const int k = 5; int bad(int x) { return *(&k + x); }',
       });
-      assert.equal(error.code, 'variants/data-disagrees');
+      assert.equal(error.code, 'variants.data-disagrees');
     });
 
     it('with strict data a variable that the compiler dropped from one variant', () => {
@@ -471,11 +471,11 @@ describe('variants', () => {
         return shop.variants(pair, [use], { strictData });
       };
       const [warning] = build([], false).warnings;
-      assert.equal(warning!.code, 'variants/data-partial');
+      assert.equal(warning!.code, 'variants.data-partial');
       assert.match(warning!.message, /^1 variable is missing or constant in some variants/);
       assert.match(warning!.places[0]!.role, /^initialised only in$/);
       assert.match(warning!.places[0]!.where, /^assert: .*bad\.o:\(\.bss\.initialised\)$/);
-      assert.throws(() => build([], true), { code: 'variants/data-partial' });
+      assert.throws(() => build([], true), { code: 'variants.data-partial' });
       assert.deepEqual(build(['-fno-ipa-reference-addressable'], true).warnings, []);
     });
 
@@ -499,14 +499,14 @@ describe('variants', () => {
         assert.match(result.warnings[0]!.places[0]!.where, /^plain: .*setting\/bad\.o:\(\.data\.level\)$/);
         assert.equal(shop.run(result).output, defaultVariant === 'plain' ? '3 10 10 30 ' : '0 0 20 20 ');
       }
-      assert.throws(() => shop.variants(pair, [use], { strictData: true }), { code: 'variants/data-partial' });
+      assert.throws(() => shop.variants(pair, [use], { strictData: true }), { code: 'variants.data-partial' });
     });
 
     it('functions that lie at different offsets because they share a section', () => {
       const flags = { fast: ['-O2', '-fdata-sections', '-fno-pie'], prof: ['-O0', '-fdata-sections', '-fno-pie'] };
       const source = 'int first(int x) { return x * 3; } int bad(int x) { return first(x) + 1; }';
       const error = refusal({ fast: source, prof: source }, flags);
-      assert.equal(error.code, 'variants/function-offset');
+      assert.equal(error.code, 'variants.function-offset');
       assert.match(error.message, /-ffunction-sections/);
     });
 
@@ -516,25 +516,25 @@ describe('variants', () => {
         fast: ['-O1', '-ffunction-sections', '-fno-pie'],
         prof: ['-O1', '-ffunction-sections', '-fdata-sections', '-fno-pie'],
       };
-      assert.equal(refusal({ fast: source, prof: source }, flags).code, 'variants/data-split');
+      assert.equal(refusal({ fast: source, prof: source }, flags).code, 'variants.data-split');
     });
 
     it('one name with two meanings in unpaired units', () => {
       const a = shop.compile('fast/left.c', 'int bad(int x) { return x; }');
       const b = shop.compile('prof/right.c', 'int bad(int x) { return x + 1; }');
       const use = shop.compile('use-bad.c', 'extern int bad(int); int main(void) { return bad(1); }');
-      assert.throws(() => shop.variants({ fast: [a], prof: [b] }, [use]), { code: 'variants/address-differs' });
+      assert.throws(() => shop.variants({ fast: [a], prof: [b] }, [use]), { code: 'variants.address-differs' });
     });
 
     it('duplicate strong definitions inside a variant and between it and common code (L16; defect 10)', () => {
       const a = shop.compile('fast/dup.c', 'int bad(int x) { return x; }');
       const b = shop.compile('fast/dup2.c', 'int bad(int x) { return x; }');
       const use = shop.compile('use-bad.c', 'extern int bad(int); int main(void) { return bad(1); }');
-      assert.throws(() => shop.variants({ fast: [a, b], prof: [a] }, [use]), { code: 'link/duplicate-symbol' });
+      assert.throws(() => shop.variants({ fast: [a, b], prof: [a] }, [use]), { code: 'link.duplicate-symbol' });
       assert.throws(
         () => shop.variants({ fast: [a], prof: [a] }, [use, b]),
         (error: LinkError) => {
-          assert.equal(error.code, 'link/duplicate-symbol');
+          assert.equal(error.code, 'link.duplicate-symbol');
           assert.match(error.message, />>> defined in .*dup\.o \[variant fast\]/);
           return true;
         },

@@ -128,7 +128,7 @@ function groupSections(inputs: LoadedInputs, diagnostics: Diagnostics): VariantG
   }
   const ambiguous = (a: InputSection, b: InputSection): void =>
     diagnostics.error(
-      'variants/ambiguous-static',
+      'variants.ambiguous-static',
       `several static variables could be the one of ${a.name}`,
       [
         { role: 'defined in', where: a.where },
@@ -296,7 +296,7 @@ function checkOffsets(
       else if (before.value !== symbol.value) {
         const [a, b] = [before.section!.file.variant, file.variant].map((v) => variants.names[v]);
         diagnostics.error(
-          'variants/function-offset',
+          'variants.function-offset',
           `function ${symbol.name} is at +${before.value} of its section in variant ${a} and at +${symbol.value} in variant ${b}`,
           [
             { role: 'defined in', where: placeOf(before) },
@@ -321,7 +321,7 @@ function checkGlobals(table: SymbolTable, variants: VariantList, diagnostics: Di
       else if (!sameAddress(first, symbol) && !isReported(first, symbol)) {
         const [a, b] = [first.file!.variant, symbol.file!.variant].map((i) => variants.names[i]);
         diagnostics.error(
-          'variants/address-differs',
+          'variants.address-differs',
           `${name} would have one address in variant ${a} and another in variant ${b}`,
           [
             { role: 'defined in', where: placeOf(first) },

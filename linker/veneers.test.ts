@@ -142,7 +142,7 @@ describe('AArch64 branches beyond 128 MiB', () => {
     ];
     assert.throws(
       () => link({ inputs, variants: [{ name: 'one' }, { name: 'two' }] }),
-      (error: LinkError) => error.code === 'link/relocation' && /the overlay window is too large/.test(error.message),
+      (error: LinkError) => error.code === 'link.relocation' && /the overlay window is too large/.test(error.message),
     );
   });
 });

@@ -98,7 +98,7 @@ export function planVeneers(
   const bytes = used.reduce((sum, { entries }) => sum + entries.length * veneer.size + 16, 0);
   if (bytes > MOST_BYTES) {
     throw new LinkError(
-      'link/too-many-veneers',
+      'link.too-many-veneers',
       `${bytes} bytes of veneers for branches that do not reach are needed`,
       {
         hint: `at most ${MOST_BYTES} are made; leave out what is not needed (--gc-sections)`,

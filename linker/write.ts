@@ -54,7 +54,7 @@ export function writeFile(input: WriteInput): Written {
   const shstrtab = names.bytes();
   const capacity = layout.fileEnd + extra + shstrtab.length + (all.length + 4) * SHDR_SIZE + 64;
   if (capacity > 0x7fffffff) {
-    throw new LinkError('link/too-large', `the output would have ${capacity} bytes; at most 2 GiB can be written`);
+    throw new LinkError('link.too-large', `the output would have ${capacity} bytes; at most 2 GiB can be written`);
   }
   const out = new Uint8Array(capacity);
 
@@ -150,7 +150,7 @@ function writeWindow(input: WriteInput, section: OutputSection, out: Uint8Array,
     } else if (body.thunk !== undefined) {
       const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
       if (!backend.writeJump(view, at, slot.va, addresses.symbolAddress(body.thunk))) {
-        diagnostics.error('link/thunk-range', `a jump from ${slot.name} to ${body.thunk.name} does not reach`);
+        diagnostics.error('link.thunk-range', `a jump from ${slot.name} to ${body.thunk.name} does not reach`);
       }
       size = backend.maxPage === 0x1000 ? 5 : 4;
       flags |= BODY_THUNK;

@@ -37,7 +37,7 @@ export class OverlayManager {
   constructor(process: Process, file: MelfFile, safety: SafetyMode = 'strict') {
     const melf = file.melf;
     if (melf === undefined) {
-      throw new OverlayError('NOT_MULTIVARIANT', 'the program holds no variants', {
+      throw new OverlayError('overlay.not-multivariant', 'the program holds no variants', {
         hint: 'link it with `melf link --variant NAME=...`; `melf inspect FILE` shows what a file holds',
       });
     }
@@ -61,7 +61,7 @@ export class OverlayManager {
   indexOf(name: string): number {
     const index = this.variants.indexOf(name);
     if (index >= 0) return index;
-    throw new OverlayError('UNKNOWN_VARIANT', `the program has no variant "${name}"`, {
+    throw new OverlayError('overlay.unknown-variant', `the program has no variant "${name}"`, {
       hint: `it has: ${this.variants.join(', ')}`,
     });
   }
@@ -153,7 +153,7 @@ export class OverlayManager {
 
 function unsafe({ tid, from, to, places }: UnsafeReport): OverlayError {
   const found = places.map(describePlace).join(', ');
-  return new OverlayError('UNSAFE_SWITCH', `thread ${tid} has multivariant code on its stack: ${found}`, {
+  return new OverlayError('overlay.unsafe-switch', `thread ${tid} has multivariant code on its stack: ${found}`, {
     facts: { tid, from, to },
     hint: 'switch where only common code is on the stack, or keep those functions common (melf link --common)',
   });

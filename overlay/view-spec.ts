@@ -19,7 +19,7 @@ export class ViewSpecError extends MelfError {}
 function variantIndex({ variants }: MelfInfo, name: string): number {
   const index = variants.findIndex((one) => one.name === name);
   if (index >= 0) return index;
-  throw new ViewSpecError('UNKNOWN_VARIANT', `the program has no variant "${name}"`, {
+  throw new ViewSpecError('overlay.unknown-variant', `the program has no variant "${name}"`, {
     hint: `it has: ${variants.map((one) => one.name).join(', ')}`,
   });
 }
@@ -30,7 +30,7 @@ function wantedVariants(melf: MelfInfo, spec: ViewSpec): number[] {
   const rules = Object.entries(spec.functions ?? {}).map(([pattern, name]) => {
     const matches = globMatcher([pattern]);
     if (!melf.functions.some((f) => matches(f.name))) {
-      throw new ViewSpecError('UNKNOWN_FUNCTION', `no multivariant function matches "${pattern}"`, {
+      throw new ViewSpecError('overlay.unknown-function', `no multivariant function matches "${pattern}"`, {
         hint: '`melf inspect FILE` lists them; functions that exist once are common code, and the same in all views',
       });
     }
@@ -73,7 +73,7 @@ function packed(melf: MelfInfo, indices: readonly number[], wanted: readonly num
   const neighbours = (opponents.length > 0 ? opponents : indices.filter((index) => index < culprit)).map(of);
   const { name } = melf.functions[culprit]!;
   return new ViewSpecError(
-    'PACKED_PAGE',
+    'overlay.packed-page',
     `one page cannot show two variants: ${of(culprit)} is packed with ${neighbours.join(', ')}`,
     {
       hint: `link with --page-align=${name} to give it a page of its own, or ask for the same variant of its neighbours`,
@@ -85,7 +85,7 @@ function packed(melf: MelfInfo, indices: readonly number[], wanted: readonly num
 export function composeWindow(file: MelfFile, spec: ViewSpec): Uint8Array {
   const { melf } = file;
   if (melf === undefined) {
-    throw new ViewSpecError('NOT_MULTIVARIANT', 'the program holds no variants', {
+    throw new ViewSpecError('overlay.not-multivariant', 'the program holds no variants', {
       hint: 'link it with `melf link --variant NAME=...`; `melf inspect FILE` shows what a file holds',
     });
   }

@@ -65,7 +65,7 @@ describe('the engine', () => {
   it('is not published when it does not compile, and the one before is still there', async () => {
     const before = installedEngine(cache, native);
     writeFileSync(join(native, 'two.cc'), 'this is no C++');
-    await assert.rejects(ensureEngine(cache, native), { code: 'setup.command' });
+    await assert.rejects(ensureEngine(cache, native), { code: 'command.failed' });
     rmSync(join(native, 'two.cc'));
     assert.deepEqual(installedEngine(cache, native), before);
   });
@@ -75,7 +75,7 @@ describe('the engine', () => {
       join(native, 'two.cc'),
       'extern "C" void nowhere(); extern "C" void* hold() { return (void*)&nowhere; }',
     );
-    await assert.rejects(ensureEngine(cache, native), { code: 'setup.command' });
+    await assert.rejects(ensureEngine(cache, native), { code: 'command.failed' });
     rmSync(join(native, 'two.cc'));
   });
 

@@ -53,7 +53,7 @@ describe('source packages', () => {
 
   it('are refused when a patch does not fit', async () => {
     const dsc = makeSourcePackage(folder, goodPatch.replace('int one = 1;', 'int none = 0;'));
-    await assert.rejects(unpackSourcePackage(dsc, join(folder, 'tree')), { code: 'setup.command' });
+    await assert.rejects(unpackSourcePackage(dsc, join(folder, 'tree')), { code: 'command.failed' });
   });
 
   it('list their files in the .dsc', () => {

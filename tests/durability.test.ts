@@ -70,7 +70,7 @@ describe('what survives a crash', function () {
         assert.equal(printed, 'done\n', how);
         const syncTime = machine.time;
         const image = machine.crash();
-        assert.throws(() => machine.run(), { code: 'MACHINE_OVER' });
+        assert.throws(() => machine.run(), { code: 'machine.over' });
         const next = await Machine.create({ description, disk: { image }, ramBytes: 64 * 2 ** 20 });
         const left = Buffer.from(next.files.fileBytes('/root/file') ?? []).toString();
         machine.close();

@@ -20,7 +20,7 @@ export function loadEngine(options: { stock?: boolean } = {}): NativeBinding {
   if (loaded !== undefined && !options.stock) return loaded;
   const engine = installedEngine();
   if (engine === undefined) {
-    throw new EngineError('ENGINE_MISSING', 'the emulation engine is not built yet', {
+    throw new EngineError('engine.missing', 'the emulation engine is not built yet', {
       hint: 'run `npm run melf -- --help` once: every command sets up what it needs',
     });
   }
@@ -33,7 +33,7 @@ export function loadEngine(options: { stock?: boolean } = {}): NativeBinding {
 function open(path: string): NativeBinding {
   const binding = createRequire(import.meta.url)(path) as NativeBinding;
   if (binding.version() < LEAST) {
-    throw new EngineError('ENGINE_VERSION', 'the Unicorn library is older than 2.1.4', {
+    throw new EngineError('engine.version', 'the Unicorn library is older than 2.1.4', {
       facts: { version: `0x${binding.version().toString(16)}` },
       hint: 'remove .cache/engine and start again: set-up then fetches a fitting one',
     });

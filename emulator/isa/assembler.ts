@@ -33,7 +33,7 @@ export async function assemble(isa: Isa, text: string, address = 0): Promise<Uin
       : new module.Keystone(module.ARCH_ARM64, module.MODE_LITTLE_ENDIAN);
   const { mc, failed } = engine.asm(text, address);
   if (failed) {
-    throw new AssemblyError('ASSEMBLY', `cannot assemble: ${module.strerror(engine.errno())}`, {
+    throw new AssemblyError('machine.assembly', `cannot assemble: ${module.strerror(engine.errno())}`, {
       facts: { isa, text },
     });
   }

@@ -8,7 +8,7 @@ import { PAGE_SIZE } from '../memory/physical.ts';
 /** The file is no program that this machine can run. */
 export class BadExecutable extends MelfError {
   constructor(name: string, what: string, hint?: string, facts: Record<string, string | number> = {}) {
-    super('BAD_EXECUTABLE', `${name}: ${what}`, { facts, hint });
+    super('process.bad-executable', `${name}: ${what}`, { facts, hint });
   }
 }
 

@@ -189,9 +189,13 @@ function makeStack(kernel: Kernel, space: AddressSpace, image: ElfImage, bias: n
     auxv,
   });
   if (bytes.length > MOST_ARGUMENT_BYTES) {
-    throw new ArgumentsTooLong('ARGUMENTS_TOO_LONG', 'the arguments and the environment of the program are too long', {
-      facts: { bytes: bytes.length, most: MOST_ARGUMENT_BYTES },
-    });
+    throw new ArgumentsTooLong(
+      'process.arguments-too-long',
+      'the arguments and the environment of the program are too long',
+      {
+        facts: { bytes: bytes.length, most: MOST_ARGUMENT_BYTES },
+      },
+    );
   }
   const length = Math.max(FIRST_STACK, pageUp(bytes.length) + PAGE_SIZE);
   space.map({

@@ -67,7 +67,7 @@ export class Traps {
       case ExitReason.interrupt:
         return this.#interrupt(thread);
       default:
-        throw new EngineStopped('ENGINE_STOPPED', 'the engine stopped for an unknown reason', {
+        throw new EngineStopped('engine.stopped', 'the engine stopped for an unknown reason', {
           facts: { error: core.engineError, pc: hex(core.exitPc), tid: thread.tid },
           hint: 'this is a defect of the emulator: please report it with the program',
         });
@@ -81,7 +81,7 @@ export class Traps {
     const found = (isa === 'x86-64' ? x86Signals : aarch64Signals)[number];
     if (found === undefined) {
       throw new EngineStopped(
-        'ENGINE_INTERRUPT',
+        'engine.interrupt',
         `the engine raised exception ${number}, which user code cannot cause`,
         {
           facts: { pc: hex(core.pc), tid: thread.tid },

@@ -11,7 +11,7 @@ export const pageUp = (bytes: number): number => Math.ceil(bytes / PAGE_SIZE) * 
 /** The guest used every frame of its physical memory. */
 export class OutOfMemory extends MelfError {
   constructor(bytes: number) {
-    super('OUT_OF_MEMORY', `the guest used all of its ${Math.round(bytes / 2 ** 20)} MiB of physical memory`, {
+    super('machine.out-of-memory', `the guest used all of its ${Math.round(bytes / 2 ** 20)} MiB of physical memory`, {
       facts: { bytes },
       hint: 'give the machine more with --memory, or look for a leak in the guest',
     });

@@ -8,7 +8,7 @@ import { PAGE_SIZE } from './physical.ts';
 export class UserFault extends MelfError {
   readonly va: number;
   constructor(va: number, access: number) {
-    super('EFAULT', `bad guest address 0x${va.toString(16)}`, { facts: { va, access } });
+    super('process.bad-address', `bad guest address 0x${va.toString(16)}`, { facts: { va, access } });
     this.va = va;
   }
 }

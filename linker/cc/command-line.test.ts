@@ -113,14 +113,14 @@ describe('melf-cc reads the flags of ld', () => {
     ['-Tscript.ld', 'cc.ld-script'],
     ['-shared', 'cc.ld-shared'],
     ['-melf_i386', 'cc.ld-emulation'],
-    ['-lnone-of-that-name', 'link/no-library'],
+    ['-lnone-of-that-name', 'link.no-library'],
   ] as const) {
     it(`refuses ${flag}`, () => assert.throws(() => readLdCommand([flag]), { code }));
   }
 
   it('a text that is no script of that kind is refused', () => {
     for (const text of ['hello', 'SECTIONS { }', 'GROUP ( a', 'PHDRS ( x )'])
-      assert.throws(() => readLibraryScript(text, 'x.a'), { code: 'link/not-elf' });
+      assert.throws(() => readLibraryScript(text, 'x.a'), { code: 'link.not-elf' });
   });
 });
 

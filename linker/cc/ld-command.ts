@@ -312,7 +312,7 @@ class Reader {
       return;
     }
     const shared = this.#folders.map((folder) => join(folder, `lib${name}.so`)).find((path) => existsSync(path));
-    throw new LinkError('link/no-library', `cannot find -l${name}: there is no ${file}`, {
+    throw new LinkError('link.no-library', `cannot find -l${name}: there is no ${file}`, {
       hint:
         shared === undefined
           ? `looked in: ${this.#folders.join(', ')}`
@@ -327,7 +327,7 @@ class Reader {
       bytes = readFileSync(path);
     } catch (cause) {
       const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
-      throw new InputError('link/unreadable', path, `cannot be read (${reason})`);
+      throw new InputError('link.unreadable', path, `cannot be read (${reason})`);
     }
     if (
       isElf(bytes) ||
@@ -343,7 +343,7 @@ class Reader {
       else {
         const candidates = [named, join(dirname(path), named), ...this.#folders.map((folder) => join(folder, named))];
         const found = candidates.find((one) => existsSync(one));
-        if (found === undefined) throw new InputError('link/unreadable', path, `it names ${named}, which is not there`);
+        if (found === undefined) throw new InputError('link.unreadable', path, `it names ${named}, which is not there`);
         if (!/\.so(\.|$)/.test(found)) this.#file(found, whole, depth + 1);
       }
     }

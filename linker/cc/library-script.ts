@@ -13,7 +13,7 @@ export function readLibraryScript(text: string, path: string): string[] {
     if (token === '(') {
       if (!/^(INPUT|GROUP|AS_NEEDED|OUTPUT_FORMAT|SEARCH_DIR|OUTPUT_ARCH)$/.test(command)) {
         throw new InputError(
-          'link/not-elf',
+          'link.not-elf',
           path,
           'neither an object nor an archive',
           'give relocatable objects (.o) or archives (.a)',
@@ -27,7 +27,7 @@ export function readLibraryScript(text: string, path: string): string[] {
   }
   if (files.length === 0 || open.length > 0) {
     throw new InputError(
-      'link/not-elf',
+      'link.not-elf',
       path,
       'neither an object nor an archive',
       'give relocatable objects (.o) or archives (.a)',

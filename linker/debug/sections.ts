@@ -39,7 +39,7 @@ export function readDebugSections(file: MelfFile, variant: string | undefined, p
     }
     const unpacked = decompress(bytes);
     if ('kind' in unpacked) {
-      throw new InputError(`debug/${unpacked.kind}`, path, `${name} ${unpacked.message}`, unpacked.hint);
+      throw new InputError(`debug.${unpacked.kind}`, path, `${name} ${unpacked.message}`, unpacked.hint);
     }
     found[key] = unpacked.data;
   }

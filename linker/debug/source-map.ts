@@ -42,7 +42,7 @@ export class SourceMap {
       return [];
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause;
-      throw new InputError('debug/malformed', this.#path, `its debug information is damaged: ${cause.message}`);
+      throw new InputError('debug.malformed', this.#path, `its debug information is damaged: ${cause.message}`);
     }
   }
 

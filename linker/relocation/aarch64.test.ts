@@ -191,7 +191,7 @@ describe('AArch64 relocations', () => {
       assert.throws(
         () => linkCases([one]),
         (error: LinkError) => {
-          assert.equal(error.code, 'link/relocation');
+          assert.equal(error.code, 'link.relocation');
           assert.match(error.message, /R_AARCH64_\w+ to \w+: .*\n>>> referenced by made\.o:\(\.text\)\+0x0/);
           return true;
         },

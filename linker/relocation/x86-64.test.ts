@@ -259,7 +259,7 @@ describe('x86-64 relocations', () => {
     assert.throws(
       () => made(7, [0, 0, 0, 0, 0, 0, 0, 0], 0),
       (error: LinkError) => {
-        assert.equal(error.code, 'link/unsupported-relocation');
+        assert.equal(error.code, 'link.unsupported-relocation');
         assert.match(error.message, /R_X86_64_JUMP_SLOT/);
         return true;
       },
@@ -267,6 +267,6 @@ describe('x86-64 relocations', () => {
   });
 
   it('that do not fit into their section are refused', () => {
-    assert.throws(() => made(X86.ABS64, [0, 0, 0, 0], 1), { code: 'link/relocation' });
+    assert.throws(() => made(X86.ABS64, [0, 0, 0, 0], 1), { code: 'link.relocation' });
   });
 });

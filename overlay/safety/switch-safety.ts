@@ -74,7 +74,7 @@ export class SwitchSafety {
   constructor(file: MelfFile, mode: SafetyMode) {
     const { melf } = file;
     if (melf === undefined) {
-      throw new MelfError('NOT_MULTIVARIANT', 'the program holds no variants', {
+      throw new MelfError('overlay.not-multivariant', 'the program holds no variants', {
         hint: 'its switches need no watching; `melf inspect FILE` shows what a file holds',
       });
     }

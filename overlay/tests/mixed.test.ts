@@ -83,7 +83,7 @@ for (const isa of isas) {
         () => composeWindow(file, { default: 'fast', functions: { packed_one: 'prof' } }),
         (error) =>
           error instanceof ViewSpecError &&
-          error.code === 'PACKED_PAGE' &&
+          error.code === 'overlay.packed-page' &&
           /packed_(one|two) \((prof|fast)\) is packed with packed_(one|two) \((prof|fast)\)/.test(error.message) &&
           /--page-align=/.test(error.hint ?? ''),
       );

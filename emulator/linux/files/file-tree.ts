@@ -85,7 +85,7 @@ export class FileTree {
     const top = mounts.find(({ at }) => at === '/');
     this.#memory = this.fileSystem('tmpfs');
     if (options.disk !== undefined && top !== undefined) {
-      throw new MountError('BAD_MOUNT', 'the root directory is either on the disk or a host folder', {
+      throw new MountError('files.mount', 'the root directory is either on the disk or a host folder', {
         hint: 'mount the folder below the root, or leave the disk out',
       });
     }
@@ -151,7 +151,7 @@ export class FileTree {
     const parts = at.split('/').filter((part) => part !== '');
     const name = parts.pop();
     if (name === undefined || parts.includes('..'))
-      throw new MountError('BAD_MOUNT', `cannot mount at "${at}"`, { hint: 'give an absolute path other than /' });
+      throw new MountError('files.mount', `cannot mount at "${at}"`, { hint: 'give an absolute path other than /' });
     const parent = this.#directoryAt(`/${parts.join('/')}`, 0o755);
     const directory = make(parent, name);
     parent.mounts.set(name, directory);
@@ -167,16 +167,16 @@ export class FileTree {
   putFile(path: string, bytes: Uint8Array, permissions = 0o644): void {
     const parts = path.split('/').filter((part) => part !== '');
     const name = parts.pop();
-    if (name === undefined) throw new MountError('BAD_PATH', `"${path}" names no file`);
+    if (name === undefined) throw new MountError('files.path', `"${path}" names no file`);
     const directory = this.#directoryAt(`/${parts.join('/')}`, 0o755);
     let inode = directory.mounts.get(name) ?? this.#plainLookup(directory, name);
     if (inode === undefined) {
       const made = directory.create(name, { type: FileType.REGULAR, permissions, uid: 0, gid: 0 });
       if (typeof made === 'number')
-        throw new MountError('CANNOT_WRITE', `cannot make ${path} in the guest`, { facts: { errno: -made } });
+        throw new MountError('files.write', `cannot make ${path} in the guest`, { facts: { errno: -made } });
       inode = made;
     }
-    if (!(inode instanceof RegularFile)) throw new MountError('CANNOT_WRITE', `${path} is not a regular file`);
+    if (!(inode instanceof RegularFile)) throw new MountError('files.write', `${path} is not a regular file`);
     inode.content.truncate(0);
     inode.content.write(0, bytes);
     inode.permissions = permissions;
@@ -209,7 +209,7 @@ export class FileTree {
   crash(draw: Draw): DiskImage {
     const storage = this.#storage;
     if (storage === undefined) {
-      throw new MountError('NO_DISK', 'this machine has no disk that could outlive it', {
+      throw new MountError('files.no-disk', 'this machine has no disk that could outlive it', {
         hint: 'make it with the option disk, such as Machine.create({ disk: {}, … })',
       });
     }
@@ -233,7 +233,7 @@ export class FileTree {
     for (const folder of folders) {
       const stat = lstatSync(folder, { throwIfNoEntry: false });
       if (stat === undefined || !(stat.isDirectory() || stat.isSymbolicLink())) {
-        throw new MountError('NO_FOLDER', `there is no folder ${folder} to show in the guest at ${mount.at}`, {
+        throw new MountError('files.no-folder', `there is no folder ${folder} to show in the guest at ${mount.at}`, {
           facts: { folder, at: mount.at },
           hint: 'give an existing folder',
         });
@@ -245,7 +245,7 @@ export class FileTree {
     }
     const [path, second] = folders;
     if (path === undefined || second !== undefined) {
-      throw new MountError('BAD_MOUNT', `a read-write mount takes exactly one host folder`, {
+      throw new MountError('files.mount', `a read-write mount takes exactly one host folder`, {
         facts: { at: mount.at },
       });
     }

@@ -122,7 +122,7 @@ describe('a disk', () => {
   });
 
   it('is needed for a crash', () => {
-    assert.throws(() => new Vfs({ now: () => 0 }).crash(() => 0), { code: 'NO_DISK' });
+    assert.throws(() => new Vfs({ now: () => 0 }).crash(() => 0), { code: 'files.no-disk' });
   });
 
   it('holds after any writes, truncations and syncs, sector by sector, what was there at the last sync or at the end', () => {

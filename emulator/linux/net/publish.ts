@@ -44,7 +44,7 @@ export async function publish(
       const hint =
         error.code === 'EADDRINUSE' ? 'something else uses the port: choose another, or end it' : 'choose another port';
       reject(
-        new PublishError('PUBLISH_FAILED', `cannot bind ${HOST}:${port} on the host`, {
+        new PublishError('network.publish', `cannot bind ${HOST}:${port} on the host`, {
           facts: { reason: error.code },
           hint,
           cause: error,
