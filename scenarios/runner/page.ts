@@ -15,7 +15,8 @@ body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 70rem; marg
 h1 { font-size: 1.7rem; } h2 { font-size: 1.25rem; margin-top: 2.5rem; }
 table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.25rem 0.6rem; text-align: right; border-bottom: 1px solid #e4e4e4; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; } thead th { border-bottom: 2px solid #888; }
+th:first-child, td:first-child { text-align: left; }
+thead th { border-bottom: 2px solid #888; white-space: normal; vertical-align: bottom; }
 /* A wide table may go on to the right of the text, as far as there is room. */
 .scroll { overflow-x: auto; width: max-content; max-width: min(calc(100vw - 3rem), calc(50vw + 33rem)); } svg { max-width: 100%; height: auto; }
 .ok::before { content: "✓ "; color: #1a7f37; } .bad::before { content: "✗ "; color: #c62828; } .bad { font-weight: 600; }
