@@ -41,7 +41,7 @@ export class LoadSession {
     this.#number = options.number;
     this.#thinking = options.thinking;
     this.sanitised = options.sanitised;
-    this.rows = new OwnRows(options.number, clients.load.rows, options.statements);
+    this.rows = new OwnRows(options.number, clients.load.rows, options.statements, clients.load.writes);
   }
 
   /** The server sanitises sessions of users whose name begins with "asan" (patches/). */

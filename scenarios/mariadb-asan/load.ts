@@ -3,6 +3,8 @@ export interface Load {
   readonly connections: number;
   /** Rows that each connection has in each table; nobody else changes them. */
   readonly rows: number;
+  /** Whether a fifth of the statements changes rows; else all read, and no table is locked against readers. */
+  readonly writes: boolean;
   /** Mean time from a reply to the connection's next statement; exponentially distributed. */
   readonly think: number;
   /** Statements sent in this time are made and checked, but not measured. */
@@ -12,7 +14,7 @@ export interface Load {
 }
 
 /** A think time that keeps the CPUs of the plain server busy for about a third of the time. */
-export const defaultLoad: Load = { connections: 16, rows: 60, think: 1e6, warmUp: 5e6, window: 80e6 };
+export const defaultLoad: Load = { connections: 16, rows: 60, writes: true, think: 1e6, warmUp: 5e6, window: 80e6 };
 
 /** The tables: one for each engine. */
 export const tables = [

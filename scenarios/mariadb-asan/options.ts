@@ -28,6 +28,7 @@ const flags = {
   plant: { type: 'boolean', default: true, description: 'Make a run more, in which connections plant mistakes' },
   connections: { type: 'string', default: String(defaultLoad.connections), description: 'Clients' },
   rows: { type: 'string', default: String(defaultLoad.rows), description: 'Rows of each client in each table' },
+  writes: { type: 'boolean', default: true, description: 'Statements that change rows, too (a fifth of all)' },
   think: { type: 'string', default: '1ms', description: 'Mean time from an answer to the next statement' },
   'warm-up': { type: 'string', description: 'Time before the measurement (default: 5ms; with --quick 2ms)' },
   window: { type: 'string', description: 'Time of the measurement (default: 80ms; with --quick 20ms)' },
@@ -83,6 +84,7 @@ export async function readOptions(argv: string[]): Promise<ScenarioOptions | und
   const load: Load = {
     connections: integerValue('--connections', args.connections, 2, 90),
     rows: integerValue('--rows', args.rows, leastRows, 10_000),
+    writes: args.writes,
     think: parseDuration('--think', args.think),
     warmUp: duration('warm-up', times.warmUp),
     window: duration('window', times.window),

@@ -24,7 +24,7 @@ export const plants: readonly Plant[] = [
   plant('overflow-read', 'heap-buffer-overflow', 'read'),
   plant('overflow-write', 'heap-buffer-overflow', 'write'),
   plant('underflow-read', 'heap-buffer-underflow', 'read'),
-  plant('memcpy-overflow', 'heap-buffer-overflow', 'write'),
+  plant('memcpy-overflow', 'heap-buffer-overflow', 'read'), // it copies out of the block
   plant('use-after-free', 'heap-use-after-free', 'read', true),
   plant('write-after-free', 'heap-use-after-free', 'write', true),
   plant('double-free', 'double-free', 'free', true),

@@ -20,7 +20,10 @@ function settings({ load, machine, seeds, costModel, versions, traceHash, paper 
     ['cost model', costModel],
     ['network', `${microseconds(machine.networkLatency)} µs one way`],
     ['clients', `${load.connections}, closed loop, exponential think time of ${microseconds(load.think)} µs`],
-    ['tables', `Aria and MyISAM, ${load.connections * load.rows} rows each`],
+    [
+      'tables',
+      `Aria and MyISAM, ${load.connections * load.rows} rows each; ${load.writes ? 'reads and changes' : 'reads only'}`,
+    ],
     ['measured', `${load.window / 1e6} ms after ${load.warmUp / 1e6} ms of warm-up, seeds ${seeds.join(', ')}`],
     ['trace', traceHash],
     ...Object.entries(versions),

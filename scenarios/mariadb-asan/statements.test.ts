@@ -78,6 +78,12 @@ describe('statements on rows of their own', () => {
     }
   });
 
+  it('only read where that is asked for', () => {
+    const [random] = randomStreams(3, 1);
+    const owner = new OwnRows(0, 12, random!, false);
+    for (let round = 0; round < 500; round++) assert.match(owner.next().sql, /^SELECT/);
+  });
+
   it('a wrong answer is told with what was asked', () => {
     const right = { sql: 'SELECT 1', rows: [['1']], changed: undefined };
     const answer = { rows: [['2']], changed: undefined, error: undefined };

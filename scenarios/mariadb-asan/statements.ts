@@ -28,6 +28,8 @@ export const mix = {
 } as const;
 export type StatementKind = keyof typeof mix | 'insert';
 
+const changing: ReadonlySet<keyof typeof mix> = new Set(['update-index', 'update-text', 'replace']);
+
 interface Row {
   number: number;
   text: string;
@@ -46,7 +48,12 @@ export class OwnRows {
   /** The second half of a replacement. */
   #following: Statement | undefined;
 
-  constructor(connection: number, count: number, random: RandomStream) {
+  readonly #kinds: readonly (readonly [kind: keyof typeof mix, share: number])[];
+
+  /** `writes`: false leaves the kinds out that change rows, and gives the others their shares. */
+  constructor(connection: number, count: number, random: RandomStream, writes = true) {
+    const kinds = Object.entries(mix) as [keyof typeof mix, number][];
+    this.#kinds = kinds.filter(([kind]) => writes || !changing.has(kind));
     this.#first = connection * count;
     this.#count = count;
     this.#random = random;
@@ -77,10 +84,10 @@ export class OwnRows {
   }
 
   #kind(): keyof typeof mix {
-    let ticket = this.#random.fraction() * 100;
-    for (const [kind, share] of Object.entries(mix)) {
+    let ticket = this.#random.fraction() * this.#kinds.reduce((sum, [, share]) => sum + share, 0);
+    for (const [kind, share] of this.#kinds) {
       ticket -= share;
-      if (ticket < 0) return kind as keyof typeof mix;
+      if (ticket < 0) return kind;
     }
     return 'point';
   }
@@ -106,7 +113,7 @@ export class OwnRows {
       rows: answer.map((one) => one.map(String)),
       changed: undefined,
     });
-    const changing = (sql: string, of: StatementKind = kind): Statement => ({
+    const change = (sql: string, of: StatementKind = kind): Statement => ({
       kind: of,
       sql,
       rows: undefined,
@@ -141,17 +148,17 @@ export class OwnRows {
       }
       case 'update-index':
         row.number++;
-        return changing(`UPDATE ${name} SET k=k+1 WHERE id=${id}`);
+        return change(`UPDATE ${name} SET k=k+1 WHERE id=${id}`);
       case 'update-text':
         row.text = this.#text();
-        return changing(`UPDATE ${name} SET c='${row.text}' WHERE id=${id}`);
+        return change(`UPDATE ${name} SET c='${row.text}' WHERE id=${id}`);
       case 'replace':
         row.text = this.#text();
-        this.#following = changing(
+        this.#following = change(
           `INSERT INTO ${name} (id, k, c) VALUES (${id}, ${row.number}, '${row.text}')`,
           'insert',
         );
-        return changing(`DELETE FROM ${name} WHERE id=${id}`);
+        return change(`DELETE FROM ${name} WHERE id=${id}`);
     }
   }
 }
