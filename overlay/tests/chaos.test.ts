@@ -14,7 +14,7 @@ const isas: readonly Isa[] = ['x86-64', 'aarch64'];
 
 for (const isa of isas) {
   describe(`chaos switch on ${isa}`, function () {
-    this.timeout(120_000);
+    this.timeout(600_000);
     let folder: string;
     let path: string;
 
@@ -67,6 +67,39 @@ for (const isa of isas) {
       const [one, other] = [await run(7), await run(7)];
       assert.deepEqual(one.calls, other.calls);
       assert.equal(one.chaos!.switches, other.chaos!.switches);
+    });
+
+    it('goes on in forked processes, and ends where they execute something', async () => {
+      const forking = await buildVariants(isa, folder, { source: 'children.c', variants: ['plain', 'checked'] });
+      const switched = new Map<number, number>();
+      let output = '';
+      const { code } = await runGuest(isa, forking, {
+        console: {
+          stdout: (bytes) => {
+            output += Buffer.from(bytes).toString();
+          },
+          stderr: () => {},
+        },
+        events: [
+          {
+            accept: (event) => {
+              if (event.type === 'view:switch') switched.set(event.tid, (switched.get(event.tid) ?? 0) + 1);
+              if (event.type === 'process:exec') switched.set(event.pid, 0);
+            },
+          },
+        ],
+        prepare: (process, machine) =>
+          new ChaosSwitcher(machine.kernel, new OverlayManager(process, readMelf(readProgram(forking))), 5),
+      });
+      assert.equal(output, 'parent 1\nchild 0: 4\nchild 1: 4\nchild 2: 5\nparent 1\n');
+      assert.equal(code, 0);
+      const counts = [...switched.values()];
+      assert.equal(counts.length, 4);
+      assert.ok(
+        counts.slice(0, 3).every((count) => count > 5),
+        counts.join(),
+      );
+      assert.equal(counts[3], 0, 'what was executed is not managed');
     });
   });
 }
