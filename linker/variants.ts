@@ -61,11 +61,6 @@ export interface VariantPlan {
   readonly hasJumps: boolean;
 }
 
-/** The member that stands for the group: the default variant's, or the first there is. */
-export function primaryMember(group: VariantGroup, defaultIndex: number): InputSection {
-  return group.members[defaultIndex] ?? group.members.find((m) => m !== undefined)!;
-}
-
 /**
  * Pairs the sections of the variants' objects, unites their data, and gives each function that exists in two variants or
  * more its slot. Must run after `bindReferences`.
