@@ -1,6 +1,17 @@
 // For tests: compares a link of ours with GNU ld's of the same inputs, piece by piece.
 
-import { readU64, SHT_NOBITS, SHT_RELA, STT_FUNC, STT_OBJECT, STT_TLS } from './elf.ts';
+import {
+  RELA_SIZE,
+  readU64,
+  SHT_NOBITS,
+  SHT_RELA,
+  SHT_SYMTAB,
+  STT_FUNC,
+  STT_OBJECT,
+  STT_SECTION,
+  STT_TLS,
+  SYM_SIZE,
+} from './elf.ts';
 import { BODY_THUNK } from './melf-format.ts';
 import type { MelfFile, SymbolEntry } from './melf-reader.ts';
 
@@ -8,8 +19,21 @@ import type { MelfFile, SymbolEntry } from './melf-reader.ts';
 export interface Comparison {
   /** Functions and objects found in both, byte for byte equal outside the relocated words. */
   readonly compared: number;
+  /** Relocated words in those that lead to the same thing in both. */
+  readonly words: number;
   readonly differences: readonly string[];
 }
+
+/** Types (psABIs) whose instructions no linker rewrites: bytes before the field, and its width. */
+const PLAIN_FIELDS: Readonly<Record<number, readonly [number, number]>> = {
+  1: [0, 8],
+  2: [0, 4],
+  4: [0, 4],
+  11: [3, 4],
+  257: [0, 8],
+  282: [0, 4],
+  283: [0, 4],
+};
 
 /** Addresses of bytes that hold addresses, in a file that was linked with -q (ld(1), --emit-relocs). */
 function relocatedBytes(file: MelfFile): ReadonlySet<number> {
@@ -17,12 +41,114 @@ function relocatedBytes(file: MelfFile): ReadonlySet<number> {
   for (const section of file.sections.filter((s) => s.type === SHT_RELA)) {
     const view = new DataView(file.bytes.buffer, file.bytes.byteOffset + section.offset, section.size);
     for (let at = 0; at + 24 <= section.size; at += 24) {
-      // Three bytes before it and eight from it on: the opcodes that relaxation may change, and the largest field.
-      for (let i = -3; i < 8; i++) relocated.add(readU64(view, at) + i);
+      const type = view.getUint32(at + 8, true);
+      // Of other types also the opcodes before it, which relaxation may change, and the largest field.
+      const [before, width] = PLAIN_FIELDS[type] ?? [3, 8];
+      for (let i = -before; i < width; i++) relocated.add(readU64(view, at) + i);
     }
   }
   return relocated;
 }
+
+/** A word that holds an address or the way to one. */
+interface Word {
+  readonly va: number;
+  readonly type: number;
+  readonly addend: number;
+  /** Undefined for a section symbol. */
+  readonly symbol: string | undefined;
+}
+
+/** The words of the types that compilers use most, by which of them lie where; those of rewritten instructions are left out. */
+function wordsOf(file: MelfFile): Word[] {
+  const symtab = file.sections.find((s) => s.type === SHT_SYMTAB);
+  const strtab = symtab === undefined ? undefined : file.sections[symtab.link];
+  if (symtab === undefined || strtab === undefined) return [];
+  const view = new DataView(file.bytes.buffer, file.bytes.byteOffset, file.bytes.byteLength);
+  const nameOf = (index: number): string | undefined => {
+    const at = symtab.offset + index * SYM_SIZE;
+    if ((file.bytes[at + 4]! & 15) === STT_SECTION) return undefined;
+    const start = strtab.offset + view.getUint32(at, true);
+    return Buffer.from(file.bytes.subarray(start, file.bytes.indexOf(0, start))).toString('latin1');
+  };
+  const words: Word[] = [];
+  for (const section of file.sections.filter((s) => s.type === SHT_RELA)) {
+    for (let at = section.offset; at + RELA_SIZE <= section.offset + section.size; at += RELA_SIZE) {
+      const type = view.getUint32(at + 8, true);
+      if (!(type in FIELDS)) continue;
+      words.push({
+        va: readU64(view, at),
+        type,
+        addend: view.getUint32(at + 16, true) + view.getInt32(at + 20, true) * 2 ** 32,
+        symbol: nameOf(view.getUint32(at + 12, true)),
+      });
+    }
+  }
+  return words.sort((a, b) => a.va - b.va);
+}
+
+/** For each type (psABIs): where a word at `place` leads to, its addend included. */
+const FIELDS: Readonly<Record<number, (view: DataView, at: number, place: number) => number>> = {
+  // R_X86_64_64, PC32, PLT32, 32, 32S
+  1: (view, at) => readU64(view, at),
+  2: (view, at, place) => view.getInt32(at, true) + place,
+  4: (view, at, place) => view.getInt32(at, true) + place,
+  10: (view, at) => view.getUint32(at, true),
+  11: (view, at) => view.getInt32(at, true),
+  // R_AARCH64_ABS64, JUMP26, CALL26
+  257: (view, at) => readU64(view, at),
+  282: (view, at, place) => ((view.getUint32(at, true) << 6) >> 6) * 4 + place,
+  283: (view, at, place) => ((view.getUint32(at, true) << 6) >> 6) * 4 + place,
+};
+
+/** Where in a file an address is, and what is there. */
+class AddressMap {
+  readonly #file: MelfFile;
+  readonly #variant: number;
+  readonly #symbols: readonly SymbolEntry[];
+
+  constructor(file: MelfFile, symbols: readonly SymbolEntry[], variant: number) {
+    this.#file = file;
+    this.#variant = variant;
+    this.#symbols = symbols.filter((s) => s.size > 0 && s.type !== STT_TLS).sort((a, b) => a.va - b.va);
+  }
+
+  /** `name+offset` for each symbol that holds the address or lies up to `reach` bytes from it, numbers of statics left out. */
+  namesAt(va: number, reach = 0): string[] {
+    return this.#symbols
+      .filter((s) => va >= s.va - reach && va < s.va + s.size + reach)
+      .map((s) => `${baseName(s.name)}+${va - s.va}`);
+  }
+
+  /** Offset in the file of what is at an address; undefined where it holds nothing. */
+  offsetOf(va: number): number | undefined {
+    const section = this.#file.sections.find(
+      ({ name, type, va: start, size }) =>
+        type !== SHT_NOBITS &&
+        start !== 0 &&
+        va >= start &&
+        va < start + size &&
+        (!/^\.gen\d+$/.test(name) || name === `.gen${this.#variant}`),
+    );
+    return section === undefined ? undefined : section.offset + va - section.va;
+  }
+
+  /** What a target without a name has in the file: the string there. */
+  textAt(va: number): string | undefined {
+    const at = this.offsetOf(va);
+    if (at === undefined) return undefined;
+    return Buffer.from(this.#file.bytes.subarray(at, this.#file.bytes.indexOf(0, at))).toString('latin1');
+  }
+
+  /** The 64-bit word at an address; NaN where the file holds none. */
+  wordAt(va: number): number {
+    const at = this.offsetOf(va);
+    const { bytes } = this.#file;
+    return at === undefined ? Number.NaN : readU64(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), at);
+  }
+}
+
+const baseName = (name: string): string => name.replace(/\.\d+$/, '');
 
 function bytesOf(file: MelfFile, s: SymbolEntry): Uint8Array | undefined {
   const section = file.sections[s.section];
@@ -59,15 +185,75 @@ export function compareLinks(theirs: MelfFile, ours: MelfFile, variant = 0): Com
   }
   const folded = (ours.melf?.functions ?? []).filter((f) => ((f.bodies[variant]?.flags ?? 0) & BODY_THUNK) !== 0);
   const jumps = new Set(folded.map((f) => f.name));
+  const byBase = new Map<string, SymbolEntry[]>();
+  for (const list of own.values()) {
+    for (const s of list) byBase.set(baseName(s.name), [...(byBase.get(baseName(s.name)) ?? []), s]);
+  }
+  const words = wordsOf(theirs);
+  const theirMap = new AddressMap(theirs, theirs.symbols(), 0);
+  const ourMap = new AddressMap(ours, [...own.values()].flat(), variant);
+  const viewOf = ({ bytes }: MelfFile): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const [theirView, ourView] = [viewOf(theirs), viewOf(ours)];
+  /** The words in a symbol; a text says which of them leads elsewhere. */
+  const compareWords = (symbol: SymbolEntry, candidate: SymbolEntry): number | string => {
+    const [from, to] = [theirs.sections[symbol.section]!, ours.sections[candidate.section]!];
+    let count = 0;
+    for (let i = firstFrom(words, symbol.va); i < words.length && words[i]!.va < symbol.va + symbol.size; i++) {
+      const word = words[i]!;
+      const field = FIELDS[word.type]!;
+      const place = candidate.va + word.va - symbol.va;
+      const [theirAt, ourAt] = [from.offset + word.va - from.va, to.offset + place - to.va];
+      const theirTarget = field(theirView, theirAt, word.va);
+      // A load from the GOT that both did without: GNU ld by an immediate (mov $x), ours by a distance (lea x).
+      const rewritten = word.type === 11 && [1, 2, 3].some((b) => theirs.bytes[theirAt - b] !== ours.bytes[ourAt - b]);
+      const distant = ourView.getInt32(ourAt, true) + place + 4;
+      // Or ours has kept the load: of a symbol whose address was not known in time.
+      const loads = rewritten && ours.bytes[ourAt - 2] === 0x8b;
+      const ourTarget = loads ? ourMap.wordAt(distant) : rewritten ? distant : field(ourView, ourAt, place);
+      if (!sameTarget(word, theirTarget, ourTarget)) {
+        return `the word at +${word.va - symbol.va} (${word.symbol ?? theirMap.namesAt(theirTarget + 4)[0] ?? 'nameless'})`;
+      }
+      count++;
+    }
+    return count;
+  };
+  const sameTarget = ({ symbol, addend }: Word, theirTarget: number, ourTarget: number, inTable = false): boolean => {
+    if (symbol !== undefined && symbol !== '' && !symbol.startsWith('.L')) {
+      // A folded function has one address there and a slot of its own here; either leads to it. Weak ones that nobody defines are 0.
+      // The call of a sequence for thread-local variables was rewritten with the sequence.
+      if (theirTarget - addend === 0 || jumps.has(symbol) || symbol === '__tls_get_addr') return true;
+      const named = byBase.get(baseName(symbol));
+      return named === undefined || named.some((s) => s.va === ourTarget - addend);
+    }
+    // The end of an operand counts in a distance: what it leads to begins up to eight bytes later.
+    for (let skip = 0; skip <= 8; skip++) {
+      const names = theirMap.namesAt(theirTarget + skip);
+      const here = new Set(ourMap.namesAt(ourTarget + skip));
+      if (names.some((name) => here.has(name))) return true;
+      const text = theirMap.textAt(theirTarget + skip);
+      if (names.length === 0 && text !== undefined && text === ourMap.textAt(ourTarget + skip)) return true;
+    }
+    // A jump table has no name: its first word shall lead to the same place.
+    const table = theirTarget + 4;
+    const first = words[firstFrom(words, table)];
+    const [theirAt, ourAt] = [theirMap.offsetOf(table), ourMap.offsetOf(ourTarget + 4)];
+    if (!inTable && first?.va === table && theirAt !== undefined && ourAt !== undefined) {
+      const field = FIELDS[first.type]!;
+      return sameTarget(first, field(theirView, theirAt, table), field(ourView, ourAt, ourTarget + 4), true);
+    }
+    // A table that is not indexed from 0 is addressed before its start.
+    const here = new Set(ourMap.namesAt(ourTarget, 256));
+    return theirMap.namesAt(theirTarget, 256).some((name) => here.has(name));
+  };
   const differences: string[] = [];
   let compared = 0;
+  let wordCount = 0;
   for (const symbol of theirs.symbols()) {
     if (symbol.size === 0 || ![STT_FUNC, STT_OBJECT, STT_TLS].includes(symbol.type)) continue;
     // The number at a static's end is the compiler's own; our file has the default variant's.
-    const base = symbol.name.replace(/\.\d+$/, '');
-    const named =
-      base === symbol.name ? [symbol.name] : [...own.keys()].filter((n) => n.replace(/\.\d+$/, '') === base);
-    const candidates = named.flatMap((name) => own.get(name) ?? []).filter((s) => s.size === symbol.size);
+    const base = baseName(symbol.name);
+    const named = base === symbol.name ? (own.get(base) ?? []) : (byBase.get(base) ?? []);
+    const candidates = named.filter((s) => s.size === symbol.size);
     // A function that the compiler folded into an equal one has a slot with a jump here, so that its address stays its own.
     if (candidates.length === 0 && jumps.has(symbol.name)) continue;
     if (candidates.length === 0) {
@@ -76,16 +262,37 @@ export function compareLinks(theirs: MelfFile, ours: MelfFile, variant = 0): Com
     }
     const expected = bytesOf(theirs, symbol);
     if (expected === undefined) continue;
-    const same = candidates.some((candidate) => {
+    const equal = candidates.filter((candidate) => {
       const actual = bytesOf(ours, candidate);
       return actual?.every((byte, i) => byte === expected[i] || relocated.has(symbol.va + i));
     });
-    if (same) compared++;
-    else differences.push(`${symbol.name} differs`);
+    if (equal.length === 0) {
+      differences.push(`${symbol.name} differs`);
+      continue;
+    }
+    const results = equal.map((candidate) => compareWords(symbol, candidate));
+    const good = results.find((result) => typeof result === 'number');
+    if (good === undefined) differences.push(`${symbol.name} differs: ${results[0]}`);
+    else {
+      compared++;
+      wordCount += good as number;
+    }
   }
   for (const array of ['.preinit_array', '.init_array', '.fini_array']) {
     const [x, y] = [arrayOrder(theirs, array), arrayOrder(ours, array)];
     if (x.join() !== y.join()) differences.push(`${array} runs ${y.join(', ')} instead of ${x.join(', ')}`);
   }
-  return { compared, differences };
+  return { compared, words: wordCount, differences };
+}
+
+/** Index of the first word at an address or after it. */
+function firstFrom(words: readonly Word[], va: number): number {
+  let low = 0;
+  let high = words.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (words[middle]!.va < va) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -26,6 +26,7 @@ describe('torture programs at -O0, -O2 and -Os as three variants of one MELF', (
       const verdict = await tryProgram(bench, join(programs, name));
       assert.ok('compared' in verdict, JSON.stringify(verdict));
       assert.ok(verdict.functions > 1);
+      assert.ok(verdict.words > 100, `${verdict.words} relocated words`);
     });
   }
 

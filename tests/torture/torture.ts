@@ -102,7 +102,7 @@ export interface Bench {
 export async function tryProgram(
   bench: Bench,
   path: string,
-): Promise<Verdict | { readonly compared: number; readonly functions: number }> {
+): Promise<Verdict | { readonly compared: number; readonly words: number; readonly functions: number }> {
   const { toolchain, folder, libmelf } = bench;
   const { crt, libc, libgcc, cc, isa } = toolchain;
   const options = ownOptions(readFileSync(path, 'utf8'));
@@ -140,11 +140,13 @@ export async function tryProgram(
   }
   const file = readMelf(bytes, 'program');
   let compared = 0;
+  let words = 0;
   for (const [i, reference] of references.entries()) {
     const comparison = compareLinks(readMelf(readFileSync(reference), reference), file, i);
     if (comparison.differences.length > 0)
       return { stage: 'compare', reason: `${LEVELS[i]}: ${comparison.differences.slice(0, 3).join('; ')}` };
     compared += comparison.compared;
+    words += comparison.words;
   }
   const program = join(folder, 'program');
   writeFileSync(program, bytes);
@@ -155,5 +157,5 @@ export async function tryProgram(
     const inside = await sandboxed(isa, bytes, i);
     if (inside !== undefined) return { stage: 'sandbox', reason: `${level} ${inside}` };
   }
-  return { compared, functions: file.melf?.functions.length ?? 0 };
+  return { compared, words, functions: file.melf?.functions.length ?? 0 };
 }

@@ -56,6 +56,8 @@ export class TortureWorker {
 }
 
 if (process.argv[2] === 'serve' && process.send !== undefined) {
+  // Its parent is gone.
+  process.on('disconnect', () => process.exit());
   process.on('message', ({ bench, path }: { bench: Bench; path: string }) => {
     tryProgram(bench, path)
       .then((result): Answer => ({ result }))
