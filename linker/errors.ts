@@ -38,7 +38,7 @@ const CUT_SHORT = 'it is cut short, as a full disk or an interrupted tool leaves
 /** A file that is not what it claims to be: truncated, malformed or of an unsupported kind. */
 export class InputError extends LinkError {
   constructor(code: string, path: string, message: string, hint?: string, facts: ErrorFacts = {}) {
-    const usual = code.endsWith('/truncated') ? CUT_SHORT : undefined;
+    const usual = code.endsWith('.truncated') ? CUT_SHORT : undefined;
     super(code, `${path}: ${message}`, { facts: { file: path, ...facts }, hint: hint ?? usual });
   }
 }
