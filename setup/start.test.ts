@@ -60,7 +60,7 @@ describe('the start of every command', () => {
   it('installs the node modules once, passes arguments and the exit code on, and is silent the second time', async () => {
     const first = await start('a', 'b');
     assert.deepEqual([first.code, first.stdout], [2, 'a b\n']);
-    assert.match(first.stderr, /^✓ node modules \(\d+\.\d s\)\n$/);
+    assert.match(first.stderr, /^· installing node modules \(npm ci\)\n✓ node modules \(\d+\.\d s\)\n$/);
     assert.deepEqual(await start(), { code: 0, stdout: '\n', stderr: '' });
     assert.equal(npmRuns(), 1);
   });
@@ -95,7 +95,10 @@ describe('the start of every command', () => {
     writeFileSync(join(root, 'npm-fails'), '');
     const { code, stderr } = await start();
     assert.equal(code, 1);
-    assert.match(stderr, /^error: npm ci failed:\n {2}npm error network unreachable\nhint: Check the network/);
+    assert.match(
+      stderr,
+      /^· installing node modules \(npm ci\)\nerror: npm ci failed:\n {2}npm error network unreachable\nhint: Check the network/,
+    );
     assert.doesNotMatch(stderr, /at .*start\.mjs/);
   });
 });
