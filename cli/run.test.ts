@@ -54,10 +54,10 @@ describe('melf run', function () {
     assert.match(crash.stderr, /died by SIGSEGV at 0x40100.*\n {2}write of 0x1230/);
     const endless = melf('--max-instructions', '1000', file('loop', await tinyProgram('x86-64', 'x: jmp x')));
     assert.equal(endless.status, 1);
-    assert.match(endless.stderr, /LIMIT_REACHED[\s\S]*hint:/);
+    assert.match(endless.stderr, /machine\.limit\][\s\S]*hint:/);
     const stuck = melf(file('stuck', await tinyProgram('x86-64', 'mov rax, 34; syscall')));
     assert.equal(stuck.status, 1);
-    assert.match(stuck.stderr, /DEADLOCK[\s\S]*waits: pause/);
+    assert.match(stuck.stderr, /machine\.deadlock\][\s\S]*waits: pause/);
     const damaged = melf(file('damaged', tinyElf('x86-64', new Uint8Array(100)).subarray(0, 4100)));
     assert.equal(damaged.status, 1);
     assert.match(damaged.stderr, /truncated/);
