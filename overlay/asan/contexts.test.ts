@@ -43,6 +43,7 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
     const melf = (...words: string[]) =>
       spawnSync(process.execPath, ['--import', 'tsx', join(projectRoot, 'cli/main.ts'), 'run', ...words], {
         encoding: 'utf8',
+        env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined },
       });
     const errors = (text: string): string[] =>
       [...text.matchAll(/ERROR: (\S+) on[^\n]*\n(\S+) .*variant (\S+)\n.* in (\w+)\+/g)].map((match) =>
@@ -73,11 +74,11 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
       assert.match(stderr, /1 error found by the AddressSanitizer runtime/);
     });
 
-    it('melf run --asan refuses a program that cannot find errors', () => {
+    it('melf run --asan refuses a program that cannot find errors', async () => {
       const source = join(folder, 'other.c');
       writeFileSync(source, 'int main(void) { return 0; }');
       const other = join(folder, 'other');
-      execFileSync(isa === 'x86-64' ? 'gcc' : 'aarch64-linux-gnu-gcc', ['-static', '-o', other, source]);
+      execFileSync((await ensureToolchain(isa)).wrapper, ['-static', '-o', other, source]);
       const { stderr, status } = melf('--asan', other);
       assert.equal(status, 2);
       assert.match(stderr, /not linked with the AddressSanitizer runtime[\s\S]*hint: docs\/guide.md/);
