@@ -8,6 +8,7 @@ import { asanReports, hasAsanRuntime } from '../overlay/asan/asan-call.ts';
 import { formatReport } from '../overlay/asan/report-text.ts';
 import { Symboliser } from '../overlay/asan/symboliser.ts';
 import { inProcess } from '../overlay/load-bias.ts';
+import { variantIndex } from '../overlay/view-spec.ts';
 
 /** Shows what a guest's runtime finds. */
 export class AsanReports {
@@ -43,10 +44,15 @@ const LIBMELF_MARK = 'MELF_VARIANT=';
 /**
  * How a program starts in a variant and may still switch by itself: by libmelf, which reads the environment; undefined where it has none, and
  * somebody outside has to choose.
+ * @throws ViewSpecError when the program has no such variant.
  */
 export function startSetting(elf: Uint8Array, variant: string | undefined): string | undefined {
-  const hasLibmelf = Buffer.from(elf.buffer, elf.byteOffset, elf.byteLength).includes(LIBMELF_MARK);
-  return variant !== undefined && hasLibmelf ? `MELF_VARIANT=${variant}` : undefined;
+  if (variant === undefined) return undefined;
+  if (!Buffer.from(elf.buffer, elf.byteOffset, elf.byteLength).includes(LIBMELF_MARK)) return undefined;
+  const { melf } = readMelf(elf);
+  if (melf === undefined) return undefined;
+  variantIndex(melf, variant);
+  return `MELF_VARIANT=${variant}`;
 }
 
 /**

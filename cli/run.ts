@@ -155,7 +155,10 @@ export async function main(argv: string[]): Promise<number> {
     });
   }
   const asanVariant = args.asan ? sanitisedVariant(args.file, elf) : undefined;
-  const setting = args.variant === undefined ? startSetting(elf, asanVariant) : undefined;
+  const chosen = args.variant ?? asanVariant;
+  // Views made from outside are in the way of a program that makes its own.
+  const fromOutside = all('function').length > 0 || args['chaos-switch'] !== undefined;
+  const setting = fromOutside ? undefined : startSetting(elf, chosen);
   const asan = new AsanReports(elf, (text) => void process.stderr.write(text));
   if (args.trace !== undefined) writeTrace(args.trace, '');
   const machine = await Machine.create({
@@ -181,7 +184,7 @@ export async function main(argv: string[]): Promise<number> {
     exe: `/${basename(args.file)}`,
   });
   const overlay = chooseVariants(machine, guest, elf, {
-    variant: args.variant ?? (setting === undefined ? asanVariant : undefined),
+    variant: setting === undefined ? chosen : undefined,
     functions: all('function'),
     safety: args['switch-safety'] as SafetyMode,
     chaos: args['chaos-switch'] === undefined ? undefined : integerValue('--chaos-switch', args['chaos-switch']),

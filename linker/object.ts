@@ -355,6 +355,9 @@ class ObjectReader {
       }
       const name = names.at(view.getUint32(at, true));
       if (name === undefined) this.#fail('link.malformed', `symbol ${i} has no valid name`);
+      if (kind === 'common' && readU64(view, at + 16) > 0x7fffffff) {
+        this.#fail('link.too-large', `the common symbol ${name} is larger than 2 GiB`);
+      }
       const shown = name === '' && type === STT_SECTION && section !== undefined ? section.name : name;
       file.symbols.push(
         new LinkSymbol(shown, file, binding, type, data[at + 5]! & 3, kind, section, value, readU64(view, at + 16)),

@@ -16,7 +16,8 @@ export interface ViewSpec {
 /** A spec that names what is not there, or that the file's pages cannot do. */
 export class ViewSpecError extends MelfError {}
 
-function variantIndex({ variants }: MelfInfo, name: string): number {
+/** @throws ViewSpecError with the names there are. */
+export function variantIndex({ variants }: MelfInfo, name: string): number {
   const index = variants.findIndex((one) => one.name === name);
   if (index >= 0) return index;
   throw new ViewSpecError('overlay.unknown-variant', `the program has no variant "${name}"`, {

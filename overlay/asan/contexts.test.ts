@@ -74,6 +74,20 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
       assert.match(stderr, /1 error found by the AddressSanitizer runtime/);
     });
 
+    it('melf run --variant leaves a program able to switch by itself, and knows its variants', () => {
+      const { stdout, stderr, status } = melf(
+        '--env',
+        'MELF_ASAN_OPTIONS=halt_on_error=0',
+        '--variant',
+        'asan',
+        program,
+      );
+      assert.deepEqual([stdout, status], ['plain\nasan\nplain\nasan\n', 0], stderr);
+      const unknown = melf('--variant', 'fast', program);
+      assert.equal(unknown.status, 1);
+      assert.match(unknown.stderr, /no variant "fast"[\s\S]*hint: it has: plain, asan/);
+    });
+
     it('melf run --asan refuses a program that cannot find errors', async () => {
       const source = join(folder, 'other.c');
       writeFileSync(source, 'int main(void) { return 0; }');
