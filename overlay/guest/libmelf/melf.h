@@ -9,8 +9,9 @@
  * So the thread that switches must have no multivariant function on its stack: the caller of melf_switch and everything above
  * it must be common code (see --common of melf link).
  *
- * All functions may be called by several threads at once. From signal handlers: melf_current, melf_variant_name, and melf_switch into a
- * variant that some thread has been in before; the others take locks, allocate or open files.
+ * All functions may be called by several threads at once. From signal handlers, in a thread that called one of
+ * them before: melf_current, melf_variant_name, and, where the kernel has views, melf_switch into a variant that some thread has been in before.
+ * The others take locks, allocate or open files; so does melf_switch where there are no views.
  */
 #ifndef MELF_H
 #define MELF_H
