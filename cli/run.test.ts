@@ -52,6 +52,7 @@ describe('melf run', function () {
     const crash = melf(file('crash', await tinyProgram('x86-64', 'mov rax, 0x1230; mov [rax], eax')));
     assert.equal(crash.status, 139);
     assert.match(crash.stderr, /died by SIGSEGV at 0x40100.*\n {2}write of 0x1230/);
+    assert.match(crash.stderr, /hint: melf addr2line/);
     const endless = melf('--max-instructions', '1000', file('loop', await tinyProgram('x86-64', 'x: jmp x')));
     assert.equal(endless.status, 1);
     assert.match(endless.stderr, /machine\.limit\][\s\S]*hint:/);

@@ -205,12 +205,18 @@ export async function main(argv: string[]): Promise<number> {
     machine.close();
     if (trace !== undefined && args.trace !== undefined) writeTrace(args.trace, trace.toString());
   }
-  if (guest.end?.crash !== undefined) process.stderr.write(`${formatCrash(guest.end.crash)}\n`);
+  if (guest.end?.crash !== undefined)
+    process.stderr.write(`${formatCrash(guest.end.crash)}\n${crashHint(guest.end.crash.signal)}\n`);
   if (overlay !== undefined) process.stderr.write(overlay());
   if (args.asan) process.stderr.write(asan.summary());
   if (args.stats) process.stderr.write(statistics(machine, performance.now() - started, hash));
   const code = guest.exitCode ?? 0;
   return args.asan && asan.found > 0 && code === 0 ? 1 : code;
+}
+
+function crashHint(signal: string): string {
+  const lookup = 'melf addr2line tells the line of an address, --trace FILE what the threads did before';
+  return `hint: ${signal === 'SIGILL' ? '--machine chooses what the CPUs have; ' : ''}${lookup}.`;
 }
 
 interface VariantChoice {

@@ -33,12 +33,13 @@ export class LinkError extends MelfError {
   }
 }
 
+const DAMAGED = 'the file is damaged, or made by a tool that the ELF specification does not bind: make it again';
 const CUT_SHORT = 'it is cut short, as a full disk or an interrupted tool leaves it: make it again';
 
 /** A file that is not what it claims to be: truncated, malformed or of an unsupported kind. */
 export class InputError extends LinkError {
   constructor(code: string, path: string, message: string, hint?: string, facts: ErrorFacts = {}) {
-    const usual = code.endsWith('.truncated') ? CUT_SHORT : undefined;
+    const usual = code.endsWith('.truncated') ? CUT_SHORT : code.endsWith('.malformed') ? DAMAGED : undefined;
     super(code, `${path}: ${message}`, { facts: { file: path, ...facts }, hint: hint ?? usual });
   }
 }

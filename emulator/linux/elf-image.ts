@@ -5,9 +5,11 @@ import { MelfError } from '../../base/errors.ts';
 import { TASK_SIZE } from '../memory/address-space.ts';
 import { PAGE_SIZE } from '../memory/physical.ts';
 
+const DAMAGED = 'The file is damaged: link or copy it again. `readelf -lW` shows its program headers.';
+
 /** The file is no program that this machine can run. */
 export class BadExecutable extends MelfError {
-  constructor(name: string, what: string, hint?: string, facts: Record<string, string | number> = {}) {
+  constructor(name: string, what: string, hint = DAMAGED, facts: Record<string, string | number> = {}) {
     super('process.bad-executable', `${name}: ${what}`, { facts, hint });
   }
 }
