@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { checkRepeat } from '../runner/checks.ts';
 import { Latencies } from '../runner/latency.ts';
-import { checkRepeat, checkRuns, checkShape, isReportOf, wrongReports } from './checks.ts';
+import { checkRuns, checkShape, isReportOf, wrongReports } from './checks.ts';
 import { parseConfiguration, sanitisedConnections } from './configurations.ts';
 import { type Plant, plants } from './plants.ts';
 import type { FoundError, RunRecord } from './run-record.ts';
@@ -34,6 +35,7 @@ const fakeRun = (changes: Partial<RunRecord> = {}): RunRecord => ({
     pageFaults: 0,
     tlbMisses: 0,
     contextSwitches: 0,
+    lineTransfers: 0,
   },
   utilisation: 0.3,
   traceHash: 'x',

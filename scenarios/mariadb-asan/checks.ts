@@ -1,28 +1,10 @@
 // What must be true of every run. Each check compares two things that come from different places.
 
-import type { Check } from '../runner/checks.ts';
+import { type Check, checkEachRun } from '../runner/checks.ts';
 import type { RelativeChange } from '../runner/statistics.ts';
 import { parseConfiguration } from './configurations.ts';
 import { type Plant, plantAllocates, plantFrees, plants, statementFunction } from './plants.ts';
 import type { FoundError, RunRecord } from './run-record.ts';
-
-const runName = ({ configuration, seed }: RunRecord): string => `${configuration}, seed ${seed}`;
-
-/** One check over many runs: fine when no run has a complaint. */
-function over(
-  name: string,
-  runs: readonly RunRecord[],
-  complaint: (run: RunRecord) => string | undefined,
-  fine: string,
-): Check {
-  const complaints = runs.flatMap((run) => {
-    const text = complaint(run);
-    return text === undefined ? [] : [`${runName(run)}: ${text}`];
-  });
-  const ok = complaints.length === 0 && runs.length > 0;
-  const detail = runs.length === 0 ? 'no run to look at' : ok ? fine : complaints.slice(0, 5).join('; ');
-  return { name, ok, detail };
-}
 
 /** Innermost frames of which one must be the function that makes the mistake. */
 const nearTheTop = 3;
@@ -64,7 +46,7 @@ export function checkRuns(runs: readonly RunRecord[]): Check[] {
   const planted = runs.filter(isPlanted);
   const ordinary = runs.filter((run) => !isPlanted(run));
   const checks = [
-    over(
+    checkEachRun(
       'every answer is right',
       runs,
       (run) => {
@@ -73,13 +55,13 @@ export function checkRuns(runs: readonly RunRecord[]): Check[] {
       },
       `${statements} statements, compared with each client's model of its rows; sums over the tables at the end`,
     ),
-    over(
+    checkEachRun(
       'the server ends well',
       runs,
       ({ exitCode }) => (exitCode === 0 ? undefined : `exit code ${exitCode}`),
       'exit code 0 in every run',
     ),
-    over(
+    checkEachRun(
       'nothing is reported where nothing is wrong',
       ordinary,
       ({ errors }) =>
@@ -89,7 +71,7 @@ export function checkRuns(runs: readonly RunRecord[]): Check[] {
   ];
   const nobody = ordinary.filter(({ configuration }) => parseConfiguration(configuration).sanitisedShare === 0);
   checks.push(
-    over(
+    checkEachRun(
       'nothing switches where no connection is sanitised',
       nobody,
       ({ counters }) => (counters.switches === 0 ? undefined : `${counters.switches} switches`),
@@ -100,7 +82,7 @@ export function checkRuns(runs: readonly RunRecord[]): Check[] {
     const count = planted.reduce((sum, run) => sum + run.planted.sanitised, 0);
     const unseen = planted.reduce((sum, run) => sum + run.planted.plain, 0);
     checks.push(
-      over(
+      checkEachRun(
         'each planted mistake is found in sanitised connections, with the stacks of access, allocation and free, and in no other',
         planted,
         wrongReports,
@@ -109,15 +91,6 @@ export function checkRuns(runs: readonly RunRecord[]): Check[] {
     );
   }
   return checks;
-}
-
-/** Two runs of the same configuration and seed must have done the same at the same virtual times. */
-export function checkRepeat(first: RunRecord, second: RunRecord): Check {
-  return {
-    name: 'the same seed gives the same trace',
-    ok: first.traceHash === second.traceHash,
-    detail: `${runName(first)}, run twice: ${first.traceHash} and ${second.traceHash} over ${first.events} and ${second.events} events`,
-  };
 }
 
 /** What context-specific sanitising claims, as far as a model can be held to it: order, not size. */

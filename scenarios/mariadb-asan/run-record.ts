@@ -1,4 +1,5 @@
 import type { RecordedLatencies } from '../runner/latency.ts';
+import type { RunCounters } from '../runner/machine-counters.ts';
 import type { Load } from './load.ts';
 
 /** One run: a configuration with a seed on one machine. It goes to a process of its own. */
@@ -23,18 +24,6 @@ export interface MachineSettings {
   readonly networkLatency: number;
   /** A thread for each connection, or a pool with so many groups. */
   readonly threads: 'one-per-connection' | { readonly groups: number };
-}
-
-/** What the machine counted in the measurement window. */
-export interface RunCounters {
-  readonly instructions: number;
-  readonly cycles: number;
-  readonly syscalls: number;
-  /** Changes of a thread's view. */
-  readonly switches: number;
-  readonly pageFaults: number;
-  readonly tlbMisses: number;
-  readonly contextSwitches: number;
 }
 
 /** An error that the sanitiser's runtime reported, its addresses as function names. */

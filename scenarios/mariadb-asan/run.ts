@@ -12,11 +12,11 @@ import type { AsanReport } from '../../overlay/asan/report-record.ts';
 import { callSites, formatReport } from '../../overlay/asan/report-text.ts';
 import { Symboliser } from '../../overlay/asan/symboliser.ts';
 import { installMmview } from '../../overlay/mmview.ts';
+import { CountingSink, readCounters, windowCounters } from '../runner/machine-counters.ts';
 import { randomStreams } from '../runner/random.ts';
 import { MariadbClients } from './client.ts';
 import { parseConfiguration, sanitisedConnections } from './configurations.ts';
 import type { Form } from './executable.ts';
-import { CountingSink, readCounters, windowCounters } from './observers.ts';
 import type { FoundError, RunInput, RunRecord } from './run-record.ts';
 import { serverCommand, serverMounts, serverProgram } from './server.ts';
 

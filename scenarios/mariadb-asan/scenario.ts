@@ -4,13 +4,13 @@
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureEngine } from '../../setup/engine.ts';
-import { type Check, checkNoRunFailed } from '../runner/checks.ts';
+import { type Check, checkNoRunFailed, checkRepeat } from '../runner/checks.ts';
 import { conduct, type Findings } from '../runner/experiment.ts';
 import { failuresOf, type Job, type JobFailure, noRun, outputsOf, runJobs } from '../runner/jobs.ts';
 import { modelCaveat } from '../runner/provenance.ts';
 import type { ResultFolder } from '../runner/results.ts';
 import { terminalTable } from '../runner/terminal.ts';
-import { checkRepeat, checkRuns, checkShape } from './checks.ts';
+import { checkRuns, checkShape } from './checks.ts';
 import { baselineId, type Configuration, parseConfiguration, plantedId } from './configurations.ts';
 import { type Executables, ensureExecutables } from './executable.ts';
 import { readOptions, type ScenarioOptions } from './options.ts';

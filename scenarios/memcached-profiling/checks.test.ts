@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Check } from '../runner/checks.ts';
+import { checkRepeat } from '../runner/checks.ts';
 import { FunctionTable } from '../runner/symbols.ts';
-import { checkRepeat, checkRuns, checkShape } from './checks.ts';
+import { checkRuns, checkShape } from './checks.ts';
 import type { RunRecord } from './run-record.ts';
 import { fakeRun } from './tests/fake-runs.ts';
 

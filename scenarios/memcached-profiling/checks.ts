@@ -1,6 +1,6 @@
 // What must be true of every run. Each check compares two counts that come from different places.
 
-import type { Check } from '../runner/checks.ts';
+import { type Check, checkEachRun } from '../runner/checks.ts';
 import { parseProfile, resolveProfile } from '../runner/profiler/profile.ts';
 import type { RelativeChange } from '../runner/statistics.ts';
 import type { FunctionTable } from '../runner/symbols.ts';
@@ -9,27 +9,6 @@ import type { RunRecord } from './run-record.ts';
 
 /** The function that memcached enters once for each ASCII command. */
 const commandFunction = 'process_command_ascii';
-
-const runName = ({ configuration, seed }: RunRecord): string => `${configuration}, seed ${seed}`;
-
-/** One check over many runs: fine when no run has a complaint. */
-function over(
-  name: string,
-  runs: readonly RunRecord[],
-  complaint: (run: RunRecord) => string | undefined,
-  fine: string,
-): Check {
-  const complaints = runs.flatMap((run) => {
-    const text = complaint(run);
-    return text === undefined ? [] : [`${runName(run)}: ${text}`];
-  });
-  return {
-    name,
-    ok: complaints.length === 0 && runs.length > 0,
-    detail:
-      runs.length === 0 ? 'no run to look at' : complaints.length === 0 ? fine : complaints.slice(0, 5).join('; '),
-  };
-}
 
 function profileMismatch(run: RunRecord, functions: FunctionTable): string | undefined {
   const profile = resolveProfile(parseProfile(run.profile), functions);
@@ -61,7 +40,7 @@ export function checkRuns(runs: readonly RunRecord[], functions: (configuration:
   const checks: Check[] = [];
   const requests = runs.reduce((sum, run) => sum + run.requests, 0);
   checks.push(
-    over(
+    checkEachRun(
       'every reply is right',
       runs,
       ({ requests: asked, wrong, wrongCount }) => {
@@ -70,7 +49,7 @@ export function checkRuns(runs: readonly RunRecord[], functions: (configuration:
       },
       `${requests} replies compared with the model of the store`,
     ),
-    over(
+    checkEachRun(
       'the server ends well',
       runs,
       ({ exitCode }) => (exitCode === 0 ? undefined : `exit code ${exitCode}`),
@@ -82,7 +61,7 @@ export function checkRuns(runs: readonly RunRecord[], functions: (configuration:
   const entries = melfRuns.reduce((sum, run) => sum + run.watched.reduce((total, one) => total + one.entries, 0), 0);
   if (melfRuns.length > 0) {
     checks.push(
-      over(
+      checkEachRun(
         'the profile equals the function entries that the machine counted in the prof view',
         melfRuns,
         (run) => profileMismatch(run, functions(run.configuration)),
@@ -93,7 +72,7 @@ export function checkRuns(runs: readonly RunRecord[], functions: (configuration:
   const instrumented = runs.filter((run) => parseConfiguration(run.configuration).form !== 'plain');
   if (instrumented.length > 0) {
     checks.push(
-      over(
+      checkEachRun(
         'each command of a profiled connection is in the profile once, no other is',
         instrumented,
         (run) => {
@@ -108,7 +87,7 @@ export function checkRuns(runs: readonly RunRecord[], functions: (configuration:
   const nobody = melfRuns.filter((run) => parseConfiguration(run.configuration).profiledShare === 0);
   if (nobody.length > 0) {
     checks.push(
-      over(
+      checkEachRun(
         'nothing is counted when no connection is profiled',
         nobody,
         (run) => {
@@ -122,15 +101,6 @@ export function checkRuns(runs: readonly RunRecord[], functions: (configuration:
     );
   }
   return checks;
-}
-
-/** Two runs of the same configuration and seed must have done the same at the same virtual times. */
-export function checkRepeat(first: RunRecord, second: RunRecord): Check {
-  return {
-    name: 'the same seed gives the same trace',
-    ok: first.traceHash === second.traceHash,
-    detail: `${runName(first)}, run twice: ${first.traceHash} and ${second.traceHash} over ${first.events} and ${second.events} events`,
-  };
 }
 
 /** What the paper claims in words, as far as a model can be held to it: order, not size. */

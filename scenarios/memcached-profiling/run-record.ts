@@ -1,4 +1,5 @@
 import type { RecordedLatencies } from '../runner/latency.ts';
+import type { RunCounters } from '../runner/machine-counters.ts';
 import type { Load } from './load.ts';
 
 /** One run: a configuration with a seed on one machine. It goes to a process of its own. */
@@ -24,20 +25,6 @@ export interface MachineSettings {
   readonly networkLatency: number;
   /** memcached's worker threads. */
   readonly threads: number;
-}
-
-/** What the machine counted; in the measurement window where not said otherwise. */
-export interface RunCounters {
-  readonly instructions: number;
-  readonly cycles: number;
-  readonly syscalls: number;
-  /** Changes of a thread's view. */
-  readonly switches: number;
-  readonly pageFaults: number;
-  readonly tlbMisses: number;
-  readonly contextSwitches: number;
-  /** Cache lines that moved between CPUs (marked ones, see docs/cost-model.md). */
-  readonly lineTransfers: number;
 }
 
 /** A time in which a thread had a CPU. */

@@ -9,12 +9,13 @@ import { Machine } from '../../emulator/machine.ts';
 import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
 import { readMelf } from '../../linker/melf-reader.ts';
 import { installMmview } from '../../overlay/mmview.ts';
+import { CountingSink, readCounters, windowCounters } from '../runner/machine-counters.ts';
 import { randomStreams } from '../runner/random.ts';
 import { MemcachedClients } from './client.ts';
 import { parseConfiguration, profiledConnections } from './configurations.ts';
 import { storeMebibytes } from './load.ts';
-import { CountingSink, readCounters, TimelineSink, windowCounters } from './observers.ts';
 import type { RunInput, RunRecord, Timeline, WatchedFunction } from './run-record.ts';
+import { TimelineSink } from './timeline-sink.ts';
 import { variantOfView } from './variants.ts';
 
 const port = 11211;

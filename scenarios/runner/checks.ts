@@ -18,3 +18,42 @@ export function checkNoRunFailed(ended: number, failures: readonly JobFailure[])
   const ok = failures.length === 0;
   return { name: 'no run failed', ok, detail: ok ? `${ended} runs` : `${shown.join('; ')}${more}` };
 }
+
+/** What names a run in a check. */
+export interface SeededRun {
+  readonly configuration: string;
+  readonly seed: number;
+}
+
+export const runName = ({ configuration, seed }: SeededRun): string => `${configuration}, seed ${seed}`;
+
+/** One check over many runs: fine when there are some and none has a complaint. */
+export function checkEachRun<Run extends SeededRun>(
+  name: string,
+  runs: readonly Run[],
+  complaint: (run: Run) => string | undefined,
+  fine: string,
+): Check {
+  const complaints = runs.flatMap((run) => {
+    const text = complaint(run);
+    return text === undefined ? [] : [`${runName(run)}: ${text}`];
+  });
+  const ok = complaints.length === 0 && runs.length > 0;
+  const detail = runs.length === 0 ? 'no run to look at' : ok ? fine : complaints.slice(0, 5).join('; ');
+  return { name, ok, detail };
+}
+
+interface TracedRun extends SeededRun {
+  readonly traceHash: string;
+  readonly events?: number;
+}
+
+/** Two runs of the same configuration and seed must have done the same at the same virtual times. */
+export function checkRepeat(first: TracedRun, second: TracedRun): Check {
+  const over = first.events === undefined ? '' : ` over ${first.events} and ${second.events} events`;
+  return {
+    name: 'the same seed gives the same trace',
+    ok: first.traceHash === second.traceHash,
+    detail: `${runName(first)}, run twice: ${first.traceHash} and ${second.traceHash}${over}`,
+  };
+}

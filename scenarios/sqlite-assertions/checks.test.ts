@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Check } from '../runner/checks.ts';
-import { checkRefusal, checkRepeat, checkService, checkShape, checkSpeedtest } from './checks.ts';
+import { checkRepeat } from '../runner/checks.ts';
+import { checkRefusal, checkService, checkShape, checkSpeedtest } from './checks.ts';
 import { configurationNames } from './configurations.ts';
 import type { ServiceRecord, SpeedtestRecord } from './run-record.ts';
 import { groupRuns, summarise } from './summary.ts';

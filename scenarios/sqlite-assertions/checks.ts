@@ -1,28 +1,17 @@
 // What must be true of every run. Each check compares two things that come from different places.
 
-import type { Check } from '../runner/checks.ts';
+import { type Check, checkEachRun, runName } from '../runner/checks.ts';
 import { chosenThreads, configurationNamed, expectsAssertions } from './configurations.ts';
 import type { Refusal } from './executable.ts';
 import type { AssertionFailure, ServiceRecord, SpeedtestRecord } from './run-record.ts';
 import type { ConfigurationResult, Measure } from './summary.ts';
 
-const runName = ({ configuration, seed }: ServiceRecord): string => `${configuration}, seed ${seed}`;
-
-/** One check over many runs: fine when there are some and none has a complaint. */
-function over(
+/** As {@link checkEachRun}; nothing is claimed where there are no such runs. */
+const over = (
   name: string,
   runs: readonly ServiceRecord[],
-  complaint: (run: ServiceRecord) => string | undefined,
-  fine: string,
-): Check[] {
-  if (runs.length === 0) return [];
-  const complaints = runs.flatMap((run) => {
-    const text = complaint(run);
-    return text === undefined ? [] : [`${runName(run)}: ${text}`];
-  });
-  const ok = complaints.length === 0;
-  return [{ name, ok, detail: ok ? fine : complaints.slice(0, 5).join('; ') }];
-}
+  ...rest: [(run: ServiceRecord) => string | undefined, string]
+): Check[] => (runs.length === 0 ? [] : [checkEachRun(name, runs, ...rest)]);
 
 /** Runs with the same seed must have given the same answers and left the same rows, whatever the variants. */
 function checkHashes(runs: readonly ServiceRecord[]): Check {
@@ -175,15 +164,6 @@ export function checkSpeedtest(runs: readonly SpeedtestRecord[]): Check[] {
           : failed.map(({ form, variant }) => `${form}, ${variant}`).join('; '),
     },
   ];
-}
-
-/** Two runs of the same configuration and seed must have done the same at the same virtual times. */
-export function checkRepeat(first: ServiceRecord, second: ServiceRecord): Check {
-  return {
-    name: 'the same seed gives the same trace',
-    ok: first.traceHash === second.traceHash,
-    detail: `${runName(first)}, run twice: ${first.traceHash} and ${second.traceHash}`,
-  };
 }
 
 /** The pair that one would take first must not link: its structs differ. */

@@ -2,13 +2,13 @@
 
 import { join } from 'node:path';
 import { ensureEngine } from '../../setup/engine.ts';
-import { type Check, checkNoRunFailed } from '../runner/checks.ts';
+import { type Check, checkNoRunFailed, checkRepeat } from '../runner/checks.ts';
 import { conduct, type Findings } from '../runner/experiment.ts';
 import { failuresOf, type Job, type JobFailure, noRun, runJobs } from '../runner/jobs.ts';
 import { modelCaveat } from '../runner/provenance.ts';
 import type { ResultFolder } from '../runner/results.ts';
 import { terminalTable } from '../runner/terminal.ts';
-import { checkRefusal, checkRepeat, checkService, checkShape, checkSpeedtest } from './checks.ts';
+import { checkRefusal, checkService, checkShape, checkSpeedtest } from './checks.ts';
 import { measureCode } from './code-size.ts';
 import { type Executables, ensureExecutables } from './executable.ts';
 import { forms } from './forms.ts';

@@ -1,7 +1,22 @@
+// What a machine counted between two moments of a run.
+
 import type { EventSink, MachineEvent } from '../../emulator/events/events.ts';
 import type { Process } from '../../emulator/linux/process.ts';
 import type { Machine } from '../../emulator/machine.ts';
-import type { RunCounters } from './run-record.ts';
+
+/** What the machine counted; in the measurement window where not said otherwise. */
+export interface RunCounters {
+  readonly instructions: number;
+  readonly cycles: number;
+  readonly syscalls: number;
+  /** Changes of a thread's view. */
+  readonly switches: number;
+  readonly pageFaults: number;
+  readonly tlbMisses: number;
+  readonly contextSwitches: number;
+  /** Cache lines that moved between CPUs (marked ones, see docs/cost-model.md). */
+  readonly lineTransfers: number;
+}
 
 /** The events of which only the number matters. */
 export class CountingSink implements EventSink {
@@ -24,7 +39,7 @@ export interface CounterReading extends RunCounters {
 }
 
 export function readCounters(machine: Machine, server: Process, counting: CountingSink): CounterReading {
-  const { scheduler } = machine.kernel;
+  const { scheduler, coherence } = machine.kernel;
   return {
     instructions: scheduler.instructionsSoFar,
     cycles: scheduler.cycles,
@@ -33,6 +48,7 @@ export function readCounters(machine: Machine, server: Process, counting: Counti
     pageFaults: counting.pageFaults,
     tlbMisses: [...server.threads.values()].reduce((sum, { core }) => sum + core.tlbMisses, 0),
     contextSwitches: scheduler.contextSwitches,
+    lineTransfers: coherence?.transfers ?? 0,
     busy: scheduler.cpus.reduce((sum, cpu) => sum + cpu.busy, 0),
     cpus: scheduler.cpus.length,
   };
@@ -54,6 +70,7 @@ export function windowCounters(
       pageFaults: since('pageFaults'),
       tlbMisses: since('tlbMisses'),
       contextSwitches: since('contextSwitches'),
+      lineTransfers: since('lineTransfers'),
     },
     utilisation: (after.busy - before.busy) / (duration * after.cpus),
   };
