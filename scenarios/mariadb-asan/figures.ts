@@ -1,4 +1,5 @@
 import type { TopLevelSpec } from 'vega-lite';
+import { latencyFigure } from '../runner/latency-figure.ts';
 import { baselineId } from './configurations.ts';
 import { type ConfigurationResult, type ConfigurationRuns, distributions } from './summary.ts';
 
@@ -13,53 +14,17 @@ const colours: Readonly<Record<string, string>> = {
   'melf-100': '#08306b',
   always: '#d7301f',
 };
-const otherColour = '#7a5195';
-
 /** Share of statements answered within a time, for each configuration and group of clients. */
 export function distributionFigure(groups: readonly ConfigurationRuns[]): TopLevelSpec {
-  const values = groups.flatMap(({ configuration, runs }) =>
-    Object.entries(distributions(runs)).flatMap(([clients, points]) =>
-      points.map(({ value, share }) => ({
-        configuration: configuration.id,
-        clients: clients === 'performance' ? 'connections that did not ask for checks' : 'sanitised connections',
-        latency: value / 1e3,
-        share: share * 100,
-      })),
-    ),
+  const curves = groups.flatMap(({ configuration, runs }) =>
+    Object.entries(distributions(runs)).map(([clients, points]) => ({
+      configuration: configuration.id,
+      clients: clients === 'performance' ? 'connections that did not ask for checks' : 'sanitised connections',
+      points,
+    })),
   );
   const ids = groups.filter(({ runs }) => runs.length > 0).map(({ configuration }) => configuration.id);
-  return {
-    title: 'Latency distribution',
-    data: { values },
-    facet: { column: { field: 'clients', type: 'nominal', title: null, header: { labelFontSize: 13 } } },
-    spec: {
-      width: 430,
-      height: 320,
-      mark: { type: 'line', interpolate: 'step-after', strokeWidth: 2 },
-      encoding: {
-        x: {
-          field: 'latency',
-          type: 'quantitative',
-          title: 'latency, µs of virtual time',
-          scale: { type: 'log', nice: false },
-        },
-        y: {
-          field: 'share',
-          type: 'quantitative',
-          title: 'statements answered within it, %',
-          scale: { domain: [0, 100] },
-        },
-        color: {
-          field: 'configuration',
-          type: 'nominal',
-          sort: null,
-          scale: { domain: ids, range: ids.map((id) => colours[id] ?? otherColour) },
-          title: null,
-        },
-        order: { field: 'share', type: 'quantitative' },
-      },
-    },
-  } as TopLevelSpec;
+  return latencyFigure(curves, { ids, asked: 'statements', colours });
 }
 
 /** Change of both groups' means against the share of sanitised connections, with `always` as a line across. */

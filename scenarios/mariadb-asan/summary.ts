@@ -1,17 +1,19 @@
 // From runs to the numbers of the report: each configuration over its seeds.
 
 import { mean } from 'simple-statistics';
-import { type DistributionPoint, type LatencySummary, merged } from '../runner/latency.ts';
-import { meanWithInterval, type RelativeChange, relativeChange } from '../runner/statistics.ts';
+import {
+  addCounts,
+  type GroupResult,
+  groupByConfiguration,
+  groupResult,
+  meanLatency,
+  pairedChange,
+  type ConfigurationRuns as RunsOf,
+} from '../runner/configuration-results.ts';
+import { type DistributionPoint, merged } from '../runner/latency.ts';
+import type { RelativeChange } from '../runner/statistics.ts';
 import { baselineId, type Configuration, parseConfiguration } from './configurations.ts';
 import type { RunRecord } from './run-record.ts';
-
-/** Latencies in ns of virtual time. */
-export interface GroupResult extends LatencySummary {
-  /** 95 % confidence interval of the mean over the seeds; absent with one seed. */
-  readonly meanLow: number | undefined;
-  readonly meanHigh: number | undefined;
-}
 
 /** A change in percent with its 95 % confidence interval. */
 export interface Change {
@@ -48,48 +50,14 @@ export interface ConfigurationResult {
   readonly unimplemented: Readonly<Record<string, number>>;
 }
 
-/** The runs of one configuration. */
-export interface ConfigurationRuns {
-  readonly configuration: Configuration;
-  readonly runs: readonly RunRecord[];
-}
+export type ConfigurationRuns = RunsOf<Configuration, RunRecord>;
 
-export function groupRuns(ids: readonly string[], runs: readonly RunRecord[]): ConfigurationRuns[] {
-  return ids.map((id) => ({
-    configuration: parseConfiguration(id),
-    runs: runs.filter(({ configuration }) => configuration === id).sort((a, b) => a.seed - b.seed),
-  }));
-}
+export const groupRuns = (ids: readonly string[], runs: readonly RunRecord[]): ConfigurationRuns[] =>
+  groupByConfiguration(ids, runs, parseConfiguration);
 
 type Group = 'performance' | 'sanitised';
 
-const meanOf = (run: RunRecord, group: Group): number => run[group].sum / run[group].count;
 const throughputOf = ({ measured, window }: RunRecord): number => (measured / (window.to - window.from)) * 1e9;
-
-function groupResult(runs: readonly RunRecord[], group: Group): GroupResult | null {
-  const measured = runs.filter((run) => run[group].count > 0);
-  const summary = merged(measured.map((run) => run[group])).summary();
-  if (summary === undefined) return null;
-  const { mean: middle, low, high } = meanWithInterval(measured.map((run) => meanOf(run, group)));
-  return { ...summary, mean: middle, meanLow: low, meanHigh: high };
-}
-
-/** The change of a measure against that of the baseline's runs, over the seeds that both have. */
-function pairedChange(
-  runs: readonly RunRecord[],
-  baseline: readonly RunRecord[],
-  value: (run: RunRecord) => number,
-  baselineValue: (run: RunRecord) => number,
-): RelativeChange | undefined {
-  const pairs = runs.flatMap((run) => {
-    const base = baseline.find(({ seed }) => seed === run.seed);
-    return base === undefined || Number.isNaN(value(run)) ? [] : [[value(run), baselineValue(base)] as const];
-  });
-  return relativeChange(
-    pairs.map(([one]) => one),
-    pairs.map(([, base]) => base),
-  );
-}
 
 /** The change of a mean latency against that of the baseline's connections. */
 export function changeAgainst(
@@ -100,8 +68,8 @@ export function changeAgainst(
   return pairedChange(
     runs,
     baseline,
-    (run) => meanOf(run, group),
-    (run) => meanOf(run, 'performance'),
+    (run) => meanLatency(run[group]),
+    (run) => meanLatency(run.performance),
   );
 }
 
@@ -110,12 +78,6 @@ const inReport = (change: RelativeChange | undefined): Change => ({
   low: change?.low ?? null,
   high: change?.high ?? null,
 });
-
-function addCounts(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
-  const sum: Record<string, number> = {};
-  for (const counts of all) for (const [name, count] of Object.entries(counts)) sum[name] = (sum[name] ?? 0) + count;
-  return sum;
-}
 
 /** Configurations without a finished run are left out. */
 export function summarise(groups: readonly ConfigurationRuns[]): ConfigurationResult[] {
@@ -128,8 +90,8 @@ export function summarise(groups: readonly ConfigurationRuns[]): ConfigurationRe
         id: configuration.id,
         sanitisedShare: configuration.sanitisedShare,
         seeds: runs.map(({ seed }) => seed),
-        performance: groupResult(runs, 'performance'),
-        sanitised: groupResult(runs, 'sanitised'),
+        performance: groupResult(runs.map((run) => run.performance)),
+        sanitised: groupResult(runs.map((run) => run.sanitised)),
         performanceChange: inReport(changeAgainst(runs, baseline)),
         sanitisedChange: inReport(changeAgainst(runs, baseline, 'sanitised')),
         throughput: average(throughputOf),

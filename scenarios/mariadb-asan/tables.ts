@@ -1,7 +1,8 @@
+import type { GroupResult } from '../runner/configuration-results.ts';
 import type { TextTable } from '../runner/text-table.ts';
 import { grouped, microseconds, signedPercent } from '../runner/units.ts';
 import { baselineId } from './configurations.ts';
-import type { Change, ConfigurationResult, GroupResult } from './summary.ts';
+import type { Change, ConfigurationResult } from './summary.ts';
 
 const none = '–';
 

@@ -1,20 +1,22 @@
 // From runs to the numbers of the report: each configuration over its seeds.
 
 import { mean } from 'simple-statistics';
-import { type DistributionPoint, type LatencySummary, merged } from '../runner/latency.ts';
-import { meanWithInterval, type RelativeChange, relativeChange } from '../runner/statistics.ts';
+import {
+  addCounts,
+  type GroupResult,
+  groupByConfiguration,
+  groupResult,
+  meanLatency,
+  pairedChange,
+  type ConfigurationRuns as RunsOf,
+} from '../runner/configuration-results.ts';
+import { type DistributionPoint, merged } from '../runner/latency.ts';
+import type { RelativeChange } from '../runner/statistics.ts';
 import { baselineId, type Configuration, parseConfiguration } from './configurations.ts';
 import type { RunRecord } from './run-record.ts';
 
 /** What the paper's slides give: change of the performance connections' mean latency, in percent. */
 export const paperPercent: Readonly<Record<string, number>> = { 'melf-0': 0.11, 'melf-75': 5.94, always: 175 };
-
-/** Latencies in ns of virtual time. */
-export interface GroupResult extends LatencySummary {
-  /** 95 % confidence interval of the mean over the seeds; absent with one seed. */
-  readonly meanLow: number | undefined;
-  readonly meanHigh: number | undefined;
-}
 
 /** One line of the report; counts are means over the seeds. */
 export interface ConfigurationResult {
@@ -54,30 +56,12 @@ export interface ConfigurationResult {
   readonly unimplemented: Readonly<Record<string, number>>;
 }
 
-/** The runs of one configuration. */
-export interface ConfigurationRuns {
-  readonly configuration: Configuration;
-  readonly runs: readonly RunRecord[];
-}
+export type ConfigurationRuns = RunsOf<Configuration, RunRecord>;
 
-export function groupRuns(ids: readonly string[], runs: readonly RunRecord[]): ConfigurationRuns[] {
-  return ids.map((id) => ({
-    configuration: parseConfiguration(id),
-    runs: runs.filter(({ configuration }) => configuration === id).sort((a, b) => a.seed - b.seed),
-  }));
-}
+export const groupRuns = (ids: readonly string[], runs: readonly RunRecord[]): ConfigurationRuns[] =>
+  groupByConfiguration(ids, runs, parseConfiguration);
 
 type Group = 'performance' | 'profiled';
-
-const meanOf = (run: RunRecord, group: Group): number => run[group].sum / run[group].count;
-
-function groupResult(runs: readonly RunRecord[], group: Group): GroupResult | null {
-  const measured = runs.filter((run) => run[group].count > 0);
-  const summary = merged(measured.map((run) => run[group])).summary();
-  if (summary === undefined) return null;
-  const { mean: middle, low, high } = meanWithInterval(measured.map((run) => meanOf(run, group)));
-  return { ...summary, mean: middle, meanLow: low, meanHigh: high };
-}
 
 /** The change of a mean against that of the baseline's performance connections, less `constant` ns in both, over the seeds that both have. */
 export function changeAgainst(
@@ -85,22 +69,12 @@ export function changeAgainst(
   baseline: readonly RunRecord[],
   { group = 'performance', constant = 0 }: { group?: Group; constant?: number } = {},
 ): RelativeChange | undefined {
-  const pairs = runs.flatMap((run) => {
-    const base = baseline.find(({ seed }) => seed === run.seed);
-    return base === undefined || run[group].count === 0
-      ? []
-      : [[meanOf(run, group) - constant, meanOf(base, 'performance') - constant] as const];
-  });
-  return relativeChange(
-    pairs.map(([value]) => value),
-    pairs.map(([, base]) => base),
+  return pairedChange(
+    runs,
+    baseline,
+    (run) => meanLatency(run[group]) - constant,
+    (run) => meanLatency(run.performance) - constant,
   );
-}
-
-function addCounts(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
-  const sum: Record<string, number> = {};
-  for (const counts of all) for (const [name, count] of Object.entries(counts)) sum[name] = (sum[name] ?? 0) + count;
-  return sum;
 }
 
 /** Configurations without a finished run are left out. `networkTime`: what each request spends under way, there and back, ns. */
@@ -111,14 +85,14 @@ export function summarise(groups: readonly ConfigurationRuns[], networkTime: num
     .map(({ configuration, runs }) => {
       const change = changeAgainst(runs, baseline);
       const profiledChange = changeAgainst(runs, baseline, { group: 'profiled' });
-      const performance = groupResult(runs, 'performance');
+      const performance = groupResult(runs.map((run) => run.performance));
       const average = (value: (run: RunRecord) => number): number => mean(runs.map(value));
       return {
         id: configuration.id,
         profiledShare: configuration.profiledShare,
         seeds: runs.map(({ seed }) => seed),
         performance,
-        profiled: groupResult(runs, 'profiled'),
+        profiled: groupResult(runs.map((run) => run.profiled)),
         relativeMeanPercent: change?.percent ?? null,
         relativeMeanLow: change?.low ?? null,
         relativeMeanHigh: change?.high ?? null,

@@ -1,6 +1,7 @@
+import type { GroupResult } from '../runner/configuration-results.ts';
 import type { TextTable } from '../runner/text-table.ts';
 import { grouped, microseconds, signedPercent } from '../runner/units.ts';
-import type { ConfigurationResult, GroupResult } from './summary.ts';
+import type { ConfigurationResult } from './summary.ts';
 
 const none = '–';
 

@@ -1,6 +1,7 @@
 // From runs to the numbers of the report: each configuration over its seeds, statement by statement against the same statements elsewhere.
 
 import { mean } from 'simple-statistics';
+import { groupByConfiguration, type ConfigurationRuns as RunsOf } from '../runner/configuration-results.ts';
 import { Latencies } from '../runner/latency.ts';
 import { type RelativeChange, relativeChange } from '../runner/statistics.ts';
 import { type Configuration, configurationNamed } from './configurations.ts';
@@ -41,19 +42,10 @@ export interface ConfigurationResult {
   readonly traceHashes: readonly string[];
 }
 
-export interface ConfigurationRuns {
-  readonly configuration: Configuration;
-  readonly runs: readonly ServiceRecord[];
-}
+export type ConfigurationRuns = RunsOf<Configuration, ServiceRecord>;
 
-export function groupRuns(ids: readonly string[], runs: readonly ServiceRecord[]): ConfigurationRuns[] {
-  return ids
-    .map((id) => ({
-      configuration: configurationNamed(id),
-      runs: runs.filter(({ configuration }) => configuration === id).sort((a, b) => a.seed - b.seed),
-    }))
-    .filter((group) => group.runs.length > 0);
-}
+export const groupRuns = (ids: readonly string[], runs: readonly ServiceRecord[]): ConfigurationRuns[] =>
+  groupByConfiguration(ids, runs, configurationNamed).filter((group) => group.runs.length > 0);
 
 /** Each client's first statements, which find caches, page tables and views new, are not part of the figures: a fifth. */
 const warmUp = (statements: number): number => Math.floor(statements / 5);
