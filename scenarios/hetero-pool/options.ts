@@ -1,7 +1,7 @@
 import type { ArgsDef, CommandDef } from 'citty';
 import { integerValue, parseCommandLine, UsageError } from '../../base/arguments.ts';
 import type { Isa } from '../../setup/toolchain.ts';
-import { runnerFlags, seedsOf } from '../runner/flags.ts';
+import { type RunnerOptions, runnerFlags, runnerOptions } from '../runner/flags.ts';
 import { parseDuration } from '../runner/units.ts';
 import {
   type Configuration,
@@ -64,7 +64,7 @@ const command = {
   args: flags,
 } satisfies CommandDef<typeof flags>;
 
-export interface ScenarioOptions {
+export interface ScenarioOptions extends RunnerOptions {
   readonly isas: readonly Isa[];
   readonly kernels: Readonly<Record<Isa, KernelName>>;
   readonly configurations: readonly Configuration[];
@@ -74,11 +74,6 @@ export interface ScenarioOptions {
   /** ns of virtual time. */
   readonly jobTime: number;
   readonly costModel: 'count' | 'inorder';
-  readonly seeds: readonly number[];
-  readonly quick: boolean;
-  readonly json: boolean;
-  readonly out: string | undefined;
-  readonly width: number | undefined;
   /** The load is the scenario's own, so its claims about the result hold. */
   readonly standard: boolean;
 }
@@ -117,11 +112,7 @@ export async function readOptions(argv: string[]): Promise<ScenarioOptions | und
     count,
     jobTime,
     costModel,
-    seeds: seedsOf(args),
-    quick,
-    json: args.json === true,
-    out: args.out,
-    width: args.jobs === undefined ? undefined : integerValue('--jobs', args.jobs, 1, 256),
+    ...runnerOptions(args),
     standard:
       args.kernel === undefined && count >= quickLoad.count && jobTime >= quickLoad.time && costModel === 'inorder',
   };

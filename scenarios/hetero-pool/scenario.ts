@@ -58,7 +58,7 @@ async function calibrate(options: ScenarioOptions, executables: ExecutablesOf): 
       input: batchInput(options, executables, isa, { ...parts, ...load }),
     };
   });
-  const outcomes = await runJobs<BatchInput, BatchOutput>(runModule, jobs, options.width);
+  const outcomes = await runJobs<BatchInput, BatchOutput>(runModule, jobs, options.jobs);
   return new Map(
     options.isas.map((isa, index) => {
       const outcome = outcomes[index]!;
@@ -138,7 +138,7 @@ async function runAll(options: ScenarioOptions, batches: readonly Batch[]): Prom
     .map((batch): Batch => ({ ...batch, label: `${batch.label}, again`, input: { ...batch.input, traces: {} } }));
   const all = [...batches, ...repeated];
   const jobs = all.map(({ label, input }) => ({ label, input }));
-  const outcomes = await runJobs<BatchInput, BatchOutput>(runModule, jobs, options.width);
+  const outcomes = await runJobs<BatchInput, BatchOutput>(runModule, jobs, options.jobs);
   const lists = all.map((batch, index) => measuredOf(batch, outcomes[index]!));
   const measured = lists.slice(0, batches.length).flat();
   const again = lists.slice(batches.length).flat();

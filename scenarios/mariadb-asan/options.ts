@@ -1,7 +1,7 @@
 import type { ArgsDef, CommandDef } from 'citty';
 import { integerValue, parseCommandLine, UsageError } from '../../base/arguments.ts';
 import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
-import { runnerFlags, seedsOf } from '../runner/flags.ts';
+import { type RunnerOptions, runnerFlags, runnerOptions } from '../runner/flags.ts';
 import { parseDuration } from '../runner/units.ts';
 import { type Configuration, parseConfiguration, standardConfigurations } from './configurations.ts';
 import { defaultLoad, type Load } from './load.ts';
@@ -53,17 +53,12 @@ const command = {
 } satisfies CommandDef<typeof flags>;
 
 /** What is to be run. */
-export interface ScenarioOptions {
+export interface ScenarioOptions extends RunnerOptions {
   readonly configurations: readonly Configuration[];
   readonly plant: boolean;
   readonly serve: number | undefined;
-  readonly seeds: readonly number[];
   readonly load: Load;
   readonly machine: MachineSettings;
-  readonly quick: boolean;
-  readonly json: boolean;
-  readonly out: string | undefined;
-  readonly jobs: number | undefined;
   /** Load and machine are the scenario's own, so its claims about the result hold. */
   readonly standard: boolean;
 }
@@ -107,13 +102,9 @@ export async function readOptions(argv: string[]): Promise<ScenarioOptions | und
     configurations: ids.map(parseConfiguration),
     plant: args.plant,
     serve: args.serve === undefined ? undefined : integerValue('--serve', args.serve, 1, 65535),
-    seeds: seedsOf(args),
+    ...runnerOptions(args),
     load,
     machine,
-    quick,
-    json: args.json === true,
-    out: args.out,
-    jobs: args.jobs === undefined ? undefined : integerValue('--jobs', args.jobs, 1, 256),
     standard:
       JSON.stringify(load) === JSON.stringify(standardLoad) &&
       JSON.stringify({ ...machine, isa: defaultMachine.isa }) === JSON.stringify(defaultMachine) &&

@@ -1,7 +1,7 @@
 import type { ArgsDef, CommandDef } from 'citty';
 import { integerValue, parseCommandLine, UsageError } from '../../base/arguments.ts';
 import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
-import { runnerFlags, seedsOf } from '../runner/flags.ts';
+import { type RunnerOptions, runnerFlags, runnerOptions } from '../runner/flags.ts';
 import { parseDuration } from '../runner/units.ts';
 import { type Configuration, parseConfiguration, placements, standardConfigurations } from './configurations.ts';
 import { defaultLoad, type Load, storeMebibytes } from './load.ts';
@@ -71,15 +71,10 @@ const command = {
 } satisfies CommandDef<typeof flags>;
 
 /** What is to be run. */
-export interface ScenarioOptions {
+export interface ScenarioOptions extends RunnerOptions {
   readonly configurations: readonly Configuration[];
-  readonly seeds: readonly number[];
   readonly load: Load;
   readonly machine: MachineSettings;
-  readonly quick: boolean;
-  readonly json: boolean;
-  readonly out: string | undefined;
-  readonly jobs: number | undefined;
   /** Load and machine are the scenario's own, so its claims about the result hold. */
   readonly standard: boolean;
 }
@@ -149,13 +144,9 @@ export async function readOptions(argv: string[]): Promise<ScenarioOptions | und
   const standardLoad = { ...defaultLoad, warmUp: load.warmUp, window: load.window };
   return {
     configurations: ids.map(parseConfiguration),
-    seeds: seedsOf(args),
+    ...runnerOptions(args),
     load,
     machine,
-    quick,
-    json: args.json === true,
-    out: args.out,
-    jobs: args.jobs === undefined ? undefined : integerValue('--jobs', args.jobs, 1, 256),
     standard:
       JSON.stringify(load) === JSON.stringify(standardLoad) &&
       JSON.stringify({ ...machine, isa: defaultMachine.isa }) === JSON.stringify(defaultMachine) &&

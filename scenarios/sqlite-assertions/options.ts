@@ -1,7 +1,7 @@
 import type { ArgsDef, CommandDef } from 'citty';
 import { integerValue, parseCommandLine, UsageError } from '../../base/arguments.ts';
 import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
-import { runnerFlags, seedsOf } from '../runner/flags.ts';
+import { type RunnerOptions, runnerFlags, runnerOptions } from '../runner/flags.ts';
 import { parseDuration } from '../runner/units.ts';
 import { type Configuration, configurationNamed, configurationNames } from './configurations.ts';
 import { type Program, programs } from './forms.ts';
@@ -48,19 +48,14 @@ const command = {
 } satisfies CommandDef<typeof flags>;
 
 /** What is to be run. */
-export interface ScenarioOptions {
+export interface ScenarioOptions extends RunnerOptions {
   readonly configurations: readonly Configuration[];
   readonly programs: readonly Program[];
-  readonly seeds: readonly number[];
   readonly load: Load;
   readonly speedtestSize: number;
   /** Of each ledger. */
   readonly powerFailures: number;
   readonly machine: MachineSettings;
-  readonly quick: boolean;
-  readonly json: boolean;
-  readonly out: string | undefined;
-  readonly jobs: number | undefined;
 }
 
 const listed = (text: string): string[] => [...new Set(text.split(',').map((one) => one.trim()))];
@@ -93,7 +88,7 @@ export async function readOptions(argv: string[]): Promise<ScenarioOptions | und
   return {
     configurations: listed(args.configurations).map(configurationNamed),
     programs: readPrograms(args.programs),
-    seeds: seedsOf(args),
+    ...runnerOptions(args),
     load: {
       clients: integerValue('--clients', args.clients, 1, mostClients),
       statements: integerValue('--statements', statements, 8, 1_000_000),
@@ -102,9 +97,5 @@ export async function readOptions(argv: string[]): Promise<ScenarioOptions | und
     speedtestSize: integerValue('--size', args.size, 1, 1000),
     powerFailures: integerValue('--power-failures', powerFailures, 1, 10_000),
     machine,
-    quick,
-    json: args.json === true,
-    out: args.out,
-    jobs: args.jobs === undefined ? undefined : integerValue('--jobs', args.jobs, 1, 256),
   };
 }

@@ -3,13 +3,14 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ArgsDef, CommandDef } from 'citty';
-import { integerValue, parseCommandLine } from '../../base/arguments.ts';
+import { parseCommandLine } from '../../base/arguments.ts';
 import { run } from '../../base/command.ts';
 import type { Isa } from '../../emulator/isa/isa.ts';
 import { cache, hashOf } from '../../setup/cache.ts';
 import { ensureEngine } from '../../setup/engine.ts';
 import { ensureToolchain } from '../../setup/toolchain.ts';
 import { conduct } from '../runner/experiment.ts';
+import { jobsOf } from '../runner/flags.ts';
 import { failureError, type Job, runJobs } from '../runner/jobs.ts';
 import { terminalTable } from '../runner/terminal.ts';
 import { planFor } from './plan.ts';
@@ -88,7 +89,7 @@ export async function main(argv: string[]): Promise<number> {
   if (parsed === undefined) return 0;
   const { args } = parsed;
   const quick = args.quick === true;
-  const width = args.jobs === undefined ? undefined : integerValue('--jobs', args.jobs, 1, 256);
+  const width = jobsOf(args);
   const experiment = { name, label: quick ? 'quick' : 'full', out: args.out, json: args.json === true };
   const isas: readonly Isa[] = args.isa === 'both' ? ['x86-64', 'aarch64'] : [args.isa as Isa];
   return conduct(experiment, async () => {
