@@ -6,8 +6,8 @@ import type { Kernel } from '../emulator/linux/kernel.ts';
 import { readMelf } from '../linker/melf-reader.ts';
 import { asanReports, hasAsanRuntime } from '../overlay/asan/asan-call.ts';
 import { formatReport } from '../overlay/asan/report-text.ts';
-import { Symboliser } from '../overlay/asan/symboliser.ts';
 import { inProcess } from '../overlay/load-bias.ts';
+import { Symboliser } from '../overlay/symboliser.ts';
 import { variantIndex } from '../overlay/view-spec.ts';
 
 /** Shows what a guest's runtime finds. */

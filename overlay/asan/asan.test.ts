@@ -10,10 +10,10 @@ import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
 import { readMelf } from '../../linker/melf-reader.ts';
 import { ensureEngine } from '../../setup/engine.ts';
 import { ensureToolchain, type Isa } from '../../setup/toolchain.ts';
+import { Symboliser } from '../symboliser.ts';
 import { asanReports, hasAsanRuntime } from './asan-call.ts';
 import type { AsanReport, ErrorKind } from './report-record.ts';
 import { callSites, formatReport } from './report-text.ts';
-import { Symboliser } from './symboliser.ts';
 
 const runtime = join(import.meta.dirname, '../guest/asan');
 const tests = join(runtime, 'tests');

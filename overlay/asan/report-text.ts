@@ -1,7 +1,7 @@
 // A report as lines for a terminal.
 
+import type { Symboliser } from '../symboliser.ts';
 import type { AsanReport, ReportedBlock } from './report-record.ts';
-import type { Symboliser } from './symboliser.ts';
 
 const RULE = '='.repeat(65);
 const address = (value: number): string => `0x${value.toString(16).padStart(12, '0')}`;

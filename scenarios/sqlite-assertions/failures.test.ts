@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { MelfFile } from '../../linker/melf-reader.ts';
-import { readFailures, Symboliser } from './failures.ts';
+import { Symboliser } from '../../overlay/symboliser.ts';
+import { readFailures } from './failures.ts';
 
 /** A window of two slots at 0x2000 and a common function before it. */
 const file = {

@@ -9,11 +9,12 @@ import { Machine, type MachineOptions } from '../../emulator/machine.ts';
 import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
 import { readMelf } from '../../linker/melf-reader.ts';
 import { installMmview } from '../../overlay/mmview.ts';
+import { Symboliser } from '../../overlay/symboliser.ts';
 import { randomStreams } from '../runner/random.ts';
 import { readFunctions } from '../runner/symbols.ts';
 import { Clients } from './client.ts';
 import { configurationNamed } from './configurations.ts';
-import { readFailures, Symboliser } from './failures.ts';
+import { readFailures } from './failures.ts';
 import { variantNames } from './forms.ts';
 import { runLedger } from './ledger.ts';
 import type {

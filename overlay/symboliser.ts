@@ -1,6 +1,6 @@
 // Names for code addresses of one executable: in the overlay window by the linker's table of slots, elsewhere by the symbol table.
 
-import type { MelfFile } from '../../linker/melf-reader.ts';
+import type { MelfFile } from '../linker/melf-reader.ts';
 
 const STT_FUNC = 2;
 const SHN_UNDEF = 0;
@@ -21,11 +21,20 @@ export class Symboliser {
     this.#slots = (file.melf?.functions ?? [])
       .map(({ name, va, slotSize }) => ({ name, start: va, end: va + slotSize }))
       .sort(byStart);
-    this.#symbols = file
+    // Functions written in assembly have no size, such as musl's clone, at the foot of every thread's stack: up to the next one.
+    const starts = file
       .symbols()
-      .filter(({ type, section, size }) => type === STT_FUNC && section !== SHN_UNDEF && size > 0)
-      .map(({ name, va, size }) => ({ name, start: va, end: va + size }))
-      .sort(byStart);
+      .filter(({ type, section }) => type === STT_FUNC && section !== SHN_UNDEF)
+      .sort((a, b) => a.va - b.va);
+    let next: number | undefined;
+    this.#symbols = starts
+      .reverse()
+      .map(({ name, va, size }, index) => {
+        const after = starts[index - 1]?.va;
+        if (after !== undefined && after > va) next = after;
+        return { name, start: va, end: size > 0 ? va + size : (next ?? va + 1) };
+      })
+      .reverse();
   }
 
   /** The function that holds an address. */
