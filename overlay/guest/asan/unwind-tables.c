@@ -18,7 +18,8 @@ static uint32_t read_u32(const unsigned char *at) {
     return value;
 }
 
-static uint64_t read_uleb(const unsigned char **at) {
+/* DWARF 4, 7.6: seven bits a byte, the least significant first; in signed numbers bit 6 of the last one is the sign. */
+static uint64_t read_leb(const unsigned char **at, int is_signed) {
     uint64_t value = 0;
     unsigned shift = 0;
     unsigned char byte;
@@ -27,20 +28,16 @@ static uint64_t read_uleb(const unsigned char **at) {
         if (shift < 64) value |= (uint64_t)(byte & 0x7f) << shift;
         shift += 7;
     } while (byte & 0x80);
+    if (is_signed && (byte & 0x40) && shift < 64) value |= ~(uint64_t)0 << shift;
     return value;
 }
 
+static uint64_t read_uleb(const unsigned char **at) {
+    return read_leb(at, 0);
+}
+
 static int64_t read_sleb(const unsigned char **at) {
-    uint64_t value = 0;
-    unsigned shift = 0;
-    unsigned char byte;
-    do {
-        byte = *(*at)++;
-        if (shift < 64) value |= (uint64_t)(byte & 0x7f) << shift;
-        shift += 7;
-    } while (byte & 0x80);
-    if ((byte & 0x40) && shift < 64) value |= ~(uint64_t)0 << shift;
-    return (int64_t)value;
+    return (int64_t)read_leb(at, 1);
 }
 
 static void skip_block(const unsigned char **at) {
