@@ -2,7 +2,8 @@
 
 import { parse, TomlError } from 'smol-toml';
 import * as v from 'valibot';
-import { type ConfigurationData, ConfigurationError } from './configuration.ts';
+import type { ConfigurationData } from './configuration.ts';
+import { ConfigurationError } from './configuration-error.ts';
 import { asanFlags } from './libmelf.ts';
 import { splitWords } from './words.ts';
 

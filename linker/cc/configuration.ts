@@ -3,17 +3,14 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
-import { MelfError } from '../../base/errors.ts';
 import { projectRoot } from '../../setup/project.ts';
 import { globMatcher } from '../options.ts';
+import { ConfigurationError } from './configuration-error.ts';
 import { splitWords } from './words.ts';
 
 /** Changes when the stored form does. */
 const FORM = '3';
 const store = join(projectRoot, '.cache', 'cc');
-
-/** A project's variants cannot be read. */
-export class ConfigurationError extends MelfError {}
 
 export interface Variant {
   readonly name: string;

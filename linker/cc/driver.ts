@@ -6,7 +6,8 @@ import { basename, extname, join } from 'node:path';
 import { MelfError } from '../../base/errors.ts';
 import { type Argument, type CommandLine, expandResponseFiles, readCommandLine } from './command-line.ts';
 import { compileSource, fixedFlags } from './compile.ts';
-import { type Configuration, ConfigurationError, findConfiguration, readConfiguration } from './configuration.ts';
+import { type Configuration, findConfiguration, readConfiguration } from './configuration.ts';
+import { ConfigurationError } from './configuration-error.ts';
 import { runTool } from './process.ts';
 import { splitWords } from './words.ts';
 

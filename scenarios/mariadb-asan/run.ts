@@ -12,6 +12,7 @@ import type { AsanReport } from '../../overlay/asan/report-record.ts';
 import { callSites, formatReport } from '../../overlay/asan/report-text.ts';
 import { installMmview } from '../../overlay/mmview.ts';
 import { Symboliser } from '../../overlay/symboliser.ts';
+import { worldOf } from '../runner/client-world.ts';
 import { CountingSink, readCounters, windowCounters } from '../runner/machine-counters.ts';
 import { randomStreams } from '../runner/random.ts';
 import { MariadbClients } from './client.ts';
@@ -107,10 +108,7 @@ export async function run(input: RunInput): Promise<RunRecord> {
   let before = readCounters(machine, server, counting);
   let after = before;
   const clients = new MariadbClients({
-    world: {
-      at: (time, callback) => void timers.at(time, callback),
-      connect: (at, handlers) => machine.network.connect({ port }, at, handlers),
-    },
+    world: worldOf(machine, port),
     load,
     streams,
     sanitised: sanitisedConnections(configuration, order),

@@ -5,7 +5,7 @@ import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureEngine } from '../../setup/engine.ts';
 import { type Check, checkNoRunFailed, checkRepeat } from '../runner/checks.ts';
-import { conduct, type Findings } from '../runner/experiment.ts';
+import { conduct, type Findings, showcase } from '../runner/experiment.ts';
 import { failuresOf, type Job, type JobFailure, noRun, outputsOf, runJobs } from '../runner/jobs.ts';
 import { modelCaveat } from '../runner/provenance.ts';
 import type { ResultFolder } from '../runner/results.ts';
@@ -24,13 +24,6 @@ import { latencyTable, machineTable } from './tables.ts';
 const name = 'mariadb-asan';
 const runModule = join(import.meta.dirname, 'run.ts');
 
-/** Which run is traced and repeated: the one in which most happens, if it is among those asked for. */
-function showcase(configurations: readonly Configuration[]): Configuration {
-  const rank = ({ form, sanitisedShare }: Configuration): number =>
-    form === 'melf' ? 1 - Math.abs(sanitisedShare - 0.5) : -1;
-  return [...configurations].sort((a, b) => rank(b) - rank(a))[0]!;
-}
-
 interface Finished {
   readonly runs: RunRecord[];
   readonly planted: RunRecord | undefined;
@@ -41,7 +34,7 @@ interface Finished {
 
 async function runAll(options: ScenarioOptions, executables: Executables, folder: ResultFolder): Promise<Finished> {
   const { configurations, seeds, load, machine } = options;
-  const shown = showcase(configurations);
+  const shown = showcase(configurations, ({ form, sanitisedShare }) => (form === 'melf' ? sanitisedShare : undefined));
   const first = seeds[0]!;
   const job = ({ id, form }: Configuration, seed: number, what = '', trace?: string): Job<RunInput> => ({
     label: `${id}, seed ${seed}${what}`,

@@ -9,6 +9,7 @@ import { Machine } from '../../emulator/machine.ts';
 import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
 import { readMelf } from '../../linker/melf-reader.ts';
 import { installMmview } from '../../overlay/mmview.ts';
+import { worldOf } from '../runner/client-world.ts';
 import { CountingSink, readCounters, windowCounters } from '../runner/machine-counters.ts';
 import { randomStreams } from '../runner/random.ts';
 import { MemcachedClients } from './client.ts';
@@ -105,10 +106,7 @@ export async function run(input: RunInput): Promise<RunRecord> {
   let before = readCounters(machine, server, counting);
   let after = before;
   const clients = new MemcachedClients({
-    world: {
-      at: (time, callback) => void timers.at(time, callback),
-      connect: (at, handlers) => machine.network.connect({ port }, at, handlers),
-    },
+    world: worldOf(machine, port),
     load,
     streams,
     profiled: profiledConnections(configuration, order, load.placement, settings.threads),

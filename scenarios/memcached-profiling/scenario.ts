@@ -4,7 +4,7 @@ import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureEngine } from '../../setup/engine.ts';
 import { type Check, checkNoRunFailed, checkRepeat } from '../runner/checks.ts';
-import { conduct, type Findings } from '../runner/experiment.ts';
+import { conduct, type Findings, showcase } from '../runner/experiment.ts';
 import { failuresOf, type Job, type JobFailure, noRun, outputsOf, runJobs } from '../runner/jobs.ts';
 import { parseProfile, renderProfile, resolveProfile } from '../runner/profiler/profile.ts';
 import { modelCaveat } from '../runner/provenance.ts';
@@ -24,13 +24,6 @@ import { latencyTable, machineTable } from './tables.ts';
 const name = 'memcached-profiling';
 const runModule = join(import.meta.dirname, 'run.ts');
 
-/** Which run is traced and repeated: the one in which most happens, if it is among those asked for. */
-function showcase(configurations: readonly Configuration[]): Configuration {
-  const rank = ({ form, profiledShare }: Configuration): number =>
-    form === 'melf' ? 1 - Math.abs(profiledShare - 0.5) : -1;
-  return [...configurations].sort((a, b) => rank(b) - rank(a))[0]!;
-}
-
 interface Finished {
   readonly runs: RunRecord[];
   /** The showcase run for a second time. */
@@ -40,7 +33,7 @@ interface Finished {
 
 async function runAll(options: ScenarioOptions, executables: Executables, folder: ResultFolder): Promise<Finished> {
   const { configurations, seeds, load, machine } = options;
-  const shown = showcase(configurations);
+  const shown = showcase(configurations, ({ form, profiledShare }) => (form === 'melf' ? profiledShare : undefined));
   const input = ({ id, form }: Configuration, seed: number, traced: boolean): RunInput => ({
     configuration: id,
     executable: executables.paths[form]!,

@@ -1,5 +1,7 @@
 // What simulated clients need of the machine that they talk to.
 
+import type { Machine } from '../../emulator/machine.ts';
+
 /** A connection of a simulated client, as the guest's network gives it. */
 export interface ClientConnection {
   send(bytes: Uint8Array, at: number): void;
@@ -19,3 +21,9 @@ export interface ClientWorld {
   at(time: number, callback: (now: number) => void): void;
   connect(at: number, handlers: ClientHandlers): ClientConnection;
 }
+
+/** A machine as its clients see it, with the server on one port. */
+export const worldOf = ({ kernel, network }: Machine, port: number): ClientWorld => ({
+  at: (time, callback) => void kernel.timers.at(time, callback),
+  connect: (at, handlers) => network.connect({ port }, at, handlers),
+});

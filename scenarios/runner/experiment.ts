@@ -57,3 +57,18 @@ export async function conduct(
     folder.discard();
   }
 }
+
+/**
+ * Which configuration is traced and repeated: the one in which most happens, that is the MELF whose share of clients in the other variant is
+ * nearest to a half. @param shareOf that share; undefined where there is one variant only
+ */
+export function showcase<Configuration>(
+  configurations: readonly Configuration[],
+  shareOf: (configuration: Configuration) => number | undefined,
+): Configuration {
+  const rank = (one: Configuration): number => {
+    const share = shareOf(one);
+    return share === undefined ? -1 : 1 - Math.abs(share - 0.5);
+  };
+  return [...configurations].sort((a, b) => rank(b) - rank(a))[0]!;
+}

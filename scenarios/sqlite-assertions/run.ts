@@ -10,6 +10,7 @@ import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
 import { readMelf } from '../../linker/melf-reader.ts';
 import { installMmview } from '../../overlay/mmview.ts';
 import { Symboliser } from '../../overlay/symboliser.ts';
+import { worldOf } from '../runner/client-world.ts';
 import { randomStreams } from '../runner/random.ts';
 import { readFunctions } from '../runner/symbols.ts';
 import { Clients } from './client.ts';
@@ -153,10 +154,7 @@ async function runService(input: InputOf<'service'>): Promise<ServiceRecord> {
   });
   const { timers } = machine.kernel;
   const clients = new Clients({
-    world: {
-      at: (time, callback) => void timers.at(time, callback),
-      connect: (at, handlers) => machine.network.connect({ port }, at, handlers),
-    },
+    world: worldOf(machine, port),
     load,
     configuration,
     streams: randomStreams(seed, 2 * load.clients),

@@ -1,7 +1,6 @@
 import { Errno } from '../../errno.ts';
-import { type CachedContent, type Draw, type Storage, tornPage } from './storage.ts';
-
-export const FILE_PAGE = 4096;
+import { type Draw, FILE_PAGE, tornPage } from './file-page.ts';
+import type { CachedContent, Storage } from './storage.ts';
 
 /** What mmap and read need of a file's bytes, wherever they are kept. */
 export interface Content {

@@ -4,6 +4,7 @@ import { EPOCH_SECONDS } from '../clock.ts';
 import type { FrameStore } from './content.ts';
 import { Directory } from './directory.ts';
 import { type DiskImage, imageOf, restore } from './disk-image.ts';
+import type { Draw } from './file-page.ts';
 import { FileSystem } from './file-system.ts';
 import { FsContext } from './fs-context.ts';
 import { HostDirectory } from './host-directory.ts';
@@ -11,7 +12,7 @@ import type { Inode } from './inode.ts';
 import { MemoryDirectory } from './memory-directory.ts';
 import { RegularFile } from './regular-file.ts';
 import { FileType, type Timestamp } from './stat.ts';
-import { type DiskOptions, type Draw, Storage } from './storage.ts';
+import { type DiskOptions, Storage } from './storage.ts';
 
 /** `f_type` of statfs(2) (include/uapi/linux/magic.h). */
 const Magic = {

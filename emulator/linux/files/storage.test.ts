@@ -3,12 +3,12 @@ import fc from 'fast-check';
 import { fakeCaller } from '../../tests/fake-caller.ts';
 import type { Thread } from '../thread.ts';
 import type { DiskFile, DiskImage } from './disk-image.ts';
+import type { Draw } from './file-page.ts';
 import type { OpenFile } from './open-file.ts';
 import { OpenFlag } from './open-flags.ts';
 import type { Place } from './path.ts';
 import type { RegularFile } from './regular-file.ts';
 import { FileType } from './stat.ts';
-import type { Draw } from './storage.ts';
 import { AT_FDCWD, Vfs } from './vfs.ts';
 
 const { CREAT, RDWR, DIRECTORY, APPEND } = OpenFlag;

@@ -1,13 +1,11 @@
 // What a disk holds as against what the kernel's caches show: the difference is what a power failure may take.
 
-import { type Content, FILE_PAGE } from './content.ts';
+import type { Content } from './content.ts';
 import type { Directory } from './directory.ts';
 import type { DiskImage } from './disk-image.ts';
+import type { Draw } from './file-page.ts';
 import type { Inode } from './inode.ts';
 import { NameJournal } from './name-journal.ts';
-
-/** Draws an integer from 0 to `bound - 1`. */
-export type Draw = (bound: number) => number;
 
 /** What the machine's disk holds at first, and how long it takes. */
 export interface DiskOptions {
@@ -22,9 +20,6 @@ export interface DiskOptions {
  * power-loss protection, 891 us on a Samsung 990 Pro, which has none. The slowest of the former.
  */
 export const DISK_FLUSH_NS = 58e3;
-
-/** Disks write sectors whole or not at all. */
-const SECTOR = 512;
 
 /** Content whose cache differs from the disk. */
 export interface CachedContent extends Content {
@@ -78,11 +73,4 @@ export class Storage {
   entries(directory: Directory): ReadonlyMap<string, Inode> {
     return this.names.entries(directory);
   }
-}
-
-/** A page of which each sector is as it was or as it is. */
-export function tornPage(before: Uint8Array, now: Uint8Array, draw: Draw): Uint8Array {
-  const page = new Uint8Array(FILE_PAGE);
-  for (let at = 0; at < FILE_PAGE; at += SECTOR) page.set((draw(2) === 0 ? before : now).subarray(at, at + SECTOR), at);
-  return page;
 }
