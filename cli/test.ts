@@ -1,9 +1,10 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { defineCommand } from 'citty';
 import Mocha from 'mocha';
 import pc from 'picocolors';
-import { parseCommandLine, UsageError } from '../base/arguments.ts';
+import { integerValue, parseCommandLine, UsageError } from '../base/arguments.ts';
 import { CommandError, run } from '../base/command.ts';
 import { ensureEngine } from '../setup/engine.ts';
 import { step } from '../setup/progress.ts';
@@ -19,6 +20,10 @@ const command = defineCommand({
   },
   args: {
     full: { type: 'boolean', description: 'Also the long tests (*.full.test.ts)' },
+    jobs: {
+      type: 'string',
+      description: 'Test files that run at once (default: as many as there are CPUs; 1: as they go, output at once)',
+    },
     grep: { type: 'string', alias: 'g', description: 'Only tests whose title matches this' },
     path: { type: 'positional', required: false, description: 'Test files or folders' },
   },
@@ -65,26 +70,48 @@ async function check(label: string, argv: readonly string[], counts: Counts): Pr
   }
 }
 
-async function runMocha(files: readonly string[], grep: string | undefined, counts: Counts): Promise<void> {
+interface Choice {
+  readonly grep: string | undefined;
+  readonly jobs: number;
+}
+
+const isLong = (file: string): boolean => file.endsWith('.full.test.ts');
+
+/**
+ * Runs test files, with several jobs each in a process of its own: most tests wait for a compiler or for one emulated program. A
+ * file that cannot be loaded, or whose process dies, is one failure and does not take the others' tests with it.
+ */
+async function runMocha(files: readonly string[], { grep, jobs }: Choice, counts: Counts): Promise<void> {
+  const parallel = jobs > 1 && files.length > 1;
   const mocha = new Mocha({
     timeout: testTimeout,
     color: pc.isColorSupported,
     ...(grep === undefined ? {} : { grep: new RegExp(grep) }),
+    ...(parallel ? { parallel, jobs } : {}),
   });
-  for (const file of files) {
-    // One at a time: a file that cannot be loaded is one failure and does not take the others' tests with it.
-    mocha.files = [file];
-    try {
-      await mocha.loadFilesAsync();
-    } catch (error) {
-      counts.failed++;
-      process.stderr.write(`${relative(projectRoot, file)} cannot be loaded\n${formatError(error, true)}\n`);
+  if (parallel) {
+    // The long ones first, so that none of them is alone at the end.
+    mocha.files = [...files].sort((a, b) => Number(isLong(b)) - Number(isLong(a)));
+  } else {
+    for (const file of files) {
+      mocha.files = [file];
+      try {
+        await mocha.loadFilesAsync();
+      } catch (error) {
+        counts.failed++;
+        process.stderr.write(`${relative(projectRoot, file)} cannot be loaded\n${formatError(error, true)}\n`);
+      }
     }
   }
   await new Promise<void>((done) => {
     const runner = mocha.run(() => done());
     runner.on('pass', () => counts.passed++);
-    runner.on('fail', () => counts.failed++);
+    runner.on('fail', (_, error: Error & { file?: string }) => {
+      counts.failed++;
+      // Mocha shows the first of these alone, and no file.
+      if (error.file !== undefined)
+        process.stderr.write(`${relative(projectRoot, error.file)} did not run to its end: ${error.message}\n`);
+    });
     runner.on('pending', () => counts.skipped++);
   });
 }
@@ -109,6 +136,7 @@ export async function main(args: string[]): Promise<number> {
   const line = await parseCommandLine(command, args, { rest: 'allow' });
   if (line === undefined) return 0;
   const { full = false, grep } = line.args;
+  const jobs = line.args.jobs === undefined ? availableParallelism() : integerValue('--jobs', line.args.jobs, 1, 64);
   const paths = line.args._;
   const files = chosenFiles(paths, full);
   const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
@@ -118,7 +146,7 @@ export async function main(args: string[]): Promise<number> {
       await check('lint and format', [tool('biome'), 'check', '--error-on-warnings', '.'], counts);
       await check('types', [tool('tsc'), '-p', '.'], counts);
     }
-    await runMocha(files, grep, counts);
+    await runMocha(files, { grep, jobs }, counts);
   } catch (error) {
     // The set-up failed: that is one failure, and the closing line is still owed.
     process.stderr.write(`${formatError(error, false)}\n`);
