@@ -3,15 +3,28 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findProgram } from '../base/command.ts';
+import { ask, findProgram } from '../base/command.ts';
 import { cache } from './cache.ts';
 import { ensureCrossCompiler } from './cross-compiler.ts';
+import { ensureCrossToolchain } from './cross-toolchain.ts';
 import { aptExists, hostArchitecture } from './packages.ts';
 import { ensureToolchain } from './toolchain.ts';
 
 const elfMachineAarch64 = 183;
 
-/** About 35 MB the first time. */
+const CXX = `
+#include <cstdio>
+#include <stdexcept>
+#include <string>
+#include <thread>
+int main() {
+  std::thread([] {
+    try { throw std::runtime_error("thrown " + std::to_string(3)); } catch (const std::exception &e) { std::puts(e.what()); }
+  }).join();
+}
+`;
+
+/** About 50 MB the first time. */
 describe('the AArch64 tool chain', () => {
   let folder = '';
   before(() => {
@@ -22,8 +35,8 @@ describe('the AArch64 tool chain', () => {
 
   it('comes from packages in the cache, which need nothing of the system', async function () {
     if (!aptExists() || hostArchitecture() === 'arm64') this.skip();
-    const bin = await ensureCrossCompiler(cache, { gnu: 'aarch64-linux-gnu', debian: 'arm64' }, hostArchitecture());
-    const gcc = join(bin, 'aarch64-linux-gnu-gcc');
+    const target = { gnu: 'aarch64-linux-gnu', debian: 'arm64' } as const;
+    const gcc = join(await ensureCrossCompiler(cache, target, hostArchitecture()), 'bin', 'aarch64-linux-gnu-gcc');
     for (const part of ['cc1', 'as', 'ld']) {
       const path = execFileSync(gcc, [`-print-prog-name=${part}`], { encoding: 'utf8' }).trim();
       assert.ok(path.startsWith(cache.root), `${part} is ${path}`);
@@ -43,5 +56,27 @@ describe('the AArch64 tool chain', () => {
     const emulator = findProgram('qemu-aarch64');
     if (emulator === undefined) this.skip();
     assert.equal(execFileSync(emulator, [program], { encoding: 'utf8' }), '42\n');
+  });
+
+  it('has g++ with glibc and libstdc++ when asked for, and neither takes headers of this machine', async function () {
+    if (!aptExists() || hostArchitecture() === 'arm64') this.skip();
+    const { gxx, gcc, libraries, sysroot } = await ensureCrossToolchain('aarch64');
+    const source = join(folder, 'c.cc');
+    writeFileSync(source, CXX);
+    const emulator = findProgram('qemu-aarch64');
+    for (const flags of [['-static'], ['-static-pie', '-fPIE'], []]) {
+      const program = join(folder, 'c');
+      execFileSync(gxx, [...flags, '-O2', source, '-o', program]);
+      assert.equal(readFileSync(program).readUInt16LE(18), elfMachineAarch64);
+      if (emulator === undefined) continue;
+      assert.equal(execFileSync(emulator, ['-L', join(libraries, '..'), program], { encoding: 'utf8' }), 'thrown 3\n');
+    }
+    const headers = ask([gcc, '-M', '-x', 'c', join(folder, 'a.c')])?.match(/\S+\.h/g) ?? [];
+    assert.ok(headers.some((path) => path.endsWith('/stdio.h')));
+    if (sysroot !== '/')
+      assert.ok(
+        headers.every((path) => path.startsWith(sysroot)),
+        headers.join('\n'),
+      );
   });
 });

@@ -1,11 +1,12 @@
-// A gcc for another ISA, from packages unpacked in .cache/. gcc finds its parts by the place it is called at; the libraries that it and
-// binutils were linked with are given by small start scripts.
+// gcc and g++ for another ISA, from packages unpacked in .cache/. They find their parts by the place they are called at; the libraries
+// that they and binutils were linked with are given by small start scripts.
 
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cache } from './cache.ts';
 import { SetupError } from './errors.ts';
-import { aptState, entryName, type PackageFile, type PackageKind, packageField, unpackPackages } from './packages.ts';
+import type { PackageKind } from './packages.ts';
+import { ensurePackages } from './unpacked-packages.ts';
 
 export interface CrossTarget {
   /** GNU's name, as `aarch64-linux-gnu`: before the names of the programs. */
@@ -14,58 +15,58 @@ export interface CrossTarget {
   readonly debian: 'amd64' | 'arm64';
 }
 
-/** What of the compiler's dependencies is needed to compile and assemble: no C library, no sanitizers, nothing that every Debian has. */
-function isPart(name: string, { gnu, debian }: CrossTarget): boolean {
+/** `c`: gcc and binutils, without a C library (guests have musl). `c++`: g++, too, with glibc's and libstdc++'s development files. */
+export type CrossExtent = 'c' | 'c++';
+
+/** Which of the compiler's dependencies are fetched: no sanitizers, nothing that every Debian has. */
+function isPart(name: string, { gnu, debian }: CrossTarget, extent: CrossExtent): boolean {
   const target = gnu.replaceAll('_', '-');
+  const c = [`gcc-N-${target}`, `cpp-N-${target}`, `binutils-${target}`, `libgcc-N-dev-${debian}-cross`];
+  const libraries = [
+    'libc6',
+    'libc6-dev',
+    'linux-libc-dev',
+    'libgcc-s1',
+    'libatomic1',
+    'libstdc++6',
+    'libstdc++-N-dev',
+  ];
+  const cxx = [
+    `gcc-${target}`,
+    `cpp-${target}`,
+    `g++-N-${target}`,
+    ...libraries.map((one) => `${one}-${debian}-cross`),
+  ];
+  const parts = extent === 'c' ? c : [...c, ...cxx];
   return (
-    [`gcc-N-${target}`, `cpp-N-${target}`, `binutils-${target}`, `libgcc-N-dev-${debian}-cross`].includes(
-      name.replace(/-\d+-/, '-N-'),
-    ) || /^(lib(gmp|isl|mpc|mpfr|zstd|jansson|binutils)\d*(t64)?|zlib1g)$/.test(name)
+    parts.includes(name.replace(/-\d+-/, '-N-')) ||
+    /^(lib(gmp|isl|mpc|mpfr|zstd|jansson|binutils)\d*(t64)?|zlib1g)$/.test(name)
   );
 }
 
-/** The package names of a Depends field, versions and alternatives left out. */
-export function dependencyNames(depends: string): string[] {
-  return depends
-    .split(',')
-    .map((one) => /^\s*([a-z0-9][a-z0-9+.-]+)/.exec(one)?.[1] ?? '')
-    .filter((name) => name !== '');
-}
-
-async function download(target: CrossTarget, host: PackageKind): Promise<PackageFile[]> {
-  const state = aptState('own', host);
-  const first = await state.download(`gcc-${target.gnu.replaceAll('_', '-')}`);
-  const files = new Map<string, PackageFile>();
-  let wanted = dependencyNames(await packageField(first.file, 'Depends'));
-  while (wanted.length > 0) {
-    const next: string[] = [];
-    for (const name of wanted) {
-      if (files.has(name) || !isPart(name, target)) continue;
-      const file = await state.download(name);
-      files.set(name, file);
-      next.push(...dependencyNames(await packageField(file.file, 'Depends')));
-    }
-    wanted = next;
-  }
-  return [...files.values()];
-}
-
-/** Scripts that start the programs with the unpacked libraries, below their usual names without gcc's version. */
+/**
+ * Scripts that start the programs with the unpacked libraries, below their usual names without gcc's version. The compilers take the
+ * folder as their system root: headers of this machine cannot get in, and the paths in the C library's linker scripts lead into it.
+ */
 function writeStarters(folder: string, { gnu }: CrossTarget): void {
   const usr = join(folder, 'usr');
   const libraries = readdirSync(join(usr, 'lib'))
     .filter((name) => name.endsWith('-linux-gnu'))
     .map((name) => `$root/usr/lib/${name}`);
   mkdirSync(join(folder, 'bin'));
-  for (const program of readdirSync(join(usr, 'bin')).filter((name) => name.startsWith(`${gnu}-`))) {
+  const programs = readdirSync(join(usr, 'bin')).filter((name) => name.startsWith(`${gnu}-`));
+  for (const program of programs) {
     const name = program.replace(/-\d+$/, '');
+    // gcc's own package has its name without a version, too, as a link.
+    if (name !== program && programs.includes(name)) continue;
     const starter = join(folder, 'bin', name);
+    const compiler = /-(gcc|g\+\+|cpp)$/.test(name);
     const lines = [
       '#!/bin/sh',
       '# Made by the set-up.',
       // biome-ignore lint/suspicious/noTemplateCurlyInString: sh expands it
-      'root=${0%/*}/..',
-      `LD_LIBRARY_PATH=${libraries.join(':')} exec "$root/usr/bin/${program}" "$@"`,
+      'root=$(cd "${0%/*}/.." && pwd)',
+      `LD_LIBRARY_PATH=${libraries.join(':')} exec "$root/usr/bin/${program}"${compiler ? ' --sysroot="$root"' : ''} "$@"`,
       '',
     ];
     writeFileSync(starter, lines.join('\n'));
@@ -78,19 +79,20 @@ function writeStarters(folder: string, { gnu }: CrossTarget): void {
   }
 }
 
-/** The folder with the programs of gcc and binutils for `target`, fetched when absent. */
-export async function ensureCrossCompiler(cache: Cache, target: CrossTarget, host: PackageKind): Promise<string> {
-  const { entry } = await cache.recorded('cross', target.gnu, `gcc for ${target.gnu}`, async () => {
-    const packages = await download(target, host);
-    const gcc = packages.find(({ name }) => name.startsWith('gcc-'));
-    if (gcc === undefined)
-      throw new SetupError('setup.cross-compiler', `gcc for ${target.gnu} names no versioned package`);
-    const name = entryName(gcc);
-    await cache.entry('cross', name, async (temporary) => {
-      await unpackPackages(packages, temporary);
-      writeStarters(temporary, target);
-    });
-    return { entry: name };
+/** The folder with the programs of gcc and binutils (in `bin`) for `target`, fetched when absent. */
+export async function ensureCrossCompiler(
+  cache: Cache,
+  target: CrossTarget,
+  host: Exclude<PackageKind, 'source'>,
+  extent: CrossExtent = 'c',
+): Promise<string> {
+  const compiler = `${extent === 'c' ? 'gcc' : 'g++'}-${target.gnu.replaceAll('_', '-')}`;
+  return ensurePackages(cache, {
+    name: compiler,
+    label: extent === 'c' ? `gcc for ${target.gnu}` : `g++, glibc and libstdc++ for ${target.gnu}`,
+    architecture: host,
+    packages: [compiler],
+    withDependency: (name) => isPart(name, target, extent),
+    finish: (folder) => writeStarters(folder, target),
   });
-  return join(cache.path('cross', entry), 'bin');
 }

@@ -35,7 +35,7 @@ export interface Toolchain {
   readonly hash: string;
 }
 
-interface IsaFacts {
+export interface IsaFacts {
   /** What GNU and Debian call the musl folder. */
   readonly triple: string;
   readonly debianArchitecture: 'amd64' | 'arm64';
@@ -43,7 +43,8 @@ interface IsaFacts {
   readonly gnu: string;
 }
 
-const isaFacts = {
+/** Debian's and GNU's names for the ISAs. */
+export const isaFacts = {
   'x86-64': { triple: 'x86_64-linux-musl', gnu: 'x86_64-linux-gnu', debianArchitecture: 'amd64' },
   aarch64: { triple: 'aarch64-linux-musl', gnu: 'aarch64-linux-gnu', debianArchitecture: 'arm64' },
 } as const satisfies Record<Isa, IsaFacts>;
@@ -154,8 +155,8 @@ async function ensureCompiler(cache: Cache, isa: Isa): Promise<string> {
       },
     );
   }
-  const bin = await ensureCrossCompiler(cache, { gnu, debian: debianArchitecture }, hostArchitecture());
-  return join(bin, prefix);
+  const folder = await ensureCrossCompiler(cache, { gnu, debian: debianArchitecture }, hostArchitecture());
+  return join(folder, 'bin', prefix);
 }
 
 /** The tool chain for guests of `isa`, fetched and set up where needed. The AArch64 one is only asked for by those who build for AArch64. */

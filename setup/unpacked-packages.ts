@@ -2,7 +2,6 @@
 
 import type { Cache } from './cache.ts';
 import { hashOf } from './cache.ts';
-import { dependencyNames } from './cross-compiler.ts';
 import { aptState, type PackageFile, type PackageKind, packageField, unpackPackages } from './packages.ts';
 
 export interface PackageSet {
@@ -16,6 +15,14 @@ export interface PackageSet {
   readonly withDependency?: (name: string) => boolean;
   /** Adds what the packages do not have, as start scripts. */
   readonly finish?: (folder: string) => void;
+}
+
+/** The package names of a Depends field, versions and alternatives left out. */
+export function dependencyNames(depends: string): string[] {
+  return depends
+    .split(',')
+    .map((one) => /^\s*([a-z0-9][a-z0-9+.-]+)/.exec(one)?.[1] ?? '')
+    .filter((name) => name !== '');
 }
 
 async function download(set: PackageSet): Promise<PackageFile[]> {

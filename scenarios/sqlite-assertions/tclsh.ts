@@ -5,7 +5,6 @@ import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { findProgram } from '../../base/command.ts';
 import { cache } from '../../setup/cache.ts';
-import { dependencyNames } from '../../setup/cross-compiler.ts';
 import { SetupError } from '../../setup/errors.ts';
 import {
   aptExists,
@@ -16,6 +15,7 @@ import {
   packageField,
   unpackPackages,
 } from '../../setup/packages.ts';
+import { dependencyNames } from '../../setup/unpacked-packages.ts';
 
 const packageName = 'tcl8.6';
 /** What every Debian has is not fetched. */
