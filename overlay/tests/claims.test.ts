@@ -7,9 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
 import { ensureEngine } from '../../setup/engine.ts';
+import { ensureGlibc } from '../../setup/glibc.ts';
 import type { Isa } from '../../setup/toolchain.ts';
 import { runGuest } from './guest.ts';
-import { buildVariants, hasGlibc } from './variants.ts';
+import { buildVariants } from './variants.ts';
+
+const isNative = (isa: Isa): boolean =>
+  process.platform === 'linux' && process.arch === (isa === 'x86-64' ? 'x64' : 'arm64');
 
 const isas: readonly Isa[] = ['x86-64', 'aarch64'];
 
@@ -19,9 +23,10 @@ for (const isa of isas) {
       this.timeout(600_000);
       let folder: string;
       let path: string;
+      let signals: string;
 
       before(async function () {
-        if (libc === 'glibc' && !hasGlibc(isa)) this.skip();
+        if (libc === 'glibc' && (await ensureGlibc(isa)) === undefined) this.skip();
         await ensureEngine();
         folder = mkdtempSync(join(tmpdir(), 'claims-'));
         path = await buildVariants(isa, folder, {
@@ -30,6 +35,8 @@ for (const isa of isas) {
           libc,
           link: { pageAlign: ['work', 'other'] },
         });
+        const program = { source: 'signals.c', variants: ['first', 'second', 'third'] };
+        signals = await buildVariants(isa, folder, { ...program, libc });
       });
       after(() => {
         if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
@@ -49,8 +56,24 @@ for (const isa of isas) {
         });
       }
 
+      it('a handler may switch while the program switches', async () => {
+        const { output, code, signal } = await runGuest(isa, signals, { args: ['11'] });
+        assert.equal(signal, undefined, output);
+        assert.match(output, /^ok wrong 0, in handlers 0\n$/);
+        assert.equal(code, 0);
+      });
+
+      it('also natively, where its switch overwrites the code of the process', function () {
+        if (!isNative(isa)) this.skip();
+        for (const microseconds of [20, 50, 300]) {
+          const { stdout, signal } = spawnSync(signals, [`${microseconds}`], { encoding: 'utf8', timeout: 60_000 });
+          assert.equal(signal, null, `every ${microseconds} us: ${stdout}`);
+          assert.equal(stdout, 'ok wrong 0, in handlers 0\n');
+        }
+      });
+
       it('hold natively without views, as far as they concern one thread', function () {
-        if (process.platform !== 'linux' || process.arch !== (isa === 'x86-64' ? 'x64' : 'arm64')) this.skip();
+        if (!isNative(isa)) this.skip();
         const { stdout, status } = spawnSync(path, { encoding: 'utf8', timeout: 60_000 });
         assert.equal(status, 0, stdout);
         assert.equal(stdout.match(/^ok a child goes on/gm)?.length, 3);

@@ -1,10 +1,11 @@
 // Compiles and links a multivariant program from one source file of this folder.
 
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { link } from '../../linker/link.ts';
 import type { LinkInput, LinkOptions } from '../../linker/options.ts';
+import { ensureGlibc, type Glibc } from '../../setup/glibc.ts';
 import { ensureToolchain, type Isa } from '../../setup/toolchain.ts';
 
 const libmelf = join(import.meta.dirname, '../guest/libmelf');
@@ -36,29 +37,11 @@ export interface MultivariantProgram {
   readonly libc?: 'musl' | 'glibc';
 }
 
-/** Compilers with a static glibc, where the machine has them: set-up does not fetch one. */
-const glibc: Readonly<Record<Isa, string>> = { 'x86-64': 'x86_64-linux-gnu-gcc', aarch64: 'aarch64-linux-gnu-gcc' };
-
-/** Whether {@link buildVariants} can link with glibc. */
-export const hasGlibc = (isa: Isa): boolean =>
-  spawnSync(glibc[isa], ['-print-file-name=libc.a'], { encoding: 'utf8' }).stdout?.startsWith('/') ?? false;
-
-interface Library {
-  readonly cc: readonly string[];
-  /** Before the program's objects, and behind them. */
-  readonly first: readonly string[];
-  readonly last: readonly string[];
-}
-
-async function libraryOf(isa: Isa, libc: 'musl' | 'glibc'): Promise<Library> {
+async function libraryOf(isa: Isa, libc: 'musl' | 'glibc'): Promise<Glibc> {
   if (libc === 'glibc') {
-    const named = (name: string): string =>
-      execFileSync(glibc[isa], [`-print-file-name=${name}`], { encoding: 'utf8' }).trim();
-    return {
-      cc: [glibc[isa]],
-      first: ['crt1.o', 'crti.o'].map(named),
-      last: ['libgcc.a', 'libgcc_eh.a', 'libc.a', 'crtn.o'].map(named),
-    };
+    const glibc = await ensureGlibc(isa);
+    if (glibc === undefined) throw new Error(`there is no glibc for ${isa}: ask ensureGlibc first`);
+    return glibc;
   }
   const { cc, crt, libc: archive, libgcc } = await ensureToolchain(isa);
   return { cc, first: [crt.crt1, crt.crti], last: [archive, libgcc, crt.crtn] };

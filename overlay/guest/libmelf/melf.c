@@ -38,6 +38,7 @@ extern const unsigned char __melf_start[] __attribute__((weak));
 enum backend { BACKEND_NONE, BACKEND_VIEWS, BACKEND_OVERWRITE };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int ready; /* atomic: `once` is through */
 static int init_error;
 static enum backend backend = BACKEND_NONE;
 static bool verbose;
@@ -49,8 +50,12 @@ static const unsigned char *choice_groups[MAX_CHOICES];
 static char *window;
 static size_t window_bytes;
 
-/* Serialises what changes the tables below; a switch to a view that exists does not take it. */
+/*
+ * Serialises what changes the tables below, and the code where it is overwritten; a switch to a view that exists does not take it. Who holds it
+ * has all signals blocked (see enter): no handler can wait for what it interrupted.
+ */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static sigset_t forker_mask; /* of the thread that forks, while it holds the lock */
 /* View of each choice (atomic), NO_VIEW until somebody needs it. */
 static long views[MAX_CHOICES];
 /* Without views: what the one address space holds. */
@@ -63,15 +68,55 @@ static __thread volatile int current = UNKNOWN;
 
 static long mmview(long operation, long a, long b) { return syscall(SYS_mmview, operation, a, b); }
 
-static void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* What a conversion of tell gives: the argument as text, in `digits` where it is a number. */
+static const char *converted(char conversion, va_list *arguments, char digits[24]) {
+    if (conversion == 's') return va_arg(*arguments, const char *);
+    bool is_pointer = conversion == 'p';
+    long number = conversion == 'd' ? va_arg(*arguments, int) : is_pointer ? 0 : va_arg(*arguments, long);
+    unsigned long rest = is_pointer ? (unsigned long)(uintptr_t)va_arg(*arguments, void *)
+                                    : number < 0 ? -(unsigned long)number : (unsigned long)number;
+    unsigned long base = is_pointer ? 16 : 10;
+    char *at = digits + 23;
+    *at = '\0';
+    do *--at = "0123456789abcdef"[rest % base];
+    while ((rest /= base) != 0);
+    if (is_pointer) *--at = 'x', *--at = '0';
+    if (number < 0) *--at = '-';
+    return at;
+}
+
+/* To stderr, in one write. Knows %s, %d, %l (a long) and %p, and nothing that a signal handler may not do: dprintf may allocate. */
+static void print(const char *format, va_list *arguments) {
+    char line[512], digits[24];
+    size_t used = 0;
+    for (; *format != '\0' && used < sizeof line; format++) {
+        if (*format != '%') {
+            line[used++] = *format;
+            continue;
+        }
+        for (const char *text = converted(*++format, arguments, digits); *text != '\0' && used < sizeof line; text++)
+            line[used++] = *text;
+    }
+    ssize_t written = write(STDERR_FILENO, line, used);
+    (void)written; /* there is nobody else to tell */
+}
+
 static void tell(const char *format, ...) {
     if (!verbose) return;
     int saved = errno;
     va_list arguments;
     va_start(arguments, format);
-    vdprintf(STDERR_FILENO, format, arguments);
+    print(format, &arguments);
     va_end(arguments);
     errno = saved;
+}
+
+/* The last words of a process. */
+static void complain(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    print(format, &arguments);
+    va_end(arguments);
 }
 
 static size_t whole_pages(size_t bytes) {
@@ -81,26 +126,46 @@ static size_t whole_pages(size_t bytes) {
 
 static int inherited(void);
 
-/* Nobody else may be half way through a change of the tables when they are copied. */
-static void before_fork(void) {
-    if (current == UNKNOWN) current = inherited();
+/* Signals first: a handler that came while its thread holds the lock, and wants it, too, would wait for ever. */
+static void enter(sigset_t *before) {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, before);
     pthread_mutex_lock(&lock);
 }
 
-static void after_fork(void) { pthread_mutex_unlock(&lock); }
+static void leave(const sigset_t *before) {
+    pthread_mutex_unlock(&lock);
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+/* Nobody else may be half way through a change of the tables when they are copied. */
+static void before_fork(void) {
+    sigset_t before;
+    if (backend == BACKEND_VIEWS && current == UNKNOWN) current = inherited();
+    enter(&before);
+    forker_mask = before;
+}
+
+static void after_fork(void) {
+    sigset_t before = forker_mask;
+    leave(&before);
+}
 
 /* In the child of a fork the caller's view is the only one and bears number 0; the child's one thread is in it. */
 static void after_fork_in_child(void) {
-    pthread_mutex_unlock(&lock);
-    if (backend != BACKEND_VIEWS) return;
-    for (int i = 0; i < MAX_CHOICES; i++) views[i] = NO_VIEW;
-    views[current] = 0;
+    if (backend == BACKEND_VIEWS) {
+        for (int i = 0; i < MAX_CHOICES; i++) views[i] = NO_VIEW;
+        views[current] = 0;
+    }
+    after_fork();
 }
 
+static bool has_variants(void) { return &genmeta_start != NULL && genmeta_start.segments >= 2; }
+
+/* System calls and stores only: the first caller may be a signal handler. */
 static void initialise(void) {
-    const char *wish = getenv("MELF_VERBOSE");
-    verbose = wish != NULL && *wish != '\0' && strcmp(wish, "0") != 0;
-    if (&genmeta_start == NULL || genmeta_start.segments < 2) {
+    if (!has_variants()) {
         tell("melf: this program has no variants\n");
         return;
     }
@@ -124,13 +189,19 @@ static void initialise(void) {
         init_error = errno;
         return;
     }
-    init_error = pthread_atfork(before_fork, after_fork, after_fork_in_child);
-    tell("melf: %d variants, window %p, %zu bytes, %s\n", variant_count, (void *)window, window_bytes,
+    tell("melf: %d variants, window %p, %l bytes, %s\n", variant_count, (void *)window, (long)window_bytes,
          backend == BACKEND_VIEWS ? "a view for each" : "no views on this kernel: the whole process switches");
 }
 
 int melf_init(void) {
-    pthread_once(&once, initialise);
+    if (!__atomic_load_n(&ready, __ATOMIC_ACQUIRE)) {
+        sigset_t all, before;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        pthread_once(&once, initialise);
+        __atomic_store_n(&ready, 1, __ATOMIC_RELEASE);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
     if (init_error == 0) return 0;
     errno = init_error;
     return -1;
@@ -198,7 +269,7 @@ static int fill_window(int choice) {
     int error = errno;
     if (mprotect(window, window_bytes, PROT_READ | PROT_EXEC) != 0) {
         /* The view has code that cannot be executed: there is no way on from here. */
-        dprintf(STDERR_FILENO, "melf: the overlay window cannot be made executable again: %s\n", strerror(errno));
+        complain("melf: the overlay window cannot be made executable again: error %d\n", errno);
         abort();
     }
     __builtin___clear_cache(window, window + window_bytes);
@@ -206,38 +277,37 @@ static int fill_window(int choice) {
     return result;
 }
 
-/* A new view, a copy of the caller's, with the choice's code in its window. */
+/*
+ * A new view, a copy of the caller's, with the choice's code in its window. With all signals blocked: a handler may be multivariant code, and
+ * the new window cannot be executed while it is being filled.
+ */
 static long create_view(int choice) {
     long view = mmview(MMVIEW_CREATE, 0, 0);
     if (view < 0) return -1;
-    /* A signal handler may be multivariant code, and the new window cannot be executed while it is being filled. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     long home = mmview(MMVIEW_MIGRATE, view, 0);
     int result = home < 0 ? -1 : fill_window(choice);
     int error = errno;
     if (home >= 0) mmview(MMVIEW_MIGRATE, home, 0);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (result != 0) {
         mmview(MMVIEW_DELETE, view, 0);
         errno = error;
         return -1;
     }
-    tell("melf: view %ld holds variant %s\n", view, choice_names[choice]);
+    tell("melf: view %l holds variant %s\n", view, choice_names[choice]);
     return view;
 }
 
 static long view_of(int variant) {
     long view = __atomic_load_n(&views[variant], __ATOMIC_ACQUIRE);
     if (view != NO_VIEW) return view;
-    pthread_mutex_lock(&lock);
+    sigset_t before;
+    enter(&before);
     view = views[variant];
     if (view == NO_VIEW) {
         view = create_view(variant);
         if (view >= 0) __atomic_store_n(&views[variant], view, __ATOMIC_RELEASE);
     }
-    pthread_mutex_unlock(&lock);
+    leave(&before);
     return view;
 }
 
@@ -281,16 +351,18 @@ static int overwrite(int choice) {
 }
 
 static int switch_process(int variant, bool vouched) {
-    int before = process_variant;
-    if (before == variant) return before;
-    if (!vouched && has_other_threads()) {
+    if (__atomic_load_n(&process_variant, __ATOMIC_ACQUIRE) == variant) return variant;
+    sigset_t mask;
+    enter(&mask);
+    int before = process_variant, result = before;
+    if (before != variant && !vouched && has_other_threads()) {
         errno = EBUSY;
-        return -1;
+        result = -1;
+    } else if (before != variant && overwrite(variant) != 0) {
+        result = -1;
     }
-    pthread_mutex_lock(&lock);
-    int result = overwrite(variant);
-    pthread_mutex_unlock(&lock);
-    return result == 0 ? before : -1;
+    leave(&mask);
+    return result;
 }
 
 static int switch_thread(int variant) {
@@ -440,7 +512,8 @@ int melf_view_create(const char *spec) {
     if (groups == NULL) return -1;
     char *name = strdup(spec);
     int choice = -1;
-    pthread_mutex_lock(&lock);
+    sigset_t before;
+    enter(&before);
     int error = name == NULL ? ENOMEM : choice_count == MAX_CHOICES ? ENOSPC : 0;
     if (error == 0) {
         choice = choice_count;
@@ -448,7 +521,7 @@ int melf_view_create(const char *spec) {
         choice_groups[choice] = groups;
         __atomic_store_n(&choice_count, choice + 1, __ATOMIC_RELEASE);
     }
-    pthread_mutex_unlock(&lock);
+    leave(&before);
     if (error != 0) {
         free(name);
         free(groups);
@@ -457,15 +530,19 @@ int melf_view_create(const char *spec) {
     return choice;
 }
 
-/* Before main, so that no function of the program is on the stack yet. */
+/*
+ * Before main, so that no function of the program is on the stack yet, and that what may not be done in a signal handler is done (the
+ * environment is read, pthread_atfork allocates).
+ */
 __attribute__((constructor(101))) static void start(void) {
-    const char *name = getenv("MELF_VARIANT");
+    const char *wish = getenv("MELF_VERBOSE"), *name = getenv("MELF_VARIANT");
+    verbose = wish != NULL && *wish != '\0' && strcmp(wish, "0") != 0;
+    if (has_variants()) init_error = pthread_atfork(before_fork, after_fork, after_fork_in_child);
     if (name == NULL || *name == '\0') return;
     int variant = melf_variant(name);
     if (variant >= 0 && melf_switch(variant) >= 0) return;
-    dprintf(STDERR_FILENO, "melf: MELF_VARIANT=%s: %s; this program has", name,
-            variant < 0 ? "no such variant" : strerror(errno));
-    for (int i = 0; i < variant_count; i++) dprintf(STDERR_FILENO, " %s", choice_names[i]);
-    dprintf(STDERR_FILENO, "\n");
+    complain("melf: MELF_VARIANT=%s: %s; this program has", name, variant < 0 ? "no such variant" : strerror(errno));
+    for (int i = 0; i < variant_count; i++) complain(" %s", choice_names[i]);
+    complain("\n");
     _exit(64);
 }

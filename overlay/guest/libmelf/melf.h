@@ -9,9 +9,10 @@
  * So the thread that switches must have no multivariant function on its stack: the caller of melf_switch and everything above
  * it must be common code (see --common of melf link).
  *
- * All functions may be called by several threads at once. From signal handlers, in a thread that called one of
- * them before: melf_current, melf_variant_name, and, where the kernel has views, melf_switch into a variant that some thread has been in before.
- * The others take locks, allocate or open files; so does melf_switch where there are no views.
+ * All functions may be called by several threads at once. All but melf_view_create may also be called from signal handlers, whatever they
+ * interrupted, these functions included: they make system calls and, where they have to take the library's lock, block all signals for as long as
+ * they have it. (melf_view_create allocates.) What holds for every switch holds there, too: if the handler interrupted a multivariant
+ * function, it must have switched back when it returns. So it is for the whole process where there are no views.
  */
 #ifndef MELF_H
 #define MELF_H
@@ -21,7 +22,8 @@ extern "C" {
 #endif
 
 /* Reads the executable's description and prepares the overlay window. Every other function calls it when needed; to call it
- * early, while the process has one thread, is good style. Returns 0, or -1 with errno. */
+ * early, while the process has one thread, is good style (a constructor of priority 101 has registered what fork needs before main).
+ * Returns 0, or -1 with errno. */
 int melf_init(void);
 
 /* Number of variants; 1 in a program that was linked without. */
