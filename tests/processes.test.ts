@@ -12,7 +12,7 @@ import { installMmview } from '../overlay/mmview.ts';
 import { ensureToolchain } from '../setup/toolchain.ts';
 
 const sources = join(import.meta.dirname, 'processes');
-const names = ['fork', 'exec', 'spawn'];
+const names = ['fork', 'exec', 'spawn', 'locks'];
 /** With a static glibc, where the machine has one. */
 const glibc: Readonly<Record<Isa, string>> = { 'x86-64': 'x86_64-linux-gnu-gcc', aarch64: 'aarch64-linux-gnu-gcc' };
 const isas = ['x86-64', 'aarch64'] as const;

@@ -55,6 +55,7 @@ __attribute__((unused)) static const char *error(long result) {
         case EBADF: return "EBADF";
         case ELOOP: return "ELOOP";
         case ENOTDIR: return "ENOTDIR";
+        case EDEADLK: return "EDEADLK";
         default: return "another error";
     }
 }

@@ -1,4 +1,5 @@
 import { Errno } from '../../errno.ts';
+import type { FileLocks, RecordLock } from './locks.ts';
 import type { OpenFile } from './open-file.ts';
 
 interface Slot {
@@ -12,6 +13,8 @@ export class FileTable {
   limit: number;
   /** For F_GETLK. */
   pid: number;
+  /** Records that threads of the process wait for. */
+  readonly lockWaits = new Set<{ readonly locks: FileLocks; readonly lock: RecordLock }>();
   readonly #slots: (Slot | undefined)[] = [];
   /** No free descriptor below this one. */
   #lowestFree = 0;
@@ -54,7 +57,7 @@ export class FileTable {
     this.#slots[fd] = undefined;
     if (fd < this.#lowestFree) this.#lowestFree = fd;
     // POSIX: closing any descriptor of a file drops all of the process's record locks on it (fcntl(2)).
-    slot.file.inode?.locks?.releaseOwner(this, now);
+    slot.file.lockable.locks?.releaseOwner(this, now);
     slot.file.release(now);
     return 0;
   }

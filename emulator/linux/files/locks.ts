@@ -16,6 +16,12 @@ export interface RecordLock {
 
 const overlaps = (a: RecordLock, b: RecordLock): boolean => a.start < b.end && b.start < a.end;
 
+/** What has locks: an inode, or what lies behind an open file that has none. */
+export interface Lockable {
+  /** Made when somebody first asks for one. */
+  locks: FileLocks | undefined;
+}
+
 /** Advisory locks on one file: fcntl's byte ranges and flock's whole-file ones, which do not see each other (flock(2)). */
 export class FileLocks {
   #records: RecordLock[] = [];
@@ -23,9 +29,9 @@ export class FileLocks {
   /** Those who wait for a lock. */
   readonly queue = new WaitQueue();
 
-  /** The first lock of another owner that stands in the way of `lock`. */
-  conflict(lock: RecordLock): RecordLock | undefined {
-    return this.#records.find(
+  /** The locks of other owners that stand in the way of `lock`, by start. */
+  conflicts(lock: RecordLock): RecordLock[] {
+    return this.#records.filter(
       (held) =>
         held.owner !== lock.owner &&
         (held.type === LockType.WRITE || lock.type === LockType.WRITE) &&
@@ -50,14 +56,14 @@ export class FileLocks {
     this.queue.wake(now);
   }
 
-  /** Takes the whole file (flock). Returns whether it was free for `owner`. */
+  /** Takes the whole file (flock). Returns whether it was free for `owner`, who in any case loses a lock of the other kind (flock(2)). */
   takeWhole(owner: object, exclusive: boolean, now: number): boolean {
-    for (const [other, mode] of this.#whole) {
-      if (other !== owner && (exclusive || mode === LockType.WRITE)) return false;
-    }
+    const wanted = exclusive ? LockType.WRITE : LockType.READ;
     const had = this.#whole.get(owner);
-    this.#whole.set(owner, exclusive ? LockType.WRITE : LockType.READ);
-    if (had === LockType.WRITE && !exclusive) this.queue.wake(now);
+    if (had === wanted) return true;
+    if (had !== undefined) this.releaseWhole(owner, now);
+    for (const mode of this.#whole.values()) if (exclusive || mode === LockType.WRITE) return false;
+    this.#whole.set(owner, wanted);
     return true;
   }
 

@@ -4,6 +4,7 @@ import type { Thread } from '../thread.ts';
 import { WaitQueue } from '../wait.ts';
 import type { Content } from './content.ts';
 import type { Inode } from './inode.ts';
+import type { FileLocks, Lockable } from './locks.ts';
 import { isReadable, isWritable, OpenFlag } from './open-flags.ts';
 import { READABLE, WRITABLE } from './poll-events.ts';
 import type { FileStat } from './stat.ts';
@@ -24,6 +25,8 @@ export abstract class OpenFile {
   offset = 0;
   /** Blocked threads. */
   readonly queue = new WaitQueue();
+  /** Of a file without an inode. */
+  locks: FileLocks | undefined;
   readonly #watchers = new Set<Watcher>();
   #references = 0;
 
@@ -35,6 +38,11 @@ export abstract class OpenFile {
   /** The file in a directory that it is open on. */
   get inode(): Inode | undefined {
     return undefined;
+  }
+
+  /** Where its locks are. */
+  get lockable(): Lockable {
+    return this.inode ?? this;
   }
 
   get readable(): boolean {
@@ -119,9 +127,9 @@ export abstract class OpenFile {
   /** Gives a reference back; the last one closes the file. */
   release(now: number): void {
     if (--this.#references === 0) {
-      const { inode } = this;
-      inode?.locks?.releaseWhole(this, now);
-      inode?.locks?.releaseOwner(this, now);
+      const { locks } = this.lockable;
+      locks?.releaseWhole(this, now);
+      locks?.releaseOwner(this, now);
       this.closed(now);
       this.notify(0, now);
     }

@@ -2,6 +2,7 @@ import { Errno } from '../../errno.ts';
 import type { KernelCosts } from '../../timing/kernel-costs.ts';
 import { ByteQueue } from './byte-queue.ts';
 import type { Inode } from './inode.ts';
+import type { FileLocks, Lockable } from './locks.ts';
 import { OpenFile } from './open-file.ts';
 import { isReadable, isWritable } from './open-flags.ts';
 import { PollEvent, READABLE, WRITABLE } from './poll-events.ts';
@@ -21,6 +22,7 @@ export class Pipe {
   readerOpens = 0;
   writerOpens = 0;
   capacity = DEFAULT_CAPACITY;
+  locks: FileLocks | undefined;
   readonly ino: number;
   readonly #time: Timestamp;
 
@@ -93,6 +95,10 @@ export class PipeEnd extends OpenFile {
 
   override get inode(): Inode | undefined {
     return this.#inode;
+  }
+
+  override get lockable(): Lockable {
+    return this.#inode ?? this.pipe;
   }
 
   override read(into: Uint8Array, now: number): number {

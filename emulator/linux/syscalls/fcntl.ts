@@ -1,6 +1,6 @@
 import { ERESTARTSYS, Errno } from '../../errno.ts';
-import type { Inode } from '../files/inode.ts';
-import { FileLocks, LockType, type RecordLock } from '../files/locks.ts';
+import { FileTable } from '../files/file-table.ts';
+import { FileLocks, type Lockable, LockType, type RecordLock } from '../files/locks.ts';
 import type { OpenFile } from '../files/open-file.ts';
 import { OpenFlag, openFlagsFromGuest, openFlagsToGuest } from '../files/open-flags.ts';
 import { PipeEnd } from '../files/pipe.ts';
@@ -32,6 +32,14 @@ const Command = {
   ADD_SEALS: 1033,
   GET_SEALS: 1034,
 } as const;
+/** What a descriptor opened with O_PATH is good for (fs/fcntl.c, check_fcntl_cmd). */
+const ofPlaces: ReadonlySet<number> = new Set([
+  Command.DUPFD,
+  Command.DUPFD_CLOEXEC,
+  Command.GETFD,
+  Command.SETFD,
+  Command.GETFL,
+]);
 const FD_CLOEXEC = 1;
 const SETTABLE = OpenFlag.APPEND | OpenFlag.ASYNC | OpenFlag.DIRECT | OpenFlag.NOATIME | OpenFlag.NONBLOCK;
 
@@ -47,6 +55,7 @@ function lockAt(thread: Thread, file: OpenFile, va: number, owner: object): Reco
   if (type > LockType.UNLOCK) return -Errno.EINVAL;
   const whence = memory.u16(va + 2);
   if (whence > 2) return -Errno.EINVAL;
+  if (owner === file && memory.i32(va + 24) !== 0) return -Errno.EINVAL;
   const base = whence === 0 ? 0 : whence === 1 ? file.offset : (file.inode?.size ?? 0);
   const length = memory.word(va + 16);
   let start = base + memory.word(va + 8);
@@ -56,15 +65,14 @@ function lockAt(thread: Thread, file: OpenFile, va: number, owner: object): Reco
   return { start, end, type, owner, pid: owner === file ? -1 : thread.process.pid };
 }
 
-/** The inode's locks, made on first use. */
-const locksOf = (inode: Inode): FileLocks => (inode.locks ??= new FileLocks());
+const locksOf = (place: Lockable): FileLocks => (place.locks ??= new FileLocks());
 
 function testLock(thread: Thread, file: OpenFile, va: number, owner: object): number {
   const lock = lockAt(thread, file, va, owner);
   if (typeof lock === 'number') return lock;
   if (lock.type === LockType.UNLOCK) return -Errno.EINVAL;
   const { memory } = thread;
-  const held = file.inode?.locks?.conflict(lock);
+  const held = file.lockable.locks?.conflicts(lock)[0];
   if (held === undefined) {
     memory.setU16(va, LockType.UNLOCK);
     return 0;
@@ -80,18 +88,50 @@ function testLock(thread: Thread, file: OpenFile, va: number, owner: object): nu
 function setLock(thread: Thread, file: OpenFile, va: number, owner: object, wait: boolean): number | Blocking {
   const lock = lockAt(thread, file, va, owner);
   if (typeof lock === 'number') return lock;
-  const { inode } = file;
-  if (inode === undefined) return -Errno.EBADF;
   if (lock.type === LockType.READ && !file.readable) return -Errno.EBADF;
   if (lock.type === LockType.WRITE && !file.writable) return -Errno.EBADF;
-  const locks = locksOf(inode);
+  const locks = locksOf(file.lockable);
   const attempt = (): boolean => {
-    if (lock.type !== LockType.UNLOCK && locks.conflict(lock) !== undefined) return false;
+    if (lock.type !== LockType.UNLOCK && locks.conflicts(lock).length > 0) return false;
     locks.set(lock, thread.now());
     return true;
   };
   if (attempt()) return 0;
-  return wait ? untilLocked(locks, attempt, `lock of ${file.path}`) : -Errno.EAGAIN;
+  if (!wait) return -Errno.EAGAIN;
+  const what = `lock of ${file.path}`;
+  return owner instanceof FileTable
+    ? untilRecordLocked(owner, locks, lock, attempt, what)
+    : untilLocked(locks, attempt, what);
+}
+
+/** Whether one who waits for `lock` would wait for himself: each process in its way waits for another, and so on (fs/locks.c, posix_locks_deadlock). */
+function closesCircle(locks: FileLocks, lock: RecordLock): boolean {
+  const seen = new Set<object>();
+  const leadsBack = (at: FileLocks, wanted: RecordLock): boolean =>
+    at.conflicts(wanted).some(({ owner }) => {
+      if (owner === lock.owner) return true;
+      if (!(owner instanceof FileTable) || seen.has(owner)) return false;
+      seen.add(owner);
+      return [...owner.lockWaits].some((wait) => leadsBack(wait.locks, wait.lock));
+    });
+  return leadsBack(locks, lock);
+}
+
+function* untilRecordLocked(
+  owner: FileTable,
+  locks: FileLocks,
+  lock: RecordLock,
+  attempt: () => boolean,
+  what: string,
+): Blocking {
+  if (closesCircle(locks, lock)) return -Errno.EDEADLK;
+  const wait = { locks, lock };
+  owner.lockWaits.add(wait);
+  try {
+    return yield* untilLocked(locks, attempt, what);
+  } finally {
+    owner.lockWaits.delete(wait);
+  }
 }
 
 function* untilLocked(locks: FileLocks, attempt: () => boolean, what: string): Blocking {
@@ -115,6 +155,7 @@ function seals(file: OpenFile, added?: number): number {
 function fcntl(thread: Thread, fd: number, command: number, argument: number): number | Blocking {
   const file = fileOf(thread, fd);
   if (file === undefined) return -Errno.EBADF;
+  if (file.flags & OpenFlag.PATH && !ofPlaces.has(command)) return -Errno.EBADF;
   const { kernel, process } = thread;
   switch (command) {
     case Command.DUPFD:
@@ -164,10 +205,8 @@ const FLOCK = { SH: 1, EX: 2, NB: 4, UN: 8 } as const;
 
 function flock(thread: Thread, fd: number, operation: number): number | Blocking {
   const file = fileOf(thread, fd);
-  if (file === undefined) return -Errno.EBADF;
-  const { inode } = file;
-  if (inode === undefined) return -Errno.EBADF;
-  const locks = locksOf(inode);
+  if (file === undefined || file.flags & OpenFlag.PATH) return -Errno.EBADF;
+  const locks = locksOf(file.lockable);
   const kind = operation & ~FLOCK.NB;
   if (kind === FLOCK.UN) {
     locks.releaseWhole(file, thread.now());
@@ -200,7 +239,7 @@ function dup3(thread: Thread, from: number, to: number, flags: number): number {
 
 /** Descriptors and locks. */
 export const fcntlSyscalls: SyscallTopic = {
-  fcntl: { handler: fcntl, note: 'descriptors, flags, record and OFD locks (no EDEADLK), pipe sizes, seals' },
+  fcntl: { handler: fcntl, note: 'descriptors, flags, record and OFD locks, pipe sizes, seals' },
   flock: { handler: flock, note: 'complete' },
   dup: { handler: dup, note: 'complete' },
   dup2: { handler: dup2, note: 'complete' },
