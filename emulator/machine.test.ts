@@ -42,6 +42,28 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
       assert.ok(instructions > 2 && instructions < 10);
     });
 
+    it('gives memory back when it is closed, and tells who uses it then', async () => {
+      const program = await tinyProgram(isa, sys(n.exitGroup, 0));
+      const once = async (): Promise<Machine> => {
+        const machine = await machineOf(isa);
+        machine.spawn(program, { argv: ['p'] });
+        machine.run();
+        machine.close();
+        return machine;
+      };
+      const closed = await once();
+      assert.ok(closed.kernel.scheduler.instructions > 2);
+      assert.throws(() => closed.run(), { code: 'machine.over' });
+      for (let i = 0; i < 10; i++) await once();
+      const before = process.memoryUsage().rss;
+      for (let i = 0; i < 60; i++) {
+        await once();
+        await new Promise(setImmediate); // Node frees what addons hold between two turns of its loop
+      }
+      const growth = (process.memoryUsage().rss - before) / 2 ** 20;
+      assert.ok(growth < 150, `60 machines took ${growth.toFixed(0)} MiB`); // 7 MB each without
+    });
+
     it('ends an endless loop at its limit of instructions, exactly', async () => {
       const machine = await machineOf(isa, { costModel: 'count' });
       machine.spawn(await tinyProgram(isa, loop[isa]), { argv: ['p'] });

@@ -261,9 +261,14 @@ export class Machine {
     return image;
   }
 
-  /** Ends the run: what the guest wrote to read-write folders reaches the host. */
+  /**
+   * Ends the run: what the guest wrote to read-write folders reaches the host, and the host gets the memory of cores and guest back. Counters,
+   * the files' contents and how processes ended can still be read, guest memory and registers cannot.
+   */
   close(): void {
     this.kernel.files.close();
+    this.kernel.close();
+    this.#over ??= 'been closed';
   }
 }
 

@@ -7,7 +7,7 @@ const MOST_CORES = 2 ** 16;
 export class CorePool {
   readonly #options: CoreOptions;
   readonly #idle: Core[] = [];
-  #made = 0;
+  readonly #all: Core[] = [];
 
   constructor(options: CoreOptions) {
     this.#options = options;
@@ -15,17 +15,24 @@ export class CorePool {
 
   /** How many engines exist: an engine costs about 10 ms and 3 MB. */
   get made(): number {
-    return this.#made;
+    return this.#all.length;
   }
 
   acquire(): Core {
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
-    this.#made++;
-    return new Core({ ...this.#options, seed: (this.#options.seed ?? 0) * MOST_CORES + this.#made });
+    const number = this.#all.length + 1;
+    const core = new Core({ ...this.#options, seed: (this.#options.seed ?? 0) * MOST_CORES + number });
+    this.#all.push(core);
+    return core;
   }
 
   release(core: Core): void {
     this.#idle.push(core);
+  }
+
+  /** Ends every core that was made, idle or not. */
+  close(): void {
+    for (const core of this.#all) core.close();
   }
 }

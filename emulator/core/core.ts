@@ -1,3 +1,4 @@
+import { MelfError } from '../../base/errors.ts';
 import * as aarch64Boot from '../isa/aarch64/boot.ts';
 import type { Isa, RegisterFile } from '../isa/isa.ts';
 import * as x86Boot from '../isa/x86-64/boot.ts';
@@ -89,10 +90,18 @@ const refuse: NativeCallbacks = {
  */
 export class Core implements RegisterFile {
   readonly isa: Isa;
-  readonly handle: CoreHandle;
+  /** Kept after the end, too: the mailbox lies in what it holds. */
+  readonly #handle: CoreHandle;
+  #closed = false;
   /** Who answers page faults, new blocks and port writes: the kernel, per thread. */
   callbacks: NativeCallbacks = refuse;
   readonly #native: NativeBinding;
+  /** What the addon calls; it does not keep it. */
+  readonly #nativeCallbacks: NativeCallbacks = {
+    onPageFault: (va, access) => this.callbacks.onPageFault(va, access),
+    onBlock: (va, size) => this.callbacks.onBlock(va, size),
+    onPort: (offset, value) => this.callbacks.onPort(offset, value),
+  };
   readonly #physical: PhysicalMemory;
   readonly #mail: Float64Array;
   readonly #one = new Int32Array(1);
@@ -112,17 +121,13 @@ export class Core implements RegisterFile {
     this.#native = options.native;
     this.#physical = options.physical;
     const portPa = options.physical.bytes;
-    this.handle = options.native.createCore(
+    this.#handle = options.native.createCore(
       options.physical.handle,
       options.isa === 'aarch64',
       options.cpuModel,
       portPa,
       options.accounting,
-      {
-        onPageFault: (va, access) => this.callbacks.onPageFault(va, access),
-        onBlock: (va, size) => this.callbacks.onBlock(va, size),
-        onPort: (offset, value) => this.callbacks.onPort(offset, value),
-      },
+      this.#nativeCallbacks,
     );
     options.native.seedRandom(this.handle, options.seed ?? 0);
     this.#mail = new Float64Array(options.native.mailbox(this.handle));
@@ -135,6 +140,22 @@ export class Core implements RegisterFile {
     (options.isa === 'x86-64' ? x86Boot : aarch64Boot).enterUserMode(this);
     this.cycles = 0;
     this.#mail[Mail.instructions] = 0;
+  }
+
+  /** The addon's core. Throws after {@link close}. */
+  get handle(): CoreHandle {
+    if (this.#closed) {
+      throw new MelfError('machine.closed-core', 'this core belongs to a machine that was closed', {
+        hint: 'Read registers before the machine is closed.',
+      });
+    }
+    return this.#handle;
+  }
+
+  /** Gives the engine's memory back to the host. What was counted can still be read; nothing else works any more. */
+  close(): void {
+    if (!this.#closed) this.#native.closeCore(this.#handle);
+    this.#closed = true;
   }
 
   /** The core will run in this view of this space. */

@@ -158,6 +158,12 @@ export class Kernel implements SchedulerHost<Thread> {
     return kinds;
   }
 
+  /** Gives the memory of cores and frames back to the host. Counters and files can still be read. */
+  close(): void {
+    for (const { pool } of this.kinds.values()) pool.close();
+    this.physical.close();
+  }
+
   get isa(): Abi['isa'] {
     return this.abi.isa;
   }

@@ -16,7 +16,10 @@ export interface NativeBinding {
   /** Brings the counters up to date: translated code counts apart. */
   foldCounters(table: BlockTableHandle): void;
   clearBlockTable(table: BlockTableHandle): void;
-  /** `cpuModel` is Unicorn's number, -1 for its default. `portPa` is the physical page of the model port. */
+  /**
+   * `cpuModel` is Unicorn's number, -1 for its default. `portPa` is the physical page of the model port. The caller keeps `callbacks` for as long as the
+   * core: the addon's references to them are weak.
+   */
   createCore(
     memory: MemoryHandle,
     aarch64: boolean,
@@ -25,6 +28,8 @@ export interface NativeBinding {
     accounting: boolean,
     callbacks: NativeCallbacks,
   ): CoreHandle;
+  /** Gives the engine's memory back. Of a closed core only the mailbox may be used. */
+  closeCore(core: CoreHandle): void;
   mailbox(core: CoreHandle): ArrayBuffer;
   setSpace(core: CoreHandle, rootFrame: number, context: number, windowStart: number, windowSize: number): void;
   /** What `rdrand` draws from. */

@@ -88,20 +88,29 @@ uint64_t Pc(Core* core) {
   return pc;
 }
 
+// The engine goes; the mailbox stays readable for as long as the handle lives.
+void Close(Core* core) {
+  if (core->uc) uc_close(core->uc);
+  core->uc = nullptr;
+  core->cells.clear();
+  core->touchedOf.clear();
+}
+
 void Destroy(napi_env env, void* data, void*) {
   auto* core = static_cast<Core*>(data);
-  if (core->uc) uc_close(core->uc);
+  Close(core);
   for (napi_ref ref : {core->onPageFault, core->onBlock, core->onPort}) {
     if (ref) napi_delete_reference(env, ref);
   }
   delete core;
 }
 
+// Weak: the callbacks lead to whoever holds the handle, so that strong ones would keep both for ever. The caller keeps them.
 napi_ref Reference(napi_env env, napi_value object, const char* name) {
   napi_value function;
   napi_ref ref = nullptr;
   napi_get_named_property(env, object, name, &function);
-  napi_create_reference(env, function, 1, &ref);
+  napi_create_reference(env, function, 0, &ref);
   return ref;
 }
 
@@ -147,6 +156,13 @@ napi_value CreateCore(napi_env env, napi_callback_info info) {
                          Check(env, Hook(core, UC_HOOK_INSN, OnTimeStamp, 1, 0, UC_X86_INS_RDTSC), "rdtsc hook") &&
                          Check(env, Hook(core, UC_HOOK_INSN, OnTimeStamp, 1, 0, UC_X86_INS_RDTSCP), "rdtscp hook")));
   return ok ? handle : nullptr;
+}
+
+// closeCore(core): it must not run, or be used otherwise, any more
+napi_value CloseCore(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  Close(CoreOf(env, info, 1, args));
+  return nullptr;
 }
 
 // mailbox(core) -> ArrayBuffer of doubles, valid while the core's handle lives
@@ -300,6 +316,7 @@ napi_value RunTo(napi_env env, napi_callback_info info) {
 
 void DefineCore(napi_env env, napi_value exports) {
   Export(env, exports, "createCore", CreateCore);
+  Export(env, exports, "closeCore", CloseCore);
   Export(env, exports, "mailbox", MailboxBuffer);
   Export(env, exports, "setSpace", SetSpace);
   Export(env, exports, "seedRandom", SeedRandom);
