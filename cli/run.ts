@@ -255,7 +255,11 @@ function chooseVariants(
   }
   return () => {
     const lines: string[] = [];
-    if (safety !== undefined) lines.push(`${safety.checks} switches looked at, ${safety.reports.length} unsafe`);
+    if (safety !== undefined) {
+      const pages = safety.pagesSearched;
+      const searched = pages === 0 ? '' : `, ${pages} pages searched for saved contexts`;
+      lines.push(`${safety.checks} switches looked at, ${safety.reports.length} unsafe${searched}`);
+    }
     if (chaos !== undefined) lines.push(`chaos: ${chaos.switches} switches, ${chaos.refused} not safe and not made`);
     return lines.map((line) => `${pc.dim('melf:')} ${line}\n`).join('');
   };

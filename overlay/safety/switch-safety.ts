@@ -10,6 +10,7 @@ import type { MelfFunction } from '../../linker/melf-format.ts';
 import type { MelfFile } from '../../linker/melf-reader.ts';
 import { guardMigrations } from '../mmview.ts';
 import { CallFrames, type FrameRules } from './call-frames.ts';
+import { SavedContexts } from './saved-contexts.ts';
 import { type Found, type ReadRules, Unwinder } from './unwinder.ts';
 
 export const safetyModes = ['off', 'warn', 'strict'] as const;
@@ -21,8 +22,13 @@ export class UnsafeSwitch extends MelfError {}
 
 /** One place that a switch would leave in code that is no longer there. */
 export interface UnsafePlace {
-  /** How it was found; `word`: it lies on the stack and looks like a return address, but no frame explains it. */
-  readonly found: Found | 'word';
+  /**
+   * How it was found; `word`: it lies on the stack and looks like a return address, but no frame explains it; `context`: setjmp or getcontext has
+   * saved it; `parked`: a frame on the stack of such a context.
+   */
+  readonly found: Found | 'word' | 'context' | 'parked';
+  /** Address of the word that says so; undefined where it is a register. */
+  readonly at: number | undefined;
   readonly function: MelfFunction;
   /** Bytes from the function's entry. */
   readonly offset: number;
@@ -44,15 +50,18 @@ interface Known {
 }
 
 /** "work+0x1c of variant slow, by the unwind tables" */
-export function describePlace({ function: f, offset, variant, found }: UnsafePlace): string {
+export function describePlace({ function: f, offset, variant, found, at }: UnsafePlace): string {
   const how = {
     unwound: 'a frame',
     analysed: 'a frame, found by reading the code that has no unwind tables',
     signal: 'interrupted by a signal',
     scanned: 'a frame, guessed where unwind tables are missing',
     word: 'a word on the stack: a saved context, or stale',
+    context: 'a context that setjmp or getcontext has saved',
+    parked: 'a frame on the stack of a saved context',
   }[found];
-  return `${f.name}+0x${offset.toString(16)}${variant === undefined ? '' : ` of variant ${variant}`} (${how})`;
+  const place = at === undefined ? '' : ` at 0x${at.toString(16)}`;
+  return `${f.name}+0x${offset.toString(16)}${variant === undefined ? '' : ` of variant ${variant}`} (${how}${place})`;
 }
 
 /** Looks at the stacks of one process's threads. */
@@ -69,6 +78,7 @@ export class SwitchSafety {
   readonly #end: number;
   readonly #tables: readonly (CallFrames | undefined)[];
   readonly #read: ReadRules = new Map();
+  readonly #contexts: SavedContexts;
   readonly #known = new WeakMap<Thread, Map<number, Known>>();
 
   constructor(file: MelfFile, mode: SafetyMode) {
@@ -80,6 +90,7 @@ export class SwitchSafety {
     }
     this.mode = mode;
     this.#file = file;
+    this.#contexts = new SavedContexts(file);
     this.#start = melf.windowVa;
     this.#end = melf.windowVa + melf.windowSize;
     this.#tables = melf.variants.map(({ name }, index) => {
@@ -87,6 +98,11 @@ export class SwitchSafety {
       if (section === undefined || section.size === 0) return undefined;
       return new CallFrames(file.bytes.subarray(section.offset, section.offset + section.size), section.va);
     });
+  }
+
+  /** Pages of memory searched for saved contexts in them. */
+  get pagesSearched(): number {
+    return this.#contexts.pages;
   }
 
   /** Watches the process's MIGRATE calls. */
@@ -142,6 +158,27 @@ export class SwitchSafety {
     return (variant === undefined ? undefined : this.#tables[variant]?.rulesAt(pc)) ?? this.#tables[0]?.rulesAt(pc);
   }
 
+  /** What setjmp and its like have saved, wherever it lies, and the stacks that those who saved it left behind. */
+  #lookAtContexts(
+    thread: Thread,
+    unwinder: Unwinder,
+    explained: Set<number>,
+    look: (found: UnsafePlace['found'], pc: number, slot: number) => void,
+  ): void {
+    const own = thread.process.space.areas.find(thread.core.sp);
+    const lookOnce = (found: UnsafePlace['found'], pc: number, slot: number): void => {
+      if (explained.has(slot)) return;
+      explained.add(slot);
+      look(found, pc, slot);
+    };
+    for (const context of this.#contexts.find(thread)) {
+      lookOnce('context', context.pc, context.slot);
+      if (own !== undefined && context.sp >= thread.core.sp && context.sp <= own.end) continue; // the thread's own frames
+      for (const { pc, slot } of unwinder.framesOf(thread, context))
+        if (slot !== undefined) lookOnce('parked', pc, slot);
+    }
+  }
+
   /** What makes a switch of the thread to view `to` unsafe; undefined: nothing. */
   check(thread: Thread, to: number): UnsafeReport | undefined {
     this.checks++;
@@ -160,7 +197,7 @@ export class SwitchSafety {
       if (code !== undefined && target !== undefined && Buffer.from(code).equals(target)) return;
       const variant = code === undefined ? undefined : this.#variantOf(f, code);
       const name = variant === undefined ? undefined : this.#file.melf!.variants[variant]!.name;
-      places.push({ found, function: f, offset: pc - f.va, variant: name });
+      places.push({ found, function: f, offset: pc - f.va, variant: name, at: slot < 0 ? undefined : slot });
     };
     const frames = unwinder.frames(thread);
     this.framesWalked += frames.length;
@@ -172,7 +209,11 @@ export class SwitchSafety {
     // Where the stack was unwound without a guess, a word that no frame explains is stale, unless it is part of a saved context.
     const isGuessed = frames.some(({ found }) => found === 'scanned');
     for (const { slot, pc, isContext } of unwinder.suspects(thread, this.#start, this.#end))
-      if (!explained.has(slot) && (isContext || isGuessed)) look('word', pc, slot);
+      if (!explained.has(slot) && (isContext || isGuessed)) {
+        explained.add(slot);
+        look('word', pc, slot);
+      }
+    if (this.#contexts.isNeeded) this.#lookAtContexts(thread, unwinder, explained, look);
     this.#known.set(thread, now);
     if (places.length === 0) return undefined;
     return { tid, from, to, places };

@@ -38,6 +38,7 @@ const outermost = new Set(['_start', 'clone', '__clone']);
 interface Conventions {
   readonly registers: readonly number[];
   readonly sp: number;
+  readonly fp: number;
   readonly returnRegister: number;
   /** Where the registers of an interrupted context lie above the stack pointer that the restorer sees, by DWARF number. */
   readonly savedContext: readonly number[];
@@ -75,6 +76,7 @@ const conventions: Readonly<Record<Isa, Conventions>> = {
       X86.r15,
     ],
     sp: 7,
+    fp: 6,
     returnRegister: 16,
     savedContext: x86SavedOrder.map((index) => x86Gregs + 8 * index),
     savedPc: x86Gregs + 8 * 16,
@@ -93,6 +95,7 @@ const conventions: Readonly<Record<Isa, Conventions>> = {
   aarch64: {
     registers: [...X, Arm.sp],
     sp: 31,
+    fp: 29,
     returnRegister: 30,
     // siginfo (128), ucontext to its sigcontext (176), fault address (8), x0 to x30, sp, pc
     savedContext: Array.from({ length: 32 }, (_, index) => 128 + 176 + 8 + 8 * index),
@@ -141,10 +144,28 @@ export class Unwinder {
     core.readRegisters(Int32Array.from(how.registers), values);
     const registers: (bigint | undefined)[] = how.registers.map((_, index) => values[2 * index]!);
     const walk = new Walk(thread, how, registers, core.pc, this.#read);
-    const frames: StackFrame[] = [{ pc: core.pc, found: 'unwound', slot: undefined }];
+    return this.#follow(walk, { pc: core.pc, found: 'unwound', slot: undefined }, false);
+  }
+
+  /** The callers of somebody who waits in a saved context, innermost first; the context's own place is not among them. */
+  framesOf(
+    thread: Thread,
+    { pc, sp, fp }: { readonly pc: number; readonly sp: number; readonly fp: number },
+  ): StackFrame[] {
+    const how = conventions[thread.kernel.isa];
+    const registers: (bigint | undefined)[] = how.registers.map(() => undefined);
+    registers[how.sp] = BigInt(sp);
+    registers[how.fp] = BigInt(fp);
+    const walk = new Walk(thread, how, registers, pc, this.#read);
+    return this.#follow(walk, { pc, found: 'unwound', slot: undefined }, true).slice(1);
+  }
+
+  /** The frame and those outside it. A saved context stands behind a call, as every frame but the innermost does. */
+  #follow(walk: Walk, innermost: StackFrame, isBehindCall: boolean): StackFrame[] {
+    const frames = [innermost];
     try {
       while (frames.length < MOST_FRAMES) {
-        const next = walk.step(this.#rulesAt, frames.at(-1)!.found !== 'signal' && frames.length > 1);
+        const next = walk.step(this.#rulesAt, frames.at(-1)!.found !== 'signal' && (isBehindCall || frames.length > 1));
         if (next === undefined) break;
         frames.push(next);
       }

@@ -77,7 +77,10 @@ for (const isa of isas) {
 
     it('finds code that a signal interrupted', async () => {
       const result = await run('signal', 'strict');
-      assert.match(places(result).join(), /spin\+0x[0-9a-f]+ of variant quick \(interrupted by a signal\)/);
+      assert.match(
+        places(result).join(),
+        /spin\+0x[0-9a-f]+ of variant quick \(interrupted by a signal at 0x[0-9a-f]+\)/,
+      );
       assert.equal(result.output, 'switched: -1\nover\n');
     });
 
