@@ -117,7 +117,12 @@ export class OverlayManager {
     const view = space.createView(space.views.base);
     const size = this.#end - this.#start;
     space.protect(view, this.#start, size, Prot.read | Prot.write);
-    space.userMemory(view).write(this.#start, window);
+    try {
+      space.userMemory(view).write(this.#start, window);
+    } catch (error) {
+      space.deleteView(view);
+      throw error;
+    }
     space.protect(view, this.#start, size, Prot.read | Prot.exec);
     return view;
   }

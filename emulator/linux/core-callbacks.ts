@@ -1,5 +1,6 @@
 import type { PageFaultKind } from '../events/events.ts';
 import { Fault } from '../memory/page-fault.ts';
+import { OutOfMemory } from '../memory/physical.ts';
 import type { NativeCallbacks } from '../native/binding.ts';
 import type { CpuKind } from './cpu-kind.ts';
 import { shootdownCycles } from './table-work.ts';
@@ -21,6 +22,16 @@ function kindOf(outcome: Fault): PageFaultKind {
   }
 }
 
+/** The core must hear of missing memory as of any refusal: an exception would not get through the engine. */
+function faultIn({ process, view }: Thread, va: number, access: number): Fault {
+  try {
+    return process.space.fault(view, va, access);
+  } catch (error) {
+    if (error instanceof OutOfMemory) return Fault.outOfMemory;
+    throw error;
+  }
+}
+
 /** Answers of the kernel to one thread's core while it runs. */
 export class CoreCallbacks implements NativeCallbacks {
   readonly #thread: Thread;
@@ -36,7 +47,7 @@ export class CoreCallbacks implements NativeCallbacks {
     const { kernel, process } = thread;
     const { space } = process;
     const generation = space.tlbGeneration;
-    const outcome = space.fault(thread.view, va, access);
+    const outcome = faultIn(thread, va, access);
     thread.faultOutcome = outcome;
     const kind = kindOf(outcome);
     thread.core.cycles += kernel.pageFaultCycles[kind] + (space.faultPasses - 1) * kernel.costs.costs.faultPass;

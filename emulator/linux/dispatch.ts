@@ -1,4 +1,5 @@
 import { ERESTARTSYS, Errno } from '../errno.ts';
+import { OutOfMemory } from '../memory/physical.ts';
 import { UserFault } from '../memory/user-memory.ts';
 import type { Abi } from './abi/abi.ts';
 import type { Kernel } from './kernel.ts';
@@ -24,6 +25,8 @@ export class Dispatcher {
   readonly implemented = new Map<string, Syscall>();
   /** Calls that guests made and nobody implements, by name, with how often. */
   readonly unimplemented = new Map<string, number>();
+  /** Calls that returned ENOMEM because the machine has no more: told of once. */
+  readonly #lackedMemory = new Set<string>();
 
   constructor(kernel: Kernel, abi: Abi, topics: readonly SyscallTopic[]) {
     this.#kernel = kernel;
@@ -63,7 +66,7 @@ export class Dispatcher {
       try {
         result = handler(thread, core.arg(0), core.arg(1), core.arg(2), core.arg(3), core.arg(4), core.arg(5));
       } catch (error) {
-        result = errnoOf(error);
+        result = this.#errnoOf(error, number);
       }
     }
     if (typeof result === 'number') return this.#finish(thread, result);
@@ -95,7 +98,7 @@ export class Dispatcher {
         }
         result = value;
       } catch (error) {
-        result = errnoOf(error);
+        result = this.#errnoOf(error, thread.core.sysno);
       }
       thread.blocking = undefined;
       return this.#finish(thread, result);
@@ -136,6 +139,15 @@ export class Dispatcher {
     return -Errno.ENOSYS;
   }
 
+  #errnoOf(error: unknown, number: number): number {
+    if (error instanceof UserFault) return -Errno.EFAULT;
+    if (!(error instanceof OutOfMemory)) throw error;
+    const name = this.nameOf(number);
+    if (!this.#lackedMemory.has(name)) this.#kernel.report(`${name} returns ENOMEM: ${error.message}`, error.hint);
+    this.#lackedMemory.add(name);
+    return -Errno.ENOMEM;
+  }
+
   #emitEnter(thread: Thread, number: number): void {
     const { core } = thread;
     this.#kernel.events.emit({
@@ -161,9 +173,4 @@ export class Dispatcher {
       result,
     });
   }
-}
-
-function errnoOf(error: unknown): number {
-  if (error instanceof UserFault) return -Errno.EFAULT;
-  throw error;
 }

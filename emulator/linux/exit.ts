@@ -1,3 +1,4 @@
+import { OutOfMemory } from '../memory/physical.ts';
 import { UserFault } from '../memory/user-memory.ts';
 import { bequeath } from './children.ts';
 import { type CrashReport, crashReport } from './crash-report.ts';
@@ -28,7 +29,8 @@ export function leaveMemory(thread: Thread): void {
     thread.memory.setU32(thread.clearChildTid, 0);
     wakeFutex(thread, thread.clearChildTid, 1);
   } catch (error) {
-    if (!(error instanceof UserFault)) throw error; // as mm_release does: a bad address is the guest's affair
+    // As mm_release does: a bad address is the guest's affair.
+    if (!(error instanceof UserFault || error instanceof OutOfMemory)) throw error;
   }
 }
 
@@ -63,6 +65,19 @@ export class Exits {
   bySignal(thread: Thread, info: SignalInfo): void {
     const crash: CrashReport | undefined = crashes.has(info.signo) ? crashReport(thread, info) : undefined;
     this.process(thread.process, { code: 128 + info.signo, signal: info.signo, crash });
+  }
+
+  /**
+   * Memory that a thread needs is not there: its process is killed, with no choice among several as Linux' OOM killer has it. (System calls
+   * return ENOMEM instead.)
+   */
+  outOfMemory({ process, comm, tid }: Thread): void {
+    const { message, hint } = new OutOfMemory(this.#kernel.physical.bytes);
+    this.#kernel.report(
+      `process ${process.pid} (${comm}) is killed when thread ${tid} touches memory: ${message}`,
+      hint,
+    );
+    this.process(process, { code: 128 + Signal.SIGKILL, signal: Signal.SIGKILL });
   }
 
   #endThread(thread: Thread, code: number, alone: boolean): void {

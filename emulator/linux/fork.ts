@@ -1,5 +1,7 @@
 // New processes: fork, vfork and clone without CLONE_THREAD (kernel/fork.c).
 
+import { framesForFault } from '../memory/page-fault.ts';
+import { UserFault } from '../memory/user-memory.ts';
 import { FutexTable } from './futex.ts';
 import { Process } from './process.ts';
 import { Signal } from './signals.ts';
@@ -36,6 +38,15 @@ export interface CloneRequest {
   readonly tls: number;
 }
 
+/** A bad address is the guest's affair: kernel_clone and schedule_tail ignore what put_user says. */
+function storeTid({ memory }: Thread, va: number, tid: number): void {
+  try {
+    memory.setU32(va, tid);
+  } catch (error) {
+    if (!(error instanceof UserFault)) throw error;
+  }
+}
+
 /** The new thread goes on where its maker is, with a result of 0. */
 export function startCopy(thread: Thread, child: Thread, request: CloneRequest): void {
   const { kernel, core } = thread;
@@ -48,12 +59,16 @@ export function startCopy(thread: Thread, child: Thread, request: CloneRequest):
   if (flags & Clone.SETTLS) child.core.setReg(reg.tls, BigInt(tls));
   child.result = 0;
   child.signalMask = thread.signalMask;
-  if (flags & Clone.PARENT_SETTID) thread.memory.setU32(parentTid, child.tid);
-  if (flags & Clone.CHILD_SETTID) child.memory.setU32(childTid, child.tid);
+  if (flags & Clone.PARENT_SETTID) storeTid(thread, parentTid, child.tid);
+  if (flags & Clone.CHILD_SETTID) storeTid(child, childTid, child.tid);
   if (flags & Clone.CHILD_CLEARTID) child.clearChildTid = childTid;
   thread.charge(kernel.costs.costs.wakeup);
   kernel.scheduler.enqueue(child, thread.now());
 }
+
+/** The words that startCopy writes may lie on pages that have to be copied first; a thread that is half made could not be taken back. */
+export const requireRoom = ({ process, kernel }: Thread): void =>
+  kernel.physical.require(2 * framesForFault(process.space.views.size));
 
 /** The caller's memory for its child: the same, or a copy of what its view shows. */
 function memoryFor(thread: Thread, isSame: boolean): { space: Process['space']; view: number } {
@@ -71,6 +86,12 @@ export function forkProcess(thread: Thread, request: CloneRequest): number | Blo
   const { flags } = request;
   const pid = kernel.newId();
   const { space, view } = memoryFor(thread, (flags & Clone.VM) !== 0);
+  try {
+    requireRoom(thread);
+  } catch (error) {
+    space.release();
+    throw error;
+  }
   const exitSignal = flags & Clone.signalMask;
   const child = new Process({
     kernel,

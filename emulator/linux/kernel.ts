@@ -3,7 +3,7 @@ import { CorePool } from '../core/core-pool.ts';
 import type { EventBus, PageFaultKind } from '../events/events.ts';
 import type { Decoder } from '../isa/decoder.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
-import type { PhysicalMemory } from '../memory/physical.ts';
+import { OutOfMemory, type PhysicalMemory } from '../memory/physical.ts';
 import { ExitReason, type NativeBinding } from '../native/binding.ts';
 import type { Cpu } from '../scheduler/cpu.ts';
 import { engineModel, type MachineDescription, modelFeatures } from '../scheduler/machine-description.ts';
@@ -350,6 +350,15 @@ export class Kernel implements SchedulerHost<Thread> {
 
   /** Executes the thread in user mode, and what it asks of the kernel, until it waits, has ended or its slice is over. */
   execute(thread: Thread, isSliceOver: () => boolean): void {
+    try {
+      this.#execute(thread, isSliceOver);
+    } catch (error) {
+      if (!(error instanceof OutOfMemory)) throw error; // of a signal's frame, of what a policy does
+      this.exits.outOfMemory(thread);
+    }
+  }
+
+  #execute(thread: Thread, isSliceOver: () => boolean): void {
     if (thread.blocking !== undefined && !this.dispatcher.resume(thread)) return;
     for (;;) {
       if (thread.attention && !this.signals.deliver(thread)) return;

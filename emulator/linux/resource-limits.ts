@@ -4,6 +4,7 @@ export const UNLIMITED = 2n ** 64n - 1n;
 const RLIMIT_STACK = 3;
 const RLIMIT_CORE = 4;
 const RLIMIT_NOFILE = 7;
+export const RLIMIT_MEMLOCK = 8;
 
 /** A process's resource limits as [soft, hard] (prlimit(2)), with Linux's defaults where there are any. */
 export class ResourceLimits {
@@ -14,6 +15,7 @@ export class ResourceLimits {
       [RLIMIT_STACK, [8n << 20n, UNLIMITED]],
       [RLIMIT_CORE, [0n, UNLIMITED]],
       [RLIMIT_NOFILE, [1024n, 1n << 20n]],
+      [RLIMIT_MEMLOCK, [8n << 20n, 8n << 20n]], // MLOCK_LIMIT
     ],
   ) {
     this.#limits = new Map(limits);

@@ -1,5 +1,6 @@
 // Robust futexes: what exit does for the locks that a thread still holds (Documentation/locking/robust-futexes.rst, set_robust_list(2)).
 
+import { OutOfMemory } from '../memory/physical.ts';
 import { UserFault } from '../memory/user-memory.ts';
 import { wakeFutex } from './futex.ts';
 import type { Thread } from './thread.ts';
@@ -26,7 +27,7 @@ export function wakeRobustFutexes(thread: Thread): void {
     }
     if (pending !== 0) ownerDied(thread, pending + offset);
   } catch (error) {
-    if (!(error instanceof UserFault)) throw error;
+    if (!(error instanceof UserFault || error instanceof OutOfMemory)) throw error;
   }
 }
 

@@ -158,6 +158,10 @@ export class Traps {
 
   #pageFault(thread: Thread): boolean {
     const { core, faultOutcome } = thread;
+    if (faultOutcome === Fault.outOfMemory) {
+      this.#kernel.exits.outOfMemory(thread);
+      return false;
+    }
     const access = core.faultAccess;
     const exec = access === Access.exec;
     if (this.#kernel.isa === 'x86-64' && core.faultVa >= CANONICAL_END) {

@@ -1,7 +1,7 @@
 import { Errno } from '../errno.ts';
 import { CodeMap } from './code-map.ts';
 import { type Mappable, type OwnedFile, SharedMemory } from './mappable.ts';
-import { type Fault, PageFaults } from './page-fault.ts';
+import { type Fault, framesForFault, PageFaults } from './page-fault.ts';
 import { entryFlags, Pte } from './page-table.ts';
 import { PAGE_SIZE, type PhysicalMemory, pageDown, pageUp } from './physical.ts';
 import { UserMemory } from './user-memory.ts';
@@ -32,6 +32,8 @@ export interface MapRequest {
   readonly growsDownTo?: number;
   readonly name?: string;
   readonly port?: number;
+  /** MAP_LOCKED. */
+  readonly locked?: boolean;
 }
 
 /**
@@ -48,6 +50,8 @@ export class AddressSpace {
   tlbFlushes = 0;
   /** Hull of the unshared ranges: only here can views hold different code. Empty while there are none. */
   window: Range = { start: 0, end: 0 };
+  /** MCL_FUTURE: new mappings are locked. */
+  locksFuture = false;
   #brkStart = 0;
   #brk = 0;
   readonly #faults = new PageFaults(this);
@@ -117,6 +121,7 @@ export class AddressSpace {
       name: request.name ?? request.file?.mappable.name ?? '',
       port: request.port,
       viewShared: true,
+      locked: request.locked === true || this.locksFuture,
     });
     return address;
   }
@@ -240,24 +245,48 @@ export class AddressSpace {
       shared: area.sharedMapping,
       file: area.file && { mappable: area.file.mappable, offset: area.file.offset + (address - area.start) },
       name: area.name,
+      locked: area.locked,
     });
     if (target < 0) return target;
     if (!area.viewShared) this.setViewShared(target, length, false);
-    for (let offset = 0; offset < Math.min(length, oldEnd - address); offset += PAGE_SIZE) {
+    const moved = Math.min(length, oldEnd - address);
+    try {
+      this.#shareFrames(address, target, moved);
+    } catch (error) {
+      this.unmap(target, length);
+      throw error;
+    }
+    this.unmap(address, oldEnd - address);
+    return target;
+  }
+
+  /** Maps what is mapped at one place at another one, too. */
+  #shareFrames(address: number, target: number, length: number): void {
+    for (let offset = 0; offset < length; offset += PAGE_SIZE) {
       const entry = this.views.find(this.views.base, address + offset);
       if (entry < 0 || (this.physical.u32[entry]! & Pte.present) === 0) continue;
+      this.physical.require(framesForFault(this.views.size));
       const frame = this.physical.u32[entry + 1]!;
       this.physical.retain(frame);
       this.views.mapShared(target + offset, this.physical.u32[entry]!, frame);
     }
-    this.unmap(address, oldEnd - address);
-    return target;
   }
 
   /** Where the heap begins: the loader says so once. */
   setBrkStart(address: number): void {
     this.#brkStart = pageUp(address);
     this.#brk = this.#brkStart;
+  }
+
+  get break(): number {
+    return this.#brk;
+  }
+
+  /** mlock and munlock of whole pages: of all views, as areas are. */
+  setLocked(start: number, end: number, locked: boolean): void {
+    this.areas.split(start);
+    this.areas.split(end);
+    for (const area of this.areas.overlapping(start, end)) area.locked = locked;
   }
 
   /** brk: the new break, or the old one if the request cannot be met. */
@@ -317,9 +346,12 @@ export class AddressSpace {
 
   /**
    * fork: a space with what `view` shows, as the base view of its own (kernel/fork.c of linux-mmview). Private pages are copied when either side
-   * writes. Ranges stay unshared, so that SHARE can be asked for.
+   * writes. Ranges stay unshared, so that SHARE can be asked for. Throws OutOfMemory, and nothing of the child is left then.
    */
   fork(view: number): AddressSpace {
+    // Pages become copy-on-write, even where memory is out in the midst of it: Linux flushes the whole address space (dup_mmap).
+    this.tlbGeneration++;
+    this.tlbFlushes++;
     // Views tell the code in the window apart by their numbers, and the child's view 0 may hold another variant than ours.
     const isSameCode = this.window.end === 0;
     const child = new AddressSpace(
@@ -327,9 +359,19 @@ export class AddressSpace {
       this.views.model,
       isSameCode ? this.#codeMap.retain() : new CodeMap(),
     );
+    try {
+      this.#copyInto(child, view);
+    } catch (error) {
+      child.release();
+      throw error;
+    }
+    return child;
+  }
+
+  #copyInto(child: AddressSpace, view: number): void {
     const words = this.physical.u32;
     for (const area of this.areas) {
-      child.areas.insert({ ...area, prot: protIn(area, view), protOf: undefined });
+      child.areas.insert({ ...area, prot: protIn(area, view), protOf: undefined, locked: false });
       const isPrivate = !area.sharedMapping && area.port === undefined;
       const holders = area.viewShared ? undefined : [view];
       if (isPrivate) {
@@ -340,6 +382,7 @@ export class AddressSpace {
       }
       // A view may lack entries that it has not met yet: the base has all that are shared.
       const share = (entry: number, va: number): void => {
+        this.physical.require(framesForFault(1));
         this.physical.retain(words[entry + 1]!);
         child.views.mapLocal(child.views.base, va, words[entry]!, words[entry + 1]!);
       };
@@ -349,10 +392,6 @@ export class AddressSpace {
     child.#brkStart = this.#brkStart;
     child.#brk = this.#brk;
     for (const file of this.#owned) child.own(file.retain());
-    // Pages became copy-on-write: Linux flushes the whole address space (dup_mmap).
-    this.tlbGeneration++;
-    this.tlbFlushes++;
-    return child;
   }
 
   /** One more process runs in this space (vfork, clone with CLONE_VM). */
@@ -373,13 +412,13 @@ export class AddressSpace {
 
   /** A new view that equals `from`; see {@link Views.create}. */
   createView(from: number): number {
+    // Pages become copy-on-write, even where memory is out in the midst of it: as after fork, the whole address space is flushed.
+    this.tlbGeneration++;
+    this.tlbFlushes++;
     const id = this.views.create(from);
     for (const area of this.areas) {
       if (!area.viewShared && area.protOf !== undefined) area.protOf.set(id, protIn(area, from));
     }
-    // Pages became copy-on-write: as after fork, the whole address space is flushed.
-    this.tlbGeneration++;
-    this.tlbFlushes++;
     return id;
   }
 

@@ -12,8 +12,12 @@ export const Fault = {
   unmapped: -1,
   denied: -2,
   beyondFile: -3,
+  outOfMemory: -4,
 } as const;
 export type Fault = (typeof Fault)[keyof typeof Fault];
+
+/** As many frames as a fault can take: a page of a file and its copy, and tables of three levels in each view. */
+export const framesForFault = (views: number): number => 2 + 3 * views;
 
 /** What the fault handler uses of an address space. */
 export interface FaultingSpace {
@@ -37,7 +41,10 @@ export class PageFaults {
     this.#space = space;
   }
 
-  /** Tries to make `access` at `va` possible in `view`. Not negative: done, go on; negative: deliver a signal. */
+  /**
+   * Tries to make `access` at `va` possible in `view`. Not negative: done, go on; negative: deliver a signal. Throws OutOfMemory, and has
+   * changed nothing then.
+   */
   handle(view: number, va: number, access: number): Fault {
     const { physical, views, areas } = this.#space;
     const page = pageDown(va);
@@ -46,6 +53,7 @@ export class PageFaults {
     if (area === undefined) return Fault.unmapped;
     const prot = protIn(area, view);
     if ((entryFlags(prot) & access) === 0) return Fault.denied;
+    physical.require(framesForFault(views.size));
     const entry = views.find(view, page);
     const isFollower = area.viewShared && view !== views.base && views.model === 'mmview-5.15';
     if (entry >= 0 && (physical.u32[entry]! & Pte.present) !== 0) {

@@ -59,6 +59,15 @@ export class PhysicalMemory {
     return this.#used;
   }
 
+  get framesFree(): number {
+    return this.#free.length + this.#references.length - this.#fresh;
+  }
+
+  /** Throws {@link OutOfMemory} unless so many frames are free: before a change that must not stop half way. */
+  require(frames: number): void {
+    if (this.framesFree < frames) throw new OutOfMemory(this.bytes);
+  }
+
   /** A zeroed frame with one reference. Throws {@link OutOfMemory}. */
   allocate(): number {
     let frame = this.#free.pop();

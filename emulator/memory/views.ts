@@ -82,7 +82,8 @@ export class Views {
 
   /**
    * A new view that equals `from`: the pages of unshared ranges are shared copy-on-write, all else is the same tables.
-   * Returns its id (ids grow and are never reused).
+   * Returns its id (ids grow and are never reused). Throws OutOfMemory: then there is no new view, and `from` differs only in that its pages are
+   * copied when written.
    */
   create(from: number): number {
     const root = this.#copyTable(this.root(from), TOP_LEVEL, 0);
@@ -94,8 +95,19 @@ export class Views {
   /** Copies a table; children on the way to an unshared range are copied, too, the others referenced. */
   #copyTable(source: number, level: number, va: number): number {
     const physical = this.#physical;
-    const words = physical.u32;
     const copy = physical.allocate();
+    try {
+      this.#copyEntries(source, copy, level, va);
+    } catch (error) {
+      releaseTable(physical, copy, level);
+      throw error;
+    }
+    return copy;
+  }
+
+  #copyEntries(source: number, copy: number, level: number, va: number): void {
+    const physical = this.#physical;
+    const words = physical.u32;
     const span = spanOf(level);
     for (let index = 0; index < ENTRIES; index++) {
       const entry = entryAt(source, index);
@@ -113,7 +125,6 @@ export class Views {
       if (level === 0 && isUnshared) words[entry] = flags & ~Pte.write; // both sides copy on write
       setEntry(physical, target, words[entry]!, child);
     }
-    return copy;
   }
 
   /** Forgets the view and frees what only it used. No thread may be in it. */
@@ -124,7 +135,7 @@ export class Views {
 
   /**
    * Another view leads. With shared tables any can: shared entries are the same below every root. Without, it first gets the shared pages
-   * that it has not met yet. Returns how many entries that took.
+   * that it has not met yet. Returns how many entries that took. Throws OutOfMemory: then the base is what it was, and the view has met some more.
    */
   switchBase(id: number): number {
     const root = this.root(id);

@@ -18,6 +18,8 @@ export interface Vma {
   readonly name: string;
   /** The model port: physical page outside RAM. */
   readonly port?: number;
+  /** mlock: what is left of it where nothing is swapped, see linux/syscalls/memory-locks.ts. */
+  locked: boolean;
   /** mmview: false once UNSHARE took the range; each view then has its own pages here, and its own rights. */
   viewShared: boolean;
   protOf?: Map<number, number>;
@@ -69,6 +71,14 @@ export class VmaList {
       found.push(area);
     }
     return found;
+  }
+
+  /** Bytes that mlock holds in a part of the address space, or in all of it. */
+  lockedBytes(start = 0, end = Number.POSITIVE_INFINITY): number {
+    let bytes = 0;
+    for (const area of this.#areas)
+      if (area.locked) bytes += Math.max(0, Math.min(area.end, end) - Math.max(area.start, start));
+    return bytes;
   }
 
   /** Adds an area in free space, merging with equal anonymous neighbours. */
@@ -136,6 +146,7 @@ function mergeable(a: Vma, b: Vma): boolean {
     a.sharedMapping === b.sharedMapping &&
     a.name === b.name &&
     a.viewShared === b.viewShared &&
+    a.locked === b.locked &&
     a.protOf === undefined &&
     b.protOf === undefined &&
     a.growsDownTo === undefined &&

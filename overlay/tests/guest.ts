@@ -34,6 +34,8 @@ export interface GuestRun {
 export interface GuestOptions extends Partial<MachineOptions> {
   readonly args?: readonly string[];
   readonly env?: readonly string[];
+  /** Where the machine's remarks go. */
+  readonly remark?: (message: string) => void;
   /** Called with the process before it runs. */
   readonly prepare?: (process: ReturnType<Machine['spawn']>, machine: Machine) => void;
 }
@@ -44,12 +46,12 @@ export async function runGuest(isa: Isa, path: string, options: GuestOptions = {
   const keep = (bytes: Uint8Array): void => {
     output += Buffer.from(bytes).toString();
   };
-  const { args = [], env = [], prepare, ...rest } = options;
+  const { args = [], env = [], prepare, remark, ...rest } = options;
   const machine = await Machine.create({
     description: loadMachine('uniform-2', isa),
     ramBytes: 256 * 2 ** 20,
     extensions: [installMmview],
-    console: { stdout: keep, stderr: keep },
+    console: { stdout: keep, stderr: keep, remark },
     ...rest,
   });
   const { physical } = machine.kernel;

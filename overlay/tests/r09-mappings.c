@@ -1,4 +1,4 @@
-/* R9: mmap, munmap, mremap, brk, mlock and madvise in one view are there in all. */
+/* R9: mmap, munmap, mremap, brk and madvise in one view are there in all (mlock: r09-mlock.c). */
 #include "check.h"
 
 int main(void) {
@@ -34,8 +34,6 @@ int main(void) {
 
     volatile unsigned char *some = pages(3);
     some[0] = 5;
-    IN_VIEW(view, EXPECT(mlock(MEMORY(some), PAGE) == 0, "mlock in view %ld", view));
-    IN_VIEW(third, EXPECT(munlock(MEMORY(some), PAGE) == 0 && some[0] == 5, "munlock in view %ld", third));
     IN_VIEW(third, madvise(MEMORY(some), PAGE, MADV_DONTNEED));
     EXPECT(some[0] == 0, "discarded in view %ld: zero in view 0", third);
 

@@ -46,6 +46,20 @@ for (const isa of isas) {
           check(source, [], { views: 'mmview-5.15' }));
     }
 
+    for (const views of ['subtree', 'mmview-5.15'] as const) {
+      it(`a machine without memory: ENOMEM or the end of the process, and all is as before (${views})`, async () => {
+        const remarks: string[] = [];
+        await check('no-memory.c', views === 'subtree' ? [] : ['-DOWN_TABLES'], {
+          views,
+          ramBytes: 8 * 2 ** 20,
+          remark: (message) => remarks.push(message),
+        });
+        const text = remarks.join('\n');
+        assert.match(text, /^mmview returns ENOMEM: the guest used all of its 8 MiB/m);
+        assert.match(text, /^process \d+ \(program\) is killed when thread \d+ touches memory: the guest used all/m);
+      });
+    }
+
     it('r14: a process killed by a signal leaves nothing either', async () => {
       const path = await compileGuest(isa, 'r14-exit.c', folder);
       const { signal, frames, output } = await runGuest(isa, path, { args: ['signal'] });

@@ -221,6 +221,7 @@ function status(process: Process, thread: Thread | undefined): string {
     ['FDSize', process.files.limit],
     ['VmPeak', kib(size)],
     ['VmSize', kib(size)],
+    ['VmLck', kib(process.end === undefined ? process.space.areas.lockedBytes() : 0)],
     ['VmRSS', kib(size)],
     ['Threads', process.threads.size],
   ];

@@ -4,6 +4,7 @@ import { Prot } from '../../memory/vma.ts';
 import type { SyscallTopic } from '../syscall.ts';
 import { changeTables } from '../table-work.ts';
 import type { Thread } from '../thread.ts';
+import { mayLock, mayLockAny } from './memory-locks.ts';
 
 /** MAP_* of include/uapi/asm-generic/mman-common.h, the same on both ISAs. */
 const MapFlag = {
@@ -14,6 +15,7 @@ const MapFlag = {
   fixed: 0x10,
   anonymous: 0x20,
   growsDown: 0x100,
+  locked: 0x2000,
   fixedNoReplace: 0x100000,
 } as const;
 const Advice = { dontNeed: 4, free: 8, remove: 9 } as const;
@@ -45,8 +47,12 @@ function mmap(
     fixed: (flags & MapFlag.fixed) !== 0,
     noReplace: (flags & MapFlag.fixedNoReplace) !== 0,
     shared,
+    locked: (flags & MapFlag.locked) !== 0,
   };
   const { space } = thread.process;
+  const isLocked = (flags & MapFlag.locked) !== 0;
+  if (isLocked && !mayLockAny(thread)) return -Errno.EPERM;
+  if ((isLocked || space.locksFuture) && !mayLock(thread, pageUp(length))) return -Errno.EAGAIN;
   if (flags & MapFlag.anonymous) return space.map(request);
   const file = thread.process.files.get(fd);
   if (file === undefined) return -Errno.EBADF;
@@ -60,8 +66,10 @@ function madvise(thread: Thread, address: number, length: number, advice: number
   if (address % PAGE_SIZE !== 0 || length < 0) return -Errno.EINVAL;
   if (length === 0) return 0;
   // The other advices change speed only; MADV_REMOVE would punch a hole into a file.
-  if (advice === Advice.dontNeed || advice === Advice.free)
-    return changeTables(thread, () => thread.process.space.discard(address, length));
+  const isDiscarded = advice === Advice.dontNeed || advice === Advice.free;
+  if (isDiscarded && thread.process.space.areas.lockedBytes(address, address + pageUp(length)) > 0)
+    return -Errno.EINVAL;
+  if (isDiscarded) return changeTables(thread, () => thread.process.space.discard(address, length));
   return advice === Advice.remove ? -Errno.EINVAL : 0;
 }
 
@@ -78,6 +86,8 @@ function mremap(
   const target = flags & Remap.fixed ? newAddress : undefined;
   const { space } = thread.process;
   const { window } = space;
+  const growth = pageUp(newLength) - pageUp(oldLength);
+  if (growth > 0 && space.areas.find(address)?.locked === true && !mayLock(thread, growth)) return -Errno.EAGAIN;
   const result = changeTables(thread, () => space.remap(address, oldLength, newLength, mayMove, target));
   if (space.window !== window) for (const other of thread.kernel.threadsIn(space)) other.enterView(other.view);
   return result;
@@ -93,18 +103,6 @@ function mincore(thread: Thread, address: number, length: number, vector: number
     thread.memory.setU8(vector + page, entry >= 0 ? space.physical.u32[entry]! & 1 : 0);
   }
   return 0;
-}
-
-/** Locked or not, guest memory is never swapped: only the range is checked. */
-export function checkMapped(thread: Thread, address: number, length: number): number {
-  const start = address - (address % PAGE_SIZE);
-  const end = pageUp(address + length);
-  let at = start;
-  for (const area of thread.process.space.areas.overlapping(start, end)) {
-    if (area.start > at) return -Errno.ENOMEM;
-    at = area.end;
-  }
-  return at >= end ? 0 : -Errno.ENOMEM;
 }
 
 export const memorySyscalls: SyscallTopic = {
@@ -128,14 +126,14 @@ export const memorySyscalls: SyscallTopic = {
     note: 'grows, shrinks and moves; unshared ranges grow and move only while there is one view (else EINVAL)',
   },
   brk: {
-    handler: (thread, address) => changeTables(thread, () => thread.process.space.brk(address)),
+    handler: (thread, address) => {
+      const { space } = thread.process;
+      const growth = pageUp(address) - pageUp(space.break);
+      if (space.locksFuture && growth > 0 && !mayLock(thread, growth)) return space.break;
+      return changeTables(thread, () => space.brk(address));
+    },
     note: 'in all views',
   },
   madvise: { handler: madvise, note: 'MADV_DONTNEED and MADV_FREE discard; advice on speed is accepted' },
   mincore: { handler: mincore, note: 'pages present in the calling view' },
-  mlock: { handler: checkMapped, note: 'nothing is ever swapped' },
-  mlock2: { handler: checkMapped, note: 'nothing is ever swapped' },
-  munlock: { handler: checkMapped, note: 'nothing is ever swapped' },
-  mlockall: { handler: () => 0, note: 'nothing is ever swapped' },
-  munlockall: { handler: () => 0, note: 'nothing is ever swapped' },
 };

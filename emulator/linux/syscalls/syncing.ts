@@ -6,7 +6,7 @@ import type { Storage } from '../files/storage.ts';
 import { type Blocking, block, type SyscallTopic } from '../syscall.ts';
 import type { Thread } from '../thread.ts';
 import { fileOf, int } from './arguments.ts';
-import { checkMapped } from './memory.ts';
+import { checkMapped } from './memory-locks.ts';
 
 const MS = { ASYNC: 1, INVALIDATE: 2, SYNC: 4 } as const;
 

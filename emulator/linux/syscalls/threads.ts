@@ -1,6 +1,6 @@
 import { Errno } from '../../errno.ts';
 import { X86 } from '../../isa/x86-64/registers.ts';
-import { Clone, forkProcess, startCopy } from '../fork.ts';
+import { Clone, forkProcess, requireRoom, startCopy } from '../fork.ts';
 import { ROBUST_HEAD_SIZE } from '../robust-list.ts';
 import type { Blocking, SyscallTopic } from '../syscall.ts';
 import type { Thread } from '../thread.ts';
@@ -28,6 +28,7 @@ function clone(
   if (flags & Clone.namespaces) return kernel.dispatcher.refuse(thread, 'clone with namespaces', 'namespaces');
   if (flags & Clone.PIDFD) return kernel.dispatcher.refuse(thread, 'clone with CLONE_PIDFD');
   if (!(flags & Clone.THREAD)) return forkProcess(thread, request);
+  requireRoom(thread);
   const child = kernel.newThread(process, { view: thread.view, comm: thread.comm, affinity: thread.affinity });
   startCopy(thread, child, request);
   return child.tid;

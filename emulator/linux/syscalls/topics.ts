@@ -3,6 +3,7 @@ import { childSyscalls } from './children.ts';
 import { futexSyscalls } from './futex.ts';
 import { ioTopics } from './io-topics.ts';
 import { memorySyscalls } from './memory.ts';
+import { memoryLockSyscalls } from './memory-locks.ts';
 import { miscSyscalls } from './misc.ts';
 import { processSyscalls } from './process.ts';
 import { signalSyscalls } from './signals.ts';
@@ -16,7 +17,7 @@ export const topics: Readonly<Record<string, SyscallTopic>> = {
   Signals: signalSyscalls,
   Time: timeSyscalls,
   Processes: { ...processSyscalls, ...childSyscalls },
-  Memory: memorySyscalls,
+  Memory: { ...memorySyscalls, ...memoryLockSyscalls },
   ...ioTopics,
   Miscellaneous: miscSyscalls,
 };
