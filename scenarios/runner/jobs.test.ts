@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runJobs } from './jobs.ts';
 
-describe('runs in processes of their own', function () {
+describe('runs in child processes', function () {
   this.timeout(60_000);
   let folder: string;
   before(() => {
@@ -15,6 +15,7 @@ describe('runs in processes of their own', function () {
         if (input === 'throw') throw Object.assign(new Error('went wrong'), {});
         if (input === 'die') { process.stderr.write('last words'); process.exit(3); }
         if (input === 'kill') process.kill(process.pid, 'SIGKILL');
+        if (input === 'hoard') globalThis.hoard = Buffer.alloc(600 * 2 ** 20, 1);
         return { input, pid: process.pid };
       }`,
     );
@@ -39,8 +40,25 @@ describe('runs in processes of their own', function () {
     assert.match(failures[1]!.message, /exit code 3/);
     assert.equal(failures[1]!.facts.output, 'last words');
     assert.match(failures[2]!.message, /SIGKILL/);
-    const pids = new Set(outcomes.flatMap((outcome) => ('output' in outcome ? [outcome.output.pid] : [])));
-    assert.equal(pids.size, 3);
-    assert.ok(!pids.has(process.pid));
+    assert.ok(outcomes.every((outcome) => !('output' in outcome) || outcome.output.pid !== process.pid));
+  });
+
+  const pids = async (inputs: readonly string[], width: number): Promise<(number | undefined)[]> => {
+    const jobs = inputs.map((input) => ({ label: input, input }));
+    const outcomes = await runJobs<string, { pid: number }>(join(folder, 'job.mjs'), jobs, width);
+    return outcomes.map((outcome) => ('output' in outcome ? outcome.output.pid : undefined));
+  };
+
+  it('come one after the other in a process, until one fails there', async () => {
+    const [a, b, failed, c] = await pids(['a', 'b', 'throw', 'c'], 1);
+    assert.equal(a, b);
+    assert.equal(failed, undefined);
+    assert.notEqual(c, a);
+  });
+
+  it('leave no process that holds much', async () => {
+    const [a, b, c] = await pids(['hoard', 'a', 'b'], 1);
+    assert.notEqual(a, b);
+    assert.equal(b, c);
   });
 });
