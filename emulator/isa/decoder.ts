@@ -59,6 +59,9 @@ export interface DecodedInstruction {
   firstIsMemory: boolean;
 }
 
+/** What to do with each instruction; goes on unless the answer is 'stop'. */
+export type EachInstruction = (instruction: DecodedInstruction) => unknown;
+
 /** A line of disassembly. */
 export interface Disassembly {
   readonly address: number;
@@ -210,22 +213,27 @@ export class Decoder {
   }
 
   /**
-   * Calls `each` for every instruction of `code`, in order; stops at the first bytes that are no instruction. Returns the number of bytes
-   * decoded. The object given to `each` is overwritten by the next one.
+   * Calls `each` for every instruction of `code`, in order; stops at the first bytes that are no instruction, and where `each` says so. Returns the
+   * number of bytes decoded. The object given to `each` is overwritten by the next one.
    */
-  forEach(code: Uint8Array, va: number, each: (instruction: DecodedInstruction) => void): number {
+  forEach(code: Uint8Array, va: number, each: EachInstruction): number {
     let done = 0;
     while (done < code.length) {
       const part = code.subarray(done, done + codeBytes);
-      const decoded = this.#forEachOfPart(part, va + done, done, each);
+      let stopped = false;
+      const decoded = this.#forEachOfPart(part, va + done, done, (instruction) => {
+        stopped = each(instruction) === 'stop';
+        return stopped ? 'stop' : undefined;
+      });
       done += decoded;
+      if (stopped) break;
       // A part may end within an instruction: go on from there, unless nothing at all could be decoded.
       if (decoded === 0 || (decoded < part.length && part.length < codeBytes)) break;
     }
     return done;
   }
 
-  #forEachOfPart(part: Uint8Array, va: number, base: number, each: (instruction: DecodedInstruction) => void): number {
+  #forEachOfPart(part: Uint8Array, va: number, base: number, each: EachInstruction): number {
     this.#refresh();
     new Uint8Array(this.#memory.buffer, this.#code, part.length).set(part);
     this.#view.setUint32(this.#codeCursor, this.#code, true);
@@ -235,7 +243,7 @@ export class Decoder {
     while (this.#step()) {
       const instruction = this.#read(base + offset);
       offset += instruction.size;
-      each(instruction);
+      if (each(instruction) === 'stop') break;
     }
     return offset;
   }
@@ -296,15 +304,24 @@ export class Decoder {
   /** Disassembles `code` for people to read; bytes that are no instruction end the list. */
   disassemble(code: Uint8Array, va: number): Disassembly[] {
     const lines: Disassembly[] = [];
+    this.disassembleUntil(code, va, (line) => {
+      lines.push(line);
+      return false;
+    });
+    return lines;
+  }
+
+  /** Disassembles up to the first instruction for which `found` holds. */
+  disassembleUntil(code: Uint8Array, va: number, found: (line: Disassembly) => boolean): void {
     this.forEach(code, va, ({ offset, size }) => {
-      lines.push({
+      const line = {
         address: va + offset,
         bytes: code.slice(offset, offset + size),
         mnemonic: this.#text(this.#insn + insnOffset.mnemonic),
         operands: this.#text(this.#insn + insnOffset.operands),
-      });
+      };
+      return found(line) ? 'stop' : undefined;
     });
-    return lines;
   }
 
   #text(pointer: number): string {

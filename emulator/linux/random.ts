@@ -24,6 +24,11 @@ export class SeededRandom {
     return this.#generator.next() >>> 0;
   }
 
+  /** Uniform unsigned 64-bit integer. */
+  u64(): bigint {
+    return (BigInt(this.u32()) << 32n) | BigInt(this.u32());
+  }
+
   bytes(length: number): Uint8Array {
     const bytes = new Uint8Array(length);
     for (let index = 0; index < length; index += 4) {

@@ -1,6 +1,6 @@
 import { MelfError } from '../../base/errors.ts';
 import { faultAddress } from '../core/fault-address.ts';
-import { maskedCpuid } from '../isa/x86-64/cpuid.ts';
+import { cpuidAnswer } from '../isa/x86-64/cpuid.ts';
 import { X86 } from '../isa/x86-64/registers.ts';
 import { Fault } from '../memory/page-fault.ts';
 import { UserFault } from '../memory/user-memory.ts';
@@ -115,17 +115,22 @@ export class Traps {
       core.cycles += cycles;
       core.instructions += instructions;
     }
-    if (missing !== undefined && missing.text === 'cpuid' && core.pc === missing.va) return this.#cpuid(thread);
+    if (missing !== undefined && core.pc === missing.va) {
+      if (missing.text === 'cpuid') return this.#cpuid(thread);
+      if (emulateRegisterRead(thread)) return true;
+    }
     return this.#refused(thread, SignalCode.ILL_ILLOPN);
   }
 
-  /** CPUID on a CPU that its description makes less than its model: the engine's answer with the missing features' bits cleared. */
+  /** CPUID: the engine's answer, made to tell what this CPU has. */
   #cpuid(thread: Thread): boolean {
     const { core, kind } = thread;
-    const leaf = Number(core.reg(X86.rax) & 0xffff_ffffn);
+    const low = (id: number): bigint => core.reg(id) & 0xffff_ffffn;
+    const [leaf, subleaf] = [Number(low(X86.rax)), Number(low(X86.rcx))];
     core.runTo(core.pc + CPUID_SIZE);
-    const result = { ebx: core.reg(X86.rbx), ecx: core.reg(X86.rcx), edx: core.reg(X86.rdx) };
-    const { ebx, ecx, edx } = maskedCpuid(leaf, result, kind!.guard.features);
+    const engine = { eax: low(X86.rax), ebx: low(X86.rbx), ecx: low(X86.rcx), edx: low(X86.rdx) };
+    const { eax, ebx, ecx, edx } = cpuidAnswer(leaf, subleaf, engine, kind!.guard.features);
+    core.setReg(X86.rax, eax);
     core.setReg(X86.rbx, ebx);
     core.setReg(X86.rcx, ecx);
     core.setReg(X86.rdx, edx);

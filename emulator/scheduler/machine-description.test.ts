@@ -47,7 +47,8 @@ describe('machine description', () => {
     assert.deepEqual(machine.cpus[0], { ...machine.cpus[0], kind: 'cpu', count: 1, hz: 3e9, model: 'max' });
     assert.ok(machine.cpus[0]?.features.includes('atomics'));
     const json = parseMachine('{ "cpus": [{ "model": "haswell", "features": ["sse2"] }] }', 'm.json', 'json');
-    assert.deepEqual(json.cpus[0]?.features, ['sse2']);
+    const { features } = json.cpus[0]!;
+    assert.ok(features.includes('sse2') && features.includes('fpu') && !features.includes('sse4_1'), 'baseline');
     const folder = mkdtempSync(join(tmpdir(), 'melf-machine-'));
     try {
       const file = join(folder, 'two.toml');
@@ -72,6 +73,44 @@ describe('machine description', () => {
       ['[[cpus]]\nmodel = "haswell"\ncolour = 1\n', 'toml', /cpus\[0\]\.colour/, 'line 3, column 1'],
       ['[[cpus]]\nmodel = "haswell"\ncycles = { simd = -1 }\n', 'toml', /cpus\[0\]\.cycles\.simd/, 'line 3, column 12'],
       ['[[cpus]]\nmodel = "haswell"\ncycles = { sind = 1 }\n', 'toml', /cpus\[0\]\.cycles/, 'line 3, column 12'],
+      [
+        '[[cpus]]\nmodel = "haswell"\n[cpus.cycles]\nload = 2\nsind = 1\n',
+        'toml',
+        /cpus\[0\]\.cycles/,
+        'line 5, column 1',
+      ],
+      [
+        '# simd\n[[cpus]]\nmodel = "haswell"\n[cpus.cycles]\nsimd = 1\n[[cpus]]\nkind = "b"\nmodel = "qemu64"\n[cpus.cycles]\n  simd = -1\n',
+        'toml',
+        /cpus\[1\]\.cycles\.simd/,
+        'line 10, column 3',
+      ],
+      ['[[cpus]]\nmodel = "haswell"\ncycles.simd = "x"\n', 'toml', /cpus\[0\]\.cycles\.simd/, 'line 3, column 8'],
+      ['cpus = [{ model = "haswell" }, { kind = "b" }]\n', 'toml', /cpus\[1\]\.model/, 'line 1, column 32'],
+      [
+        '{ "cpus": [\n  { "model": "haswell", "cycles": {\n    "simd": 1,\n    "sind": 2 } } ] }',
+        'json',
+        /cpus\[0\]\.cycles/,
+        'line 4, column 5',
+      ],
+      [
+        '{ "cpus": [\n  { "model": "haswell", "cycles": { "simd": 1 } },\n  { "kind": "b", "model": "qemu64",\n    "cycles": { "simd": -1 } } ] }',
+        'json',
+        /cpus\[1\]\.cycles\.simd/,
+        'line 4, column 17',
+      ],
+      [
+        '[[cpus]]\nmodel = "haswell"\nfeatures = ["sse2",\n  "sse4_3"]\n',
+        'toml',
+        /cpus\[0\]\.features\[1\]: .*sse4_3/,
+        'line 4, column 3',
+      ],
+      [
+        '{ "isa": "aarch64",\n "cpus": [{ "model": "cortex-a53", "features": ["aes", "atomics"] }] }',
+        'json',
+        /features\[1\]: cortex-a53 does not have atomics/,
+        'line 2, column 56',
+      ],
       ['isa = "riscv"\n[[cpus]]\nmodel = "x"\n', 'toml', /isa/, 'line 1, column 1'],
       ['[[cpus]\n', 'toml', /it: /, 'line 1, column 8'],
       ['{ "cpus": [\n  { "model": "haswell",\n    "count": 0 } ] }', 'json', /cpus\[0\]\.count/, 'line 3, column 5'],
@@ -83,6 +122,11 @@ describe('machine description', () => {
       assert.equal(error.facts.where, where, text);
       assert.ok(error.hint);
     }
+    const withFeature = (feature: string): string => `[[cpus]]\nmodel = "haswell"\nfeatures = ["${feature}"]`;
+    assert.match(failure(() => toml(withFeature('sse4_3'))).hint ?? '', /^Did you mean sse4_[12]\? haswell has fpu, /);
+    assert.match(failure(() => toml(withFeature('popcount'))).message, /there is no feature "popcount" of x86-64/);
+    assert.match(failure(() => toml(withFeature('avx2'))).message, /no model has avx2/);
+    assert.match(failure(() => toml(withFeature('adx'))).hint ?? '', /models have it: icelake-server/);
     assert.match(failure(() => toml('cpus = []')).message, /at least one/);
     assert.match(failure(() => toml('[[cpus]]\nmodel="max"')).hint ?? '', /icelake-server/);
     assert.match(failure(() => toml('[[cpus]]\nmodel="haswell"\n[[cpus]]\nmodel="conroe"')).message, /same name/);

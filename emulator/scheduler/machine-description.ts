@@ -4,11 +4,13 @@ import { basename, extname } from 'node:path';
 import { parse as parseToml, TomlError } from 'smol-toml';
 import * as v from 'valibot';
 import { MelfError } from '../../base/errors.ts';
+import { nearest } from '../../base/suggest.ts';
 import type { Isa } from '../isa/isa.ts';
 import type { ClassCycles } from '../timing/cost-model.ts';
 import { instructionClasses } from '../timing/instruction-class.ts';
-import { cpuModels } from './machines/cpu-models.ts';
+import { baseline, cpuModels, knownFeatures } from './machines/cpu-models.ts';
 import { readyMachines, uniform } from './machines/ready.ts';
+import { lineAndColumn, placeOf } from './place-of-path.ts';
 
 /** CPUs of one kind. */
 export interface CpuKind {
@@ -19,7 +21,7 @@ export interface CpuKind {
   readonly model: string;
   /** Model cycles a second. */
   readonly hz: number;
-  /** What programs may ask for, as in /proc/cpuinfo; derived from the model unless given. */
+  /** What its instructions can do, as in /proc/cpuinfo: the model's, or those of them that the description lists and what every CPU has. */
   readonly features: readonly string[];
   /** Cycles of classes of instructions that differ from the cost model's (docs/cost-model.md). */
   readonly cycles?: ClassCycles | undefined;
@@ -92,7 +94,15 @@ export function checkMachine(
       const path = ['cpus', index, 'model'];
       throw wrong(name, path, unknownModel(isa, cpu.model), locate(path), modelHint(isa).hint);
     }
-    return { ...cpu, features: cpu.features ?? model.features };
+    if (cpu.features === undefined) return { ...cpu, features: model.features };
+    for (const [at, feature] of cpu.features.entries()) {
+      if (model.features.includes(feature)) continue;
+      const path = ['cpus', index, 'features', at];
+      const { message, hint } = notOfModel(isa, cpu.model, feature);
+      throw wrong(name, path, message, locate(path), hint);
+    }
+    const features = model.features.filter((one) => baseline[isa].includes(one) || cpu.features!.includes(one));
+    return { ...cpu, features };
   });
   const names = new Set(kinds.map(({ kind }) => kind));
   if (names.size < kinds.length) throw wrong(name, ['cpus'], 'two kinds have the same name', locate(['cpus']));
@@ -126,11 +136,27 @@ const modelHint = (isa: Isa): { hint: string } => ({
   hint: `Models of ${isa}: ${Object.keys(cpuModels[isa]).join(', ')}.`,
 });
 
+/** Why a description cannot give a feature to a CPU of this model. */
+function notOfModel(isa: Isa, model: string, feature: string): { message: string; hint: string } {
+  const own = cpuModels[isa][model]!.features;
+  const having = Object.keys(cpuModels[isa]).filter((one) => cpuModels[isa][one]!.features.includes(feature));
+  if (having.length > 0) {
+    return { message: `${model} does not have ${feature}`, hint: `These models have it: ${having.join(', ')}.` };
+  }
+  if (knownFeatures(isa).has(feature)) {
+    return { message: `no model has ${feature}`, hint: `The emulator does not execute its instructions.` };
+  }
+  const near = nearest(feature, [...knownFeatures(isa)]);
+  const guess = near === undefined ? '' : `Did you mean ${near}? `;
+  return { message: `there is no feature "${feature}" of ${isa}`, hint: `${guess}${model} has ${own.join(', ')}.` };
+}
+
 /** Reads a description from TOML (default) or JSON text. Errors name line and column. */
 export function parseMachine(text: string, name: string, format: 'toml' | 'json' = 'toml'): MachineDescription {
+  const parse = (from: string): unknown => (format === 'toml' ? parseToml(from) : JSON.parse(from));
   let value: unknown;
   try {
-    value = format === 'toml' ? parseToml(text) : JSON.parse(text);
+    value = parse(text);
   } catch (error) {
     if (error instanceof TomlError) {
       const [message] = error.message.replace(/^Invalid TOML document: /, '').split('\n');
@@ -139,7 +165,7 @@ export function parseMachine(text: string, name: string, format: 'toml' | 'json'
     if (error instanceof SyntaxError) throw wrong(name, [], error.message, jsonErrorPlace(text));
     throw error;
   }
-  return checkMachine(value, name, (path) => placeOf(text, path, format));
+  return checkMachine(value, name, (path) => placeOf(text, path, parse));
 }
 
 /** The first character that no JSON text could have there. V8 tells positions only sometimes, but always when a text merely ends too early. */
@@ -163,39 +189,6 @@ function endsTooEarly(text: string): boolean {
     const position = /position (\d+)/.exec(error.message)?.[1];
     return position === undefined ? error.message.includes('end of JSON') : Number(position) >= text.length;
   }
-}
-
-function lineAndColumn(text: string, offset: number): string {
-  const before = text.slice(0, offset).split('\n');
-  return `line ${before.length}, column ${before[before.length - 1]!.length + 1}`;
-}
-
-/** Finds the key at `path`: neither parser keeps positions, but the format is flat enough to look for it. */
-function placeOf(text: string, path: readonly (string | number)[], format: 'toml' | 'json'): string | undefined {
-  let from = 0;
-  for (const [depth, key] of path.entries()) {
-    let pattern: RegExp;
-    if (typeof key === 'number') {
-      pattern = format === 'toml' ? /^[ \t]*\[\[[^\]]*\]\]|\{/gm : /\{/g;
-    } else {
-      const quoted = key.replace(/[^\w-]/g, '\\$&');
-      pattern =
-        format === 'json'
-          ? new RegExp(`"${quoted}"[ \\t]*:`, 'g')
-          : new RegExp(`(?:^|[{,])[ \\t]*(?:\\[\\[[ \\t]*)?"?${quoted}"?[ \\t]*(?:=|\\]\\])`, 'gm');
-    }
-    pattern.lastIndex = from;
-    const times = typeof key === 'number' ? key + 1 : 1;
-    let found: RegExpExecArray | null = null;
-    for (let i = 0; i < times; i++) {
-      found = pattern.exec(text);
-      if (found === null) return depth === 0 ? undefined : lineAndColumn(text, from);
-    }
-    const lead = /^[\s{,[]*/.exec(found![0])![0].length;
-    from = found!.index + (typeof key === 'number' ? 0 : lead);
-    if (typeof key === 'string' && format === 'toml' && found![0].endsWith(']]')) from = found!.index; // an array of tables: its index counts headers from here
-  }
-  return lineAndColumn(text, from);
 }
 
 /** A ready machine by name (`uniform-4`, `uniform-8`, `big-little-x86`, ...), or a `.toml` or `.json` file by path. */

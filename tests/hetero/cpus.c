@@ -59,9 +59,14 @@ PROBE(pclmulqdq, COUNT, "pclmulqdq $0, %%xmm1, %%xmm0", "xmm0")
 PROBE(bmi1, COUNT, "andnl %%ecx, %%edx, %%eax", "eax", "cc")
 PROBE(bmi2, COUNT, "pdepl %%ecx, %%edx, %%eax", "eax")
 PROBE(movbe, COUNT, "movbe (%[memory]), %%eax", "eax")
+PROBE(rdrand, COUNT, "rdrand %%eax", "eax", "cc")
+PROBE(rdseed, COUNT, "rdseed %%eax", "eax", "cc")
+PROBE(fsgsbase, COUNT, "rdgsbase %%rax", "rax")
+PROBE(adx, COUNT, "adcx %%ecx, %%eax", "eax", "cc")
+PROBE(clwb, COUNT, "clwb (%[memory])", "cc")
 PROBE(avx, COUNT, "vaddps %%xmm1, %%xmm2, %%xmm0", "xmm0")
 PROBE(avx2, COUNT, "vpermq $0, %%ymm1, %%ymm0", "xmm0")
-#define EACH(X) X(ssse3) X(sse4_1) X(sse4_2) X(popcnt) X(aes) X(pclmulqdq) X(bmi1) X(bmi2) X(movbe) X(avx) X(avx2)
+#define EACH(X) X(ssse3) X(sse4_1) X(sse4_2) X(popcnt) X(aes) X(pclmulqdq) X(bmi1) X(bmi2) X(movbe) X(rdrand) X(rdseed) X(fsgsbase) X(adx) X(clwb) X(avx) X(avx2)
 #else
 #define COUNT "ldr x9, %0\nadd x9, x9, #1\nstr x9, %0"
 PROBE(atomics, COUNT, ".arch_extension lse\nldadd x1, x2, [%[memory]]", "x2", "x9")
@@ -72,8 +77,22 @@ PROBE(sha512, COUNT, ".arch armv8.2-a+sha3\nsha512su0 v0.2d, v1.2d", "v0", "x9")
 PROBE(sha3, COUNT, ".arch armv8.2-a+sha3\neor3 v0.16b, v1.16b, v2.16b, v3.16b", "v0", "x9")
 PROBE(asimdhp, COUNT, ".arch armv8.2-a+fp16\nfadd v0.8h, v1.8h, v2.8h", "v0", "x9")
 PROBE(aes, COUNT, ".arch armv8-a+crypto\naese v0.16b, v1.16b", "v0", "x9")
+PROBE(fphp, COUNT, ".arch armv8.2-a+fp16\nfmadd h0, h1, h2, h3", "v0", "x9")
+PROBE(asimdfhm, COUNT, ".arch armv8.2-a+fp16fml\nfmlal v0.4s, v1.4h, v2.4h", "v0", "x9")
+PROBE(sm3, COUNT, ".arch armv8.2-a+sm4\nsm3partw1 v0.4s, v1.4s, v2.4s", "v0", "x9")
+PROBE(sm4, COUNT, ".arch armv8.2-a+sm4\nsm4e v0.4s, v1.4s", "v0", "x9")
+PROBE(fcma, COUNT, ".arch armv8.3-a\nfcadd v0.4s, v1.4s, v2.4s, #90", "v0", "x9")
+PROBE(jscvt, COUNT, ".arch armv8.3-a\nfjcvtzs w2, d0", "x2", "x9", "cc")
+PROBE(flagm, COUNT, ".arch armv8.4-a\ncfinv", "x9", "cc")
+PROBE(flagm2, COUNT, ".arch armv8.5-a\naxflag", "x9", "cc")
+PROBE(frint, COUNT, ".arch armv8.5-a\nfrint32z s0, s1", "v0", "x9")
+PROBE(sb, COUNT, ".arch armv8.5-a\nsb", "x9")
+PROBE(dcpop, COUNT, ".arch armv8.2-a\ndc cvap, %[memory]", "x9")
+PROBE(dcpodp, COUNT, ".arch armv8.5-a\ndc cvadp, %[memory]", "x9")
+PROBE(paca, COUNT, ".arch armv8.3-a\npaciza x2", "x2", "x9")
+PROBE(rng, COUNT, "mrs x2, s3_3_c2_c4_0", "x2", "x9", "cc")
 PROBE(sve, COUNT, ".arch armv8.2-a+sve\ncntb x2", "x2", "x9")
-#define EACH(X) X(atomics) X(asimddp) X(asimdrdm) X(lrcpc) X(sha512) X(sha3) X(asimdhp) X(aes) X(sve)
+#define EACH(X) X(atomics) X(asimddp) X(asimdrdm) X(lrcpc) X(sha512) X(sha3) X(asimdhp) X(aes) X(fphp) X(asimdfhm) X(sm3) X(sm4) X(fcma) X(jscvt) X(flagm) X(flagm2) X(frint) X(sb) X(dcpop) X(dcpodp) X(paca) X(rng) X(sve)
 #endif
 
 #define ENTRY(name) {#name, run_##name, at_##name},
@@ -112,7 +131,7 @@ static int says(const char *feature) {
         const char *name;
         int leaf, bit;
     } bits[] = {{"ssse3", 1, 9}, {"sse4_1", 1, 19}, {"sse4_2", 1, 20}, {"popcnt", 1, 23}, {"aes", 1, 25}, {"pclmulqdq", 1, 1},
-                {"movbe", 1, 22}, {"avx", 1, 28}, {"bmi1", 7, 3}, {"bmi2", 7, 8}, {"avx2", 7, 5}};
+                {"movbe", 1, 22}, {"rdrand", 1, 30}, {"rdseed", 7, 18}, {"fsgsbase", 7, 0}, {"adx", 7, 19}, {"clwb", 7, 24}, {"avx", 1, 28}, {"bmi1", 7, 3}, {"bmi2", 7, 8}, {"avx2", 7, 5}};
     for (unsigned i = 0; i < sizeof bits / sizeof *bits; i++)
         if (strcmp(bits[i].name, feature) == 0) return (bits[i].leaf == 1 ? c1 : b7) >> bits[i].bit & 1;
 #else
@@ -125,7 +144,9 @@ static int says(const char *feature) {
         int reg, bit;
         unsigned least;
     } fields[] = {{"atomics", 0, 20, 2}, {"asimddp", 0, 44, 1}, {"asimdrdm", 0, 28, 1}, {"lrcpc", 1, 20, 1}, {"sha512", 0, 12, 2},
-                  {"sha3", 0, 32, 1}, {"asimdhp", 2, 20, 1}, {"aes", 0, 4, 1}, {"sve", 2, 32, 1}};
+                  {"sha3", 0, 32, 1}, {"asimdhp", 2, 20, 1}, {"aes", 0, 4, 1}, {"fphp", 2, 16, 1}, {"asimdfhm", 0, 48, 1}, {"sm3", 0, 36, 1},
+                  {"sm4", 0, 40, 1}, {"fcma", 1, 16, 1}, {"jscvt", 1, 12, 1}, {"flagm", 0, 52, 1}, {"flagm2", 0, 52, 2}, {"frint", 1, 32, 1}, {"sb", 1, 36, 1},
+                  {"dcpop", 1, 0, 1}, {"dcpodp", 1, 0, 2}, {"paca", 1, 4, 1}, {"rng", 0, 60, 1}, {"sve", 2, 32, 1}};
     for (unsigned i = 0; i < sizeof fields / sizeof *fields; i++) {
         const uint64_t value = fields[i].reg == 0 ? isar0 : fields[i].reg == 1 ? isar1 : pfr0;
         if (strcmp(fields[i].name, feature) == 0) return (value >> fields[i].bit & 15) >= fields[i].least;
@@ -165,6 +186,17 @@ static int move_with_registers(int cpu) {
     return result == 0 && kept && memcmp(in, out, sizeof in) == 0;
 }
 
+/* What the CPU's own instruction gives. */
+static unsigned long long random_number(void) {
+    unsigned long long number;
+#if defined(__x86_64__)
+    __asm__ volatile("rdrand %0" : "=r"(number) : : "cc");
+#else
+    __asm__ volatile("mrs %0, s3_3_c2_c4_0" : "=r"(number) : : "cc");
+#endif
+    return number;
+}
+
 int main(void) {
     struct sigaction action = {.sa_sigaction = on_sigill, .sa_flags = SA_SIGINFO};
     sigaction(SIGILL, &action, NULL);
@@ -191,6 +223,8 @@ int main(void) {
             }
         }
     }
+    move_with_registers(0);
+    printf("random %llx\n", sigsetjmp(back, 1) == 0 ? random_number() : 0ull);
     affinity(&all);
     printf("hwcap %lx\n", getauxval(AT_HWCAP));
     return 0;

@@ -22,14 +22,21 @@ const isar0: readonly Field[] = [
   ['sm3', 36, 1n],
   ['sm4', 40, 1n],
   ['asimddp', 44, 1n],
+  ['asimdfhm', 48, 1n],
   ['flagm', 52, 1n],
+  ['flagm2', 52, 2n],
+  ['rng', 60, 1n],
 ];
 const isar1: readonly Field[] = [
+  ['dcpop', 0, 1n],
+  ['dcpodp', 0, 2n],
   ['paca', 4, 1n],
   ['jscvt', 12, 1n],
   ['fcma', 16, 1n],
   ['lrcpc', 20, 1n],
   ['ilrcpc', 20, 2n],
+  ['frint', 32, 1n],
+  ['sb', 36, 1n],
 ];
 const pfr0: readonly Field[] = [
   ['fphp', 16, 1n],

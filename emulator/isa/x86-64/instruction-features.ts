@@ -16,6 +16,14 @@ const rules: readonly (readonly [feature: string, mnemonic: RegExp])[] = [
   ['bmi2', /^(bzhi|mulx|pdep|pext|rorx|sarx|shlx|shrx)$/],
   ['movbe', /^movbe$/],
   ['xsave', /^(xgetbv|xsave(64)?|xrstor(64)?)$/],
+  ['xsaveopt', /^xsaveopt(64)?$/],
+  ['rdtscp', /^rdtscp$/],
+  ['clflushopt', /^clflushopt$/],
+  ['clwb', /^clwb$/],
+  ['sse4a', /^(extrq|insertq|movnts[sd])$/],
+  ['waitpkg', /^(tpause|umonitor|umwait)$/],
+  ['user_shstk', /^incssp[dq]$/],
+  ['lahf_lm', /^[ls]ahf$/],
   ['rdrand', /^rdrand$/],
   ['rdseed', /^rdseed$/],
   ['fsgsbase', /^(rd|wr)[fg]sbase$/],
@@ -28,18 +36,25 @@ const rules: readonly (readonly [feature: string, mnemonic: RegExp])[] = [
     'avx2',
     /^v(pbroadcast\w+|inserti128|extracti128|perm2i128|permq|permd|pgather\w+|psllv\w|psrlv\w|psrav\w|pmaskmov\w)$/,
   ],
-  ['avx', /^v\w+$/],
+  ['avx', /^v(?!err$|erw$|m(call|clear|func|launch|load|mcall|ptrld|ptrst|read|resume|run|save|write|xoff|xon)$)\w+$/],
 ];
 
 /** The vector registers that only AVX-512 has. */
 const avx512Operand = /\b(zmm\d+|[xy]mm(1[6-9]|2\d|3[01])|k[0-7])\b/;
 
+/** PEXTRW has an SSE2 encoding, to registers only, and one of SSE4.1 (Intel SDM vol. 2, PEXTRW): 66 0F C5 and 66 [REX] 0F 3A 15. */
+const isThirdMap = (bytes: Uint8Array): boolean => bytes[bytes.indexOf(0x0f) + 1] === 0x3a;
+
 /**
  * The feature beyond SSE2 that the instruction needs, if any. `tzcnt` and `lzcnt` are not among them: a CPU without BMI1 or ABM takes them for
  * `bsf` and `bsr` and raises nothing.
  */
-export function x86FeatureOf(mnemonic: string, operands: string): string | undefined {
+export function x86FeatureOf(mnemonic: string, operands: string, bytes: Uint8Array): string | undefined {
   const name = mnemonic.replace(/^(lock|rep|repe|repne) /, '');
   if (name.startsWith('v') && avx512Operand.test(operands)) return 'avx512f';
+  if (name === 'pextrw' && isThirdMap(bytes)) return 'sse4_1';
   return rules.find(([, pattern]) => pattern.test(name))?.[0];
 }
+
+/** Every feature that has instructions here. */
+export const x86InstructionFeatures: ReadonlySet<string> = new Set([...rules.map(([feature]) => feature), 'avx512f']);

@@ -1,5 +1,6 @@
 import { Errno } from '../../errno.ts';
 import { Prot, protIn, type Vma } from '../../memory/vma.ts';
+import { unnamedByLinux } from '../../scheduler/machines/cpu-models.ts';
 import type { Process } from '../process.ts';
 import type { Thread } from '../thread.ts';
 import type { FileSystem } from './file-system.ts';
@@ -267,10 +268,13 @@ function cpuinfo({ kernel }: Thread): string {
   return kernel.scheduler.cpus
     .map((cpu) => {
       const mhz = (cpu.hz / 1e6).toFixed(3);
-      const features = kernel.kinds.get(cpu.kind)?.features.join(' ') ?? '';
+      const features = kernel
+        .kindOf(cpu)
+        .features.filter((one) => !unnamedByLinux.has(one))
+        .join(' ');
       return kernel.isa === 'x86-64'
         ? `processor\t: ${cpu.id}\nvendor_id\t: MELF\nmodel name\t: melf-sandbox ${cpu.kind}\ncpu MHz\t\t: ${mhz}\ncpu cores\t: ${kernel.scheduler.cpus.length}\nflags\t\t: ${features}\n\n`
-        : `processor\t: ${cpu.id}\nmodel name\t: melf-sandbox ${cpu.kind}\nBogoMIPS\t: ${mhz}\nFeatures\t: ${features}\nCPU architecture: 8\n\n`;
+        : `processor\t: ${cpu.id}\nmodel name\t: melf-sandbox ${cpu.kind}\nBogoMIPS\t: ${mhz}\nFeatures\t: ${features} cpuid\nCPU architecture: 8\n\n`;
     })
     .join('');
 }

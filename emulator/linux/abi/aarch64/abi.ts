@@ -13,7 +13,6 @@ const HWCAP: Readonly<Record<string, number>> = {
   sha2: 6,
   crc32: 7,
   atomics: 8,
-  lse: 8,
   fphp: 9,
   asimdhp: 10,
   asimdrdm: 12,
@@ -25,12 +24,19 @@ const HWCAP: Readonly<Record<string, number>> = {
   sm3: 18,
   sm4: 19,
   asimddp: 20,
-  dotprod: 20,
   sha512: 21,
+  asimdfhm: 23,
   ilrcpc: 26,
   flagm: 27,
+  sb: 29,
   paca: 30,
 };
+
+/** Bits of AT_HWCAP2. */
+const HWCAP2: Readonly<Record<string, number>> = { dcpodp: 0, flagm2: 7, frint: 8, rng: 16 };
+
+const bitsOf = (bits: Readonly<Record<string, number>>, features: readonly string[]): number =>
+  features.reduce((sum, feature) => (bits[feature] === undefined ? sum : sum | (1 << bits[feature])), 0);
 
 /** ID registers can be read, see system-registers.ts. */
 const HWCAP_CPUID = 1 << 11;
@@ -47,11 +53,7 @@ export const aarch64Abi: Abi = {
   reg: { pc: Arm.pc, sp: Arm.sp, tls: Arm.tpidrEl0, result: Arm.x0 },
   syscallSize: 4,
   sigreturnCode: Uint8Array.of(0x68, 0x11, 0x80, 0xd2, 0x01, 0x00, 0x00, 0xd4), // mov x8, #139; svc #0
-  hwcaps(features) {
-    let bits = 3 | HWCAP_CPUID;
-    for (const feature of features) bits |= 1 << (HWCAP[feature] ?? 0); // bit 31 is none of ours
-    return [bits, 0];
-  },
+  hwcaps: (features) => [bitsOf(HWCAP, features) | HWCAP_CPUID, bitsOf(HWCAP2, features)],
   cloneArguments: (a3, a4) => [a3, a4],
   restartSyscall(core) {
     core.setReg(Arm.x0, BigInt(core.arg(0)));

@@ -1,10 +1,9 @@
+import { BASELINE_EDX } from '../../../isa/x86-64/cpuid.ts';
 import { X86, x86Context, x86Registers } from '../../../isa/x86-64/registers.ts';
 import type { Abi } from '../abi.ts';
 import { restoreFrame, writeFrame } from './signal-frame.ts';
 import { x86SyscallNumbers } from './syscall-numbers.ts';
 
-/** AT_HWCAP is CPUID leaf 1's EDX: FPU to PSE36 without VME's neighbours that user code never sees, MMX, FXSR, SSE, SSE2. */
-const BASELINE_HWCAP = 0x078bfbff;
 const HWCAP2_FSGSBASE = 2;
 
 /** System V x86-64 as Linux uses it (psABI 3.4 and A.2, syscall(2), arch/x86/entry). */
@@ -24,7 +23,7 @@ export const x86Abi: Abi = {
   reg: { pc: X86.rip, sp: X86.rsp, tls: X86.fsBase, result: X86.rax },
   syscallSize: 2,
   sigreturnCode: Uint8Array.of(0xb8, 15, 0, 0, 0, 0x0f, 0x05), // mov eax, 15; syscall
-  hwcaps: (features) => [BASELINE_HWCAP, features.includes('fsgsbase') ? HWCAP2_FSGSBASE : 0],
+  hwcaps: (features) => [BASELINE_EDX, features.includes('fsgsbase') ? HWCAP2_FSGSBASE : 0],
   cloneArguments: (a3, a4) => [a4, a3],
   restartSyscall(core) {
     core.setReg(X86.rax, BigInt(core.sysno));
