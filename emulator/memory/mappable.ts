@@ -34,8 +34,10 @@ export class SharedMemory implements Mappable, OwnedFile {
     this.size = size;
   }
 
-  readPage(_index: number, into: Uint8Array): void {
-    into.fill(0);
+  readPage(index: number, into: Uint8Array): void {
+    const frame = this.#frames.get(index);
+    if (frame === undefined) into.fill(0);
+    else into.set(this.#physical.frameBytes(frame));
   }
 
   sharedFrame(index: number): number {

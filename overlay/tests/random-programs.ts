@@ -47,7 +47,10 @@ const draft: fc.Arbitrary<Draft> = fc.oneof(
   })),
 );
 
-/** Programs of up to 60 drafts. `eager` ones look at everything after each step, which also touches everything. */
+/**
+ * Programs of up to 60 drafts. In `eager` ones a thread also loads from every page after each step, which touches everything; all are looked at from
+ * outside after each step, which touches nothing.
+ */
 export const programs: fc.Arbitrary<{ drafts: Draft[]; eager: boolean }> = fc.record({
   drafts: fc.array(draft, { minLength: 1, maxLength: 60, size: 'max' }),
   eager: fc.boolean(),
@@ -57,18 +60,21 @@ const MOST_VIEWS = 6;
 const protections = [0, 1, 3, 3] as const;
 const pick = <T>(list: readonly T[], index: number): T => list[index % list.length]!;
 
-/** The commands for a program, with what each must answer. */
-export function concrete({ drafts, eager }: { drafts: readonly Draft[]; eager: boolean }): {
-  commands: Command[];
-  expected: number[][];
-} {
+/** One command, what it must answer, and the whole state after it. */
+export interface Step {
+  readonly command: Command;
+  readonly answers: readonly number[];
+  readonly state: readonly number[];
+}
+
+/** The steps of a program. */
+export function concrete({ drafts, eager }: { drafts: readonly Draft[]; eager: boolean }): Step[] {
   const model = new ReferenceModel();
-  const commands: Command[] = [];
-  const expected: number[][] = [];
+  const steps: Step[] = [];
   const add = (slot: number, op: Op, a = 0, b = 0, c = 0): void => {
     const command = { slot, op, a, b, c };
-    commands.push(command);
-    expected.push(model.execute(command));
+    const answers = model.execute(command);
+    steps.push({ command, answers, state: model.state() });
   };
   add(0, 'map', 0, PAGES, 0);
   for (const { op, slot: drawn, x, y, z } of drafts) {
@@ -132,11 +138,14 @@ export function concrete({ drafts, eager }: { drafts: readonly Draft[]; eager: b
     add(0, 'observe');
   }
   add(0, 'current'); // the interpreter ends with a command of slot 0
-  return { commands, expected };
+  return steps;
 }
 
-/** What interpreter.c reads. */
-export function encode(commands: readonly Command[]): Uint8Array {
-  const words = [commands.length, ...commands.flatMap(({ slot, op, a, b, c }) => [slot, ops.indexOf(op), a, b, c])];
+/** What interpreter.c reads for a program. */
+export function encode(steps: readonly Step[]): Uint8Array {
+  const words = [
+    steps.length,
+    ...steps.flatMap(({ command: { slot, op, a, b, c } }) => [slot, ops.indexOf(op), a, b, c]),
+  ];
   return new Uint8Array(Int32Array.from(words).buffer);
 }

@@ -86,6 +86,18 @@ export class ReferenceModel {
     return this.#nextId - 1;
   }
 
+  /**
+   * Everything: the base, and for each view, by id, what it may do with each page (-1: it is not there; else PROT_*) and what a load finds.
+   */
+  state(): number[] {
+    const state = [this.#base];
+    for (const view of [...this.#views.keys()].sort((a, b) => a - b)) {
+      state.push(view);
+      for (const page of this.#pages.keys()) state.push(this.#cell(page, view)?.prot ?? -1, this.#read(page, view));
+    }
+    return state;
+  }
+
   /** Executes a command; gives the numbers that the interpreter must answer with. */
   execute(command: Command): number[] {
     const view = this.#threads.get(command.slot);

@@ -1,86 +1,164 @@
-// The property: a program of view calls, executed by threads of a guest through the kernel, answers as the reference model does.
+// The property: a program of view calls, executed by threads of a guest through the kernel, answers as the reference model does, and after every
+// command all views are what the model says.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import type { Kernel } from '../../emulator/linux/kernel.ts';
 import { Machine, type MachineOptions } from '../../emulator/machine.ts';
+import type { AddressSpace } from '../../emulator/memory/address-space.ts';
+import { Peek } from '../../emulator/memory/peek.ts';
+import { Prot, protIn } from '../../emulator/memory/vma.ts';
 import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
 import type { Isa } from '../../setup/toolchain.ts';
 import { installMmview } from '../mmview.ts';
 import { compileGuest } from './guest.ts';
-import { concrete, encode, programs } from './random-programs.ts';
-import { type Command, FILE_BYTE, PAGES } from './reference-model.ts';
+import { concrete, encode, programs, type Step } from './random-programs.ts';
+import { FAULT, FILE_BYTE, PAGES } from './reference-model.ts';
 
 const PAGE_SIZE = 4096;
-/** Physical memory leaks nothing over this many programs, so one machine can run them all; a fresh one bounds its clock. */
-const programsPerMachine = 500;
+/** Where interpreter.c has what it tests, and the byte of each page that holds the contents. */
+const REGION = 0x20_0000 * 0x5000 - 4 * PAGE_SIZE;
+const OFFSET = 5;
+/** The interpreter's own system call, after each command; -1: before a program begins. */
+const CHECKPOINT = 1999;
+/** Programs that one interpreter executes. */
+const BATCH = 100;
+const SEED = 20230710;
+
+/** As ReferenceModel.state has it, of the kernel's areas and page tables. Touches nothing. */
+function stateOf(space: AddressSpace): number[] {
+  const state = [space.views.base];
+  for (const view of space.views.ids().sort((a, b) => a - b)) {
+    state.push(view);
+    const memory = new Peek(space, view);
+    for (let page = 0; page < PAGES; page++) {
+      const va = REGION + page * PAGE_SIZE;
+      const area = space.areas.find(va);
+      const prot = area === undefined ? -1 : protIn(area, view);
+      state.push(prot, prot > 0 && (prot & Prot.read) !== 0 ? memory.read(va + OFFSET, 1)[0]! : FAULT);
+    }
+  }
+  return state;
+}
 
 /** One command and its answers, for a failure's message. */
-const line = ({ slot, op, a, b, c }: Command, answers: readonly number[]): string =>
+const line = ({ command: { slot, op, a, b, c }, answers }: Step): string =>
   `slot ${slot}: ${op} ${a} ${b} ${c} -> ${answers.join(' ')}`;
 
-class Runner {
-  readonly #isa: Isa;
-  readonly #elf: Uint8Array;
-  readonly #options: Partial<MachineOptions>;
-  #machine: Machine | undefined;
-  #runs = 0;
-  #input: Uint8Array = new Uint8Array(0);
-  #output: Uint8Array[] = [];
+/** Compares a batch of programs while it runs. */
+class Comparison {
+  /** The first program that went another way than the model, and how. */
+  failure: { readonly program: number; readonly text: string } | undefined;
+  /** Commands after which the state was compared. */
+  compared = 0;
+  readonly #programs: readonly (readonly Step[])[];
+  #current = -1;
+  #frames: number | undefined;
 
-  constructor(isa: Isa, elf: Uint8Array, options: Partial<MachineOptions>) {
-    this.#isa = isa;
-    this.#elf = elf;
-    this.#options = options;
+  constructor(batch: readonly (readonly Step[])[]) {
+    this.#programs = batch;
   }
 
-  async prepare(): Promise<void> {
-    if (this.#machine !== undefined && this.#runs < programsPerMachine) return;
-    this.#runs = 0;
-    this.#machine = await Machine.create({
-      description: loadMachine('uniform-2', this.#isa),
-      ramBytes: 64 * 2 ** 20,
-      extensions: [installMmview],
-      console: {
-        stdout: (bytes) => this.#output.push(bytes.slice()),
-        stderr: (bytes) => this.#output.push(bytes.slice()),
-        stdin: (into) => {
-          const count = Math.min(into.length, this.#input.length);
-          into.set(this.#input.subarray(0, count));
-          this.#input = this.#input.subarray(count);
-          return count;
-        },
+  /** The extension that gives a machine the system call. */
+  readonly install = (kernel: Kernel): void => {
+    kernel.registerSyscall(CHECKPOINT, 'checkpoint', {
+      handler: ({ process }, step) => {
+        if (step < 0) this.#begin(kernel.physical.framesUsed);
+        else this.#compare(step, process.space);
+        return 0;
       },
-      ...this.#options,
+      note: 'compares the state of all views with the reference model',
     });
-    const data = Uint8Array.from({ length: PAGES * PAGE_SIZE }, (_, at) => FILE_BYTE + Math.floor(at / PAGE_SIZE));
-    this.#machine.files.putFile('/data', data, 0o644);
-    this.run([
-      { slot: 0, op: 'map', a: 0, b: PAGES, c: 1 },
-      { slot: 0, op: 'observe', a: 0, b: 0, c: 0 },
-    ]); // page cache
+  };
+
+  fail(program: number, step: number, what: string): void {
+    const story = this.#programs[program]!.slice(0, step + 1).map(line);
+    this.failure ??= { program, text: `${story.join('\n')}\n${what}` };
   }
 
-  /** Answers of a program, in one list. After a failure the next program gets a fresh machine. */
-  run(commands: readonly Command[]): number[] {
-    const machine = this.#machine!;
-    this.#machine = undefined;
-    this.#runs++;
-    this.#input = encode(commands);
-    this.#output = [];
-    const { physical } = machine.kernel;
-    const before = physical.framesUsed;
-    const process = machine.spawn(this.#elf, { argv: ['interpreter'] });
-    machine.run({ maxInstructions: machine.kernel.scheduler.instructions + 100e6 });
-    machine.kernel.processes.delete(process.pid);
-    const bytes = Buffer.concat(this.#output);
-    assert.equal(process.exitCode, 0, `the interpreter ended with ${process.exitCode}\n${bytes.toString('latin1')}`);
-    if (this.#runs > 1) assert.equal(physical.framesUsed, before, 'frames in use after the process ended');
-    this.#machine = machine;
-    return [...new Int32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length))];
+  #begin(frames: number): void {
+    this.#current++;
+    // The first program makes pages of the maker its own, too.
+    if (this.#current >= 2 && frames !== this.#frames)
+      this.fail(
+        this.#current - 1,
+        -1,
+        `${frames - (this.#frames ?? 0)} frames more in use after the program than before`,
+      );
+    this.#frames = frames;
   }
+
+  #compare(step: number, space: AddressSpace): void {
+    this.compared++;
+    const wanted = this.#programs[this.#current]![step]!.state;
+    const got = stateOf(space);
+    if (got.length === wanted.length && got.every((word, at) => word === wanted[at])) return;
+    this.fail(this.#current, step, `but the views are\n${got.join(' ')}\nand not\n${wanted.join(' ')}`);
+  }
+
+  /** Compares what the programs answered. */
+  check(output: Buffer): void {
+    let at = 0;
+    for (const [program, steps] of this.#programs.entries()) {
+      if (at + 4 > output.length) {
+        this.fail(program, steps.length, 'but the interpreter ended before that');
+        return;
+      }
+      const count = output.readInt32LE(at);
+      const answers = Array.from({ length: count }, (_, index) => output.readInt32LE(at + 4 + 4 * index));
+      at += 4 + 4 * count;
+      let from = 0;
+      for (const [step, { answers: wanted }] of steps.entries()) {
+        const got = answers.slice(from, from + wanted.length);
+        from += wanted.length;
+        if (got.join() === wanted.join()) continue;
+        this.fail(program, step, `but the kernel answered ${got.join(' ')}`);
+        break;
+      }
+      if (this.failure === undefined && from !== count)
+        this.fail(program, steps.length, 'and more answers than commands');
+      if (this.failure !== undefined) return;
+    }
+  }
+}
+
+async function runBatch(
+  isa: Isa,
+  elf: Uint8Array,
+  batch: readonly (readonly Step[])[],
+  options: Partial<MachineOptions>,
+): Promise<Comparison> {
+  const comparison = new Comparison(batch);
+  let input: Uint8Array = Buffer.concat(batch.map(encode));
+  const output: Uint8Array[] = [];
+  const keep = (bytes: Uint8Array): void => void output.push(bytes.slice());
+  const machine = await Machine.create({
+    description: loadMachine('uniform-2', isa),
+    ramBytes: 64 * 2 ** 20,
+    extensions: [installMmview, comparison.install],
+    console: {
+      stdout: keep,
+      stderr: keep,
+      stdin: (into) => {
+        const count = Math.min(into.length, input.length);
+        into.set(input.subarray(0, count));
+        input = input.subarray(count);
+        return count;
+      },
+    },
+    ...options,
+  });
+  const data = Uint8Array.from({ length: PAGES * PAGE_SIZE }, (_, at) => FILE_BYTE + Math.floor(at / PAGE_SIZE));
+  machine.files.putFile('/data', data, 0o644);
+  const process = machine.spawn(elf, { argv: ['interpreter'] });
+  machine.run({ maxInstructions: batch.length * 100e6 });
+  comparison.check(Buffer.concat(output));
+  if (comparison.failure === undefined) assert.equal(process.exitCode, 0, Buffer.concat(output).toString('latin1'));
+  machine.close();
+  return comparison;
 }
 
 /** Runs `count` random programs. */
@@ -88,27 +166,26 @@ export async function checkPrograms(isa: Isa, count: number, options: Partial<Ma
   const folder = mkdtempSync(join(tmpdir(), 'view-programs-'));
   try {
     const elf = new Uint8Array(readFileSync(await compileGuest(isa, 'interpreter.c', folder, ['-O2'])));
-    const runner = new Runner(isa, elf, options);
-    await fc.assert(
-      fc.asyncProperty(programs, async (program) => {
-        const { commands, expected } = concrete(program);
-        await runner.prepare();
-        const answers = runner.run(commands);
-        if (answers.join() === expected.flat().join()) return;
-        let at = 0;
-        for (const [index, wanted] of expected.entries()) {
-          const got = answers.slice(at, at + wanted.length);
-          at += wanted.length;
-          if (got.join() === wanted.join()) continue;
-          const story = commands.slice(0, index).map((command, i) => line(command, expected[i]!));
-          assert.fail(
-            `${[...story, line(commands[index]!, wanted)].join('\n')}\nbut the kernel answered ${got.join(' ')}`,
-          );
-        }
-        assert.fail('more answers than commands');
-      }),
-      { numRuns: count, seed: 20230710 },
-    );
+    const drawn = fc.sample(programs, { numRuns: count, seed: SEED }).map(concrete);
+    assert.equal(drawn.length, count);
+    let compared = 0;
+    for (let first = 0; first < count; first += BATCH) {
+      const comparison = await runBatch(isa, elf, drawn.slice(first, first + BATCH), options);
+      compared += comparison.compared;
+      const { failure } = comparison;
+      if (failure === undefined) continue;
+      // The same program again, alone, and smaller ones.
+      await fc.assert(
+        fc.asyncProperty(programs, async (program) => {
+          const alone = await runBatch(isa, elf, [concrete(program)], options);
+          assert.equal(alone.failure?.text, undefined);
+        }),
+        { seed: SEED, path: `${first + failure.program}`, numRuns: 1, endOnFailure: false },
+      );
+      assert.fail(`program ${first + failure.program} fails only behind others:\n${failure.text}`);
+    }
+    const exits = drawn.flat().filter(({ command }) => command.op === 'exit').length;
+    assert.equal(compared, drawn.flat().length - exits, 'the state was compared after every command');
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
