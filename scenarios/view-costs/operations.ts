@@ -1,6 +1,9 @@
 /** What is measured, in the order of costs.c. */
 export const operations = [
   'nothing',
+  'touchAlone',
+  'protectAlone',
+  'protectRangeAlone',
   'create',
   'createAll',
   'switch',
@@ -19,6 +22,9 @@ export type Operation = (typeof operations)[number];
 /** What each is called where people read. */
 export const operationTitles: Readonly<Record<Operation, string>> = {
   nothing: 'the measurement itself',
+  touchAlone: 'first touch of a page, with one view',
+  protectAlone: 'mprotect of one page, with one view',
+  protectRangeAlone: 'mprotect of 1 MiB, with one view',
   create: 'CREATE, the first',
   createAll: 'CREATE, each further one',
   switch: 'MIGRATE',

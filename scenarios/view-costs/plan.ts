@@ -20,8 +20,12 @@ const quickSizes: readonly (readonly [number, number])[] = [
   [128, 128],
   [4096, 128],
 ];
-const viewCounts = [1, 2, 4, 8, 16, 32, 64, 128, 256];
-const quickViewCounts = [1, 4, 16, 64];
+/** Beside the base view: 2 to 256 in all. What one view costs is measured in each run before the first CREATE. */
+const viewCounts = [1, 3, 7, 15, 31, 63, 127, 255];
+const quickViewCounts = [1, 3, 15, 63];
+/** Numbers of views that are combined with every size. */
+const gridViewCounts = [1, 15, 255];
+const quickGridViewCounts = [1, 15];
 
 /** Mapped while the number of views is varied, and while other CPUs are busy. */
 export const standardMib = 16;
@@ -29,6 +33,8 @@ export const standardMib = 16;
 export interface Plan {
   readonly bySize: readonly Setting[];
   readonly byViews: readonly Setting[];
+  /** Every size with some numbers of views. */
+  readonly grid: readonly Setting[];
   /** With threads on the other CPUs: none, all in the base view, each in its own. */
   readonly byOthers: readonly Setting[];
 }
@@ -41,6 +47,17 @@ export function planFor(isa: Isa, quick: boolean): Plan {
       (quick ? quickSizes : sizes).map(([mappedMib, touchedMib]) => ({ ...standard, model, mappedMib, touchedMib })),
     ),
     byViews: each((model) => (quick ? quickViewCounts : viewCounts).map((views) => ({ ...standard, model, views }))),
+    grid: each((model) =>
+      (quick ? quickSizes : sizes).flatMap(([mappedMib, touchedMib]) =>
+        (quick ? quickGridViewCounts : gridViewCounts).map((views) => ({
+          ...standard,
+          model,
+          mappedMib,
+          touchedMib,
+          views,
+        })),
+      ),
+    ),
     byOthers: each((model) => [
       { ...standard, model, views: 4 },
       { ...standard, model, views: 4, others: 3 },

@@ -17,6 +17,8 @@ export interface Results {
   readonly bySize: readonly RunRecord[];
   readonly byViews: readonly RunRecord[];
   readonly byOthers: readonly RunRecord[];
+  /** Every size with some numbers of views. */
+  readonly grid: readonly RunRecord[];
   /** With `--switch-safety` off, warn and strict. */
   readonly safety: readonly SafetyRecord[];
 }
@@ -73,19 +75,84 @@ export function sizeTable({ bySize }: Results): TextTable {
   };
 }
 
+/** One view is what was there before the first CREATE of the same run. */
+const aloneFor: Partial<Record<Operation, Operation>> = {
+  createAll: 'create',
+  touchBase: 'touchAlone',
+  protectShared: 'protectAlone',
+  protectRange: 'protectRangeAlone',
+};
+
+/** Short titles of what is shown by number of views. */
+const shownByViews: readonly (readonly [Operation, string])[] = [
+  ['createAll', 'CREATE of a further one'],
+  ['switch', 'MIGRATE'],
+  ['touchBase', 'first touch in the base'],
+  ['touchOther', 'in another view'],
+  ['refault', 'fault where the base touched first'],
+  ['protectShared', 'mprotect 4 KiB'],
+  ['protectRange', 'mprotect 1 MiB'],
+];
+
+/** A cost where there may be one further view only: the next CREATE was not made. */
+const further = (record: RunRecord, operation: Operation): string =>
+  operation === 'createAll' && record.views === 1 ? none : cost(record, operation);
+
 export function viewsTable({ byViews }: Results): TextTable {
-  const shown: readonly Operation[] = ['createAll', 'touchBase', 'protectShared', 'protectRange'];
-  const titles = ['CREATE of a further one', 'first touch in the base', 'mprotect 4 KiB', 'mprotect 1 MiB'];
+  const all = pairs(byViews);
+  const alone = all[0]!;
   return {
-    head: ['views', ...titles.flatMap((title) => [`${title}, subtree`, 'mmview-5.15'])],
-    rows: pairs(byViews).map(({ subtree, 'mmview-5.15': theirs }) => [
-      `${subtree.views + 1}`,
-      ...shown.flatMap((operation) =>
-        operation === 'createAll' && subtree.views === 1
-          ? [none, none]
-          : [cost(subtree, operation), cost(theirs, operation)],
-      ),
-    ]),
+    head: [
+      'views',
+      ...shownByViews.flatMap(([, title]) => [`${title}, subtree`, 'mmview-5.15']),
+      'memory of a view, subtree',
+      'mmview-5.15',
+    ],
+    rows: [
+      [
+        '1',
+        ...shownByViews.flatMap(([operation]) => {
+          const own = aloneFor[operation];
+          return viewModelNames.map((model) => (own === undefined ? none : cost(alone[model], own)));
+        }),
+        none,
+        none,
+      ],
+      ...all.map((pair) => [
+        `${pair.subtree.views + 1}`,
+        ...shownByViews.flatMap(([operation]) => viewModelNames.map((model) => further(pair[model], operation))),
+        ...viewModelNames.map((model) => bytesText(pair[model].bytesPerView)),
+      ]),
+    ],
+  };
+}
+
+/** Every size with some numbers of views, one row for each model. */
+export function gridTable({ grid }: Results): TextTable {
+  return {
+    head: [
+      'mapped',
+      'views',
+      'model',
+      'CREATE',
+      'published',
+      ...shownByViews.slice(1).map(([, title]) => title),
+      'memory of a view',
+    ],
+    rows: pairs(grid).flatMap((pair) =>
+      viewModelNames.map((model) => {
+        const one = pair[model];
+        return [
+          sizeText(one),
+          `${one.views + 1}`,
+          model,
+          cost(one, one.views > 1 ? 'createAll' : 'create'),
+          model === 'subtree' ? none : timeText(publishedCreate(one.touchedMib)),
+          ...shownByViews.slice(1).map(([operation]) => cost(one, operation)),
+          bytesText(one.bytesPerView),
+        ];
+      }),
+    ),
   };
 }
 
@@ -144,6 +211,10 @@ export function checksOf(results: Results): Check[] {
     values(of(results.byViews, 'mmview-5.15'), ({ costs }) => costs[operation].cycles),
   ) as [number[], number[]];
   const refaults = viewModelNames.map((model) => of(results.byViews, model)[0]!.costs.refault.faults);
+  const grid = values(
+    of(results.grid, 'subtree').filter(({ views }) => views > 1),
+    ({ costs }) => costs.createAll.cycles,
+  );
   const protect = (spread: boolean): number =>
     of(results.byOthers, 'mmview-5.15').find((one) => one.others > 0 && one.spread === spread)!.costs.protectShared
       .cycles;
@@ -182,6 +253,12 @@ export function checksOf(results: Results): Check[] {
       name: 'mmview-5.15: CPUs in different views are interrupted view by view',
       ok: protect(true) > protect(false),
       detail: `${list([protect(false), protect(true)])} cycles`,
+    },
+    {
+      name: 'subtree: what a view costs depends neither on the size nor on the number of views',
+      // Averages over different numbers of calls: the same to the cycle.
+      ok: Math.max(...grid) - Math.min(...grid) < 1,
+      detail: `${grid.map((one) => one.toFixed(1)).join(', ')} cycles`,
     },
     ...safetyChecks(results.safety),
   ];
@@ -229,6 +306,18 @@ async function plots(results: Results): Promise<{ title: string; body: string }[
   return [
     await draw('Creating a view', figure(create, 'MiB mapped and touched', 'µs')),
     await draw('Memory of a view', figure(memory, 'MiB mapped and touched', 'KiB of page tables')),
+    await draw(
+      'Creating a further view, by number of views',
+      figure(
+        byViews('createAll').filter(({ y }) => y > 0),
+        'views',
+        'ns',
+      ),
+    ),
+    await draw(
+      'Fault in a view that is not the base, by number of views',
+      figure(byViews('touchOther'), 'views', 'ns'),
+    ),
     await draw('mprotect of 1 MiB, by number of views', figure(byViews('protectRange'), 'views', 'ns')),
     await draw('First touch in the base view, by number of views', figure(byViews('touchBase'), 'views', 'ns')),
   ];
@@ -255,6 +344,7 @@ export async function costsPage(
       { title: named('By mapped memory'), body: `${htmlTable(sizeTable(own))}${published}` },
       { title: named(`Each operation, ${standardMib} MiB mapped`), body: htmlTable(operationTable(own)) },
       { title: named('By number of views'), body: htmlTable(viewsTable(own)) },
+      { title: named('By mapped memory and number of views'), body: `${htmlTable(gridTable(own))}${published}` },
       { title: named('With other CPUs at work'), body: htmlTable(othersTable(own)) },
       {
         title: named('Looking at the stack before a switch'),

@@ -36,8 +36,10 @@ export interface RunRecord extends Setting {
 const MARK = 1999;
 const mib = 2 ** 20;
 const pageSize = 4096;
-/** Beside what is touched: tables of all views, the program. */
+/** Beside what is touched: the program, tables on the way to the window. */
 const spareBytes = 192 * mib;
+/** Bytes that an entry of a last-level table maps, by byte of it. */
+const mappedByTableByte = pageSize / 8;
 
 interface Counters {
   readonly cycles: number;
@@ -103,7 +105,12 @@ export async function run({ executable, ...setting }: RunInput): Promise<RunReco
   const machine = await Machine.create({
     description: loadMachine('uniform-4', isa),
     views: model,
-    ramBytes: Math.ceil((touchedMib * 1.01 + spareBytes / mib) / 16) * 16 * mib,
+    ramBytes:
+      Math.ceil(
+        (touchedMib * (1.01 + (model === 'subtree' ? 0 : (1.1 * views) / mappedByTableByte)) + spareBytes / mib) / 16,
+      ) *
+      16 *
+      mib,
     events: [counting],
     console: { stdout: keep, stderr: keep },
     extensions: [

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { viewModelNames } from '../../emulator/timing/kernel-costs.ts';
 import { ensureEngine } from '../../setup/engine.ts';
 import { publishedCreate } from './published.ts';
-import { checksOf, costsPage, type Results, sizeTable } from './report.ts';
+import { checksOf, costsPage, gridTable, type Results, sizeTable, viewsTable } from './report.ts';
 import { type RunRecord, run, type Setting } from './run.ts';
 import { measureSafety, safetyChecks } from './safety.ts';
 import { ensureProgram } from './scenario.ts';
@@ -26,6 +26,10 @@ describe('scenario view-costs', function () {
       bySize: await runs([standard, { ...standard, mappedMib: 16, touchedMib: 16 }, { ...standard, mappedMib: 2048 }]),
       byViews: await runs([standard, { ...standard, views: 8 }]),
       byOthers: await runs([standard, { ...standard, others: 3 }, { ...standard, others: 3, views: 3, spread: true }]),
+      grid: await runs([
+        { ...standard, views: 8 },
+        { ...standard, mappedMib: 16, touchedMib: 16, views: 40 },
+      ]),
       safety: await measureSafety('x86-64'),
     };
   });
@@ -41,6 +45,22 @@ describe('scenario view-costs', function () {
     const [small, large, reserved] = results.bySize.filter(({ model }) => model === 'mmview-5.15');
     assert.equal(large!.bytesPerView - small!.bytesPerView, 7 * 4096);
     assert.equal(reserved!.bytesPerView, small!.bytesPerView, 'what is mapped but not touched has no tables');
+  });
+
+  it('has rows for one view and for each combination of size and number', () => {
+    const [one, two] = viewsTable(results).rows;
+    assert.deepEqual([one![0], two![0]], ['1', '2']);
+    assert.ok(
+      one!.slice(5, 7).every((text) => text.endsWith('ns')),
+      one!.join(),
+    );
+    const rows = gridTable(results).rows.map((row) => row.slice(0, 3).join());
+    assert.deepEqual(
+      rows,
+      ['2 MiB,9', '16 MiB,41'].flatMap((row) => viewModelNames.map((model) => `${row},${model}`)),
+    );
+    const [subtree, theirs] = gridTable(results).rows.slice(2);
+    assert.notEqual(subtree!.at(-1), theirs!.at(-1), 'memory of a view');
   });
 
   it('gives the same figures again', async () => {

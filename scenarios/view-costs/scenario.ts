@@ -15,7 +15,16 @@ import { failureError, type Job, runJobs } from '../runner/jobs.ts';
 import { terminalTable } from '../runner/terminal.ts';
 import { planFor } from './plan.ts';
 import { createBySize, source } from './published.ts';
-import { checksOf, costsPage, operationTable, othersTable, type Results, sizeTable, viewsTable } from './report.ts';
+import {
+  checksOf,
+  costsPage,
+  gridTable,
+  operationTable,
+  othersTable,
+  type Results,
+  sizeTable,
+  viewsTable,
+} from './report.ts';
 import type { RunInput, RunRecord, Setting } from './run.ts';
 import { measureSafety, safetyTable } from './safety.ts';
 
@@ -64,7 +73,7 @@ export async function measureAll(isa: Isa, quick: boolean, width: number | undef
   await ensureEngine();
   const executable = await ensureProgram(isa);
   const plan = planFor(isa, quick);
-  const settings = [...plan.bySize, ...plan.byViews, ...plan.byOthers];
+  const settings = [...plan.bySize, ...plan.byViews, ...plan.byOthers, ...plan.grid];
   const jobs: Job<RunInput>[] = settings.map((setting) => ({
     label: label(setting),
     input: { ...setting, executable },
@@ -74,11 +83,12 @@ export async function measureAll(isa: Isa, quick: boolean, width: number | undef
     if ('output' in outcome) return outcome.output;
     throw failureError(outcome.failure);
   });
-  const [sizes, views] = [plan.bySize.length, plan.byViews.length];
+  const [sizes, views, others] = [plan.bySize.length, plan.byViews.length, plan.byOthers.length];
   return {
     bySize: records.slice(0, sizes),
     byViews: records.slice(sizes, sizes + views),
-    byOthers: records.slice(sizes + views),
+    byOthers: records.slice(sizes + views, sizes + views + others),
+    grid: records.slice(sizes + views + others),
     safety: await measureSafety(isa),
   };
 }
@@ -99,7 +109,7 @@ export async function main(argv: string[]): Promise<number> {
     const checks = all.flatMap(({ isa, own }) =>
       checksOf(own).map((check) => (isas.length > 1 ? { ...check, name: `${isa}: ${check.name}` } : check)),
     );
-    const tables = [sizeTable, viewsTable, operationTable, othersTable];
+    const tables = [sizeTable, viewsTable, gridTable, operationTable, othersTable];
     return {
       report: { scenario: name, checks, published: { source, createBySize }, results },
       page: await costsPage(all, checks),

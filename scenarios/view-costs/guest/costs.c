@@ -16,6 +16,9 @@ enum { PAGE = 4096, WINDOW = 64, MIB = 1 << 20, REPEAT = 32, MOST_VIEWS = 1024 }
 /* As in operations.ts. */
 enum operation {
     NOTHING,
+    TOUCH_ALONE,
+    PROTECT_ALONE,
+    PROTECT_RANGE_ALONE,
     CREATE,
     CREATE_ALL,
     SWITCH,
@@ -71,6 +74,19 @@ int main(int count, char **arguments) {
 
     for (int i = 0; i < REPEAT; i++) mark(NOTHING, 1);
     mark(END, 0);
+
+    volatile unsigned char *alone = map((REPEAT + 1) * PAGE);
+    alone[0] = 1;
+    mark(TOUCH_ALONE, REPEAT);
+    for (int i = 1; i <= REPEAT; i++) alone[i * PAGE] = 1;
+    mark(END, 0);
+    mark(PROTECT_ALONE, REPEAT);
+    for (int i = 0; i < REPEAT; i++) protect(memory, PAGE, i % 2 == 0 ? PROT_READ : PROT_READ | PROT_WRITE);
+    mark(END, 0);
+    mark(PROTECT_RANGE_ALONE, REPEAT);
+    for (int i = 0; i < REPEAT; i++) protect(memory, MIB, i % 2 == 0 ? PROT_READ : PROT_READ | PROT_WRITE);
+    mark(END, 0);
+    for (size_t at = 0; at < MIB; at += PAGE) memory[at] = 1; /* writable in the page tables again */
 
     static long ids[MOST_VIEWS];
     mark(CREATE, 1);
