@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -104,6 +104,22 @@ describe('melf-cc reads the flags of ld', () => {
       );
     } finally {
       rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('a system root: for folders that begin with = and for the paths in scripts that lie in it', () => {
+    const root = mkdtempSync(join(tmpdir(), 'melf-ld-'));
+    try {
+      mkdirSync(join(root, 'lib'));
+      writeFileSync(join(root, 'lib/libone.a'), '!<arch>\n');
+      writeFileSync(join(root, 'lib/libtwo.a'), 'GROUP ( /lib/libone.a =/lib/libone.a )');
+      const { options } = readLdCommand([`--sysroot=${root}`, '-L=/lib', '-lone', '-ltwo']);
+      assert.deepEqual(
+        options.inputs.map(({ path }) => path),
+        Array.from({ length: 3 }, () => join(root, 'lib/libone.a')),
+      );
+    } finally {
+      rmSync(root, { recursive: true });
     }
   });
 

@@ -1,7 +1,7 @@
 // The command line of GNU ld, as far as it speaks of static executables: what gcc and clang hand to their linker (ld(1)).
 
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { isArchive } from '../archive.ts';
 import { InputError, LinkError } from '../errors.ts';
 import { isElf } from '../object.ts';
@@ -22,6 +22,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 const STATIC = 'the executable is static';
 const SPEED = 'it only concerns speed or size of the linker itself';
 const ORDER = 'archives answer whatever their order';
+const ERRATUM = 'errata of the first Cortex-A53 are not worked around';
 
 /** Flags without a value and without an effect. */
 const IGNORED: Readonly<Record<string, string>> = {
@@ -36,6 +37,7 @@ const IGNORED: Readonly<Record<string, string>> = {
   '--export-dynamic': STATIC,
   '-export-dynamic': STATIC,
   '-E': STATIC,
+  '-EL': 'programs are little-endian',
   '--no-export-dynamic': STATIC,
   '--as-needed': STATIC,
   '--no-as-needed': STATIC,
@@ -78,6 +80,8 @@ const IGNORED: Readonly<Record<string, string>> = {
   '--no-print-gc-sections': 'nothing is printed',
   '--no-gc-sections': 'this is the default',
   '--no-define-common': 'common symbols always get their place',
+  '--fix-cortex-a53-835769': ERRATUM,
+  '--fix-cortex-a53-843419': ERRATUM,
   '--push-state': STATIC,
   '--pop-state': STATIC,
 };
@@ -127,6 +131,7 @@ class Reader {
   readonly #ignored: string[] = [];
   readonly #pending: { name: string; whole: boolean; at: number }[] = [];
   readonly #folders: string[] = [];
+  #sysroot = '';
   #whole = false;
   readonly #states: boolean[] = [];
   #output = 'a.out';
@@ -143,7 +148,9 @@ class Reader {
       if (word.startsWith('-') && word !== '-') this.#flag(word);
       else this.#pending.push({ name: word, whole: this.#whole, at: this.#at });
     }
-    // ld searches the folders of the whole command line for each library.
+    // ld searches the folders of the whole command line for each library; `=` stands for the system root.
+    for (const [i, folder] of this.#folders.entries())
+      this.#folders[i] = folder.replace(/^(=|\$SYSROOT)/, this.#sysroot);
     for (const { name, whole } of this.#pending) {
       if (name.startsWith('-l')) this.#library(name.slice(2), whole);
       else this.#file(name, whole, 0);
@@ -180,7 +187,7 @@ class Reader {
     } else if (name in LONG) this.#long(name, word);
     else if (/^-l./.test(word) || word === '-l')
       this.#pending.push({ name: `-l${this.#value('-l', word)}`, whole: this.#whole, at: this.#at });
-    else if (/^-L/.test(word)) this.#folders.push(this.#value('-L', word));
+    else if (/^-L/.test(word)) this.#folders.push(word.length > 2 ? word.slice(2) : this.#value('-L', word));
     else if (/^-u/.test(word)) this.#undefined.push(this.#value('-u', word));
     else if (/^-e/.test(word)) options.entry = this.#value('-e', word);
     else if (/^-z/.test(word)) this.#keyword(this.#value('-z', word));
@@ -245,6 +252,9 @@ class Reader {
         break;
       case '--output':
         this.#output = value();
+        break;
+      case '--sysroot':
+        this.#sysroot = value();
         break;
       case '--allow-multiple-definition':
         options.multipleDefinitions = true;
@@ -320,6 +330,14 @@ class Reader {
     });
   }
 
+  /** Where a path of a script leads to: scripts that lie in the system root mean paths in it (ld(1), `--sysroot`). */
+  #inSysroot(named: string, script: string): string[] {
+    const root = this.#sysroot.replace(/\/+$/, '');
+    if (named.startsWith('=')) return [root + named.slice(1)];
+    const within = root !== '' && named.startsWith('/') && resolve(script).startsWith(`${resolve(root)}/`);
+    return within ? [root + named, named] : [named];
+  }
+
   /** An object or archive, or a text that names such (libm.a of glibc is one). */
   #file(path: string, whole: boolean, depth: number): void {
     let bytes: Uint8Array;
@@ -341,7 +359,11 @@ class Reader {
     for (const named of readLibraryScript(Buffer.from(bytes).toString('utf8'), path)) {
       if (named.startsWith('-l')) this.#library(named.slice(2), whole);
       else {
-        const candidates = [named, join(dirname(path), named), ...this.#folders.map((folder) => join(folder, named))];
+        const candidates = [
+          ...this.#inSysroot(named, path),
+          join(dirname(path), named),
+          ...this.#folders.map((folder) => join(folder, named)),
+        ];
         const found = candidates.find((one) => existsSync(one));
         if (found === undefined) throw new InputError('link.unreadable', path, `it names ${named}, which is not there`);
         if (!/\.so(\.|$)/.test(found)) this.#file(found, whole, depth + 1);
@@ -353,7 +375,7 @@ class Reader {
 /** Long flags that have an effect (or are refused for a reason of their own). */
 const LONG: Readonly<Record<string, true>> = Object.fromEntries(
   (
-    'whole-archive no-whole-archive gc-sections build-id strip-all strip-debug Map entry undefined require-defined wrap library library-path ' +
+    'whole-archive no-whole-archive gc-sections build-id strip-all strip-debug Map entry undefined require-defined wrap library library-path sysroot ' +
     'output allow-multiple-definition image-base Ttext-segment defsym error-limit fatal-warnings no-fatal-warnings pie no-pie pic-executable shared Bshareable relocatable'
   )
     .split(' ')

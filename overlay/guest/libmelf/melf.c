@@ -532,7 +532,8 @@ int melf_view_create(const char *spec) {
 
 /*
  * Before main, so that no function of the program is on the stack yet, and that what may not be done in a signal handler is done (the
- * environment is read, pthread_atfork allocates).
+ * environment is read, pthread_atfork allocates). The one thread is all there is: what else /proc may show belongs to an emulator around
+ * it (qemu-user has threads of its own).
  */
 __attribute__((constructor(101))) static void start(void) {
     const char *wish = getenv("MELF_VERBOSE"), *name = getenv("MELF_VARIANT");
@@ -540,7 +541,7 @@ __attribute__((constructor(101))) static void start(void) {
     if (has_variants()) init_error = pthread_atfork(before_fork, after_fork, after_fork_in_child);
     if (name == NULL || *name == '\0') return;
     int variant = melf_variant(name);
-    if (variant >= 0 && melf_switch(variant) >= 0) return;
+    if (variant >= 0 && switch_to(variant, true) >= 0) return;
     complain("melf: MELF_VARIANT=%s: %s; this program has", name, variant < 0 ? "no such variant" : strerror(errno));
     for (int i = 0; i < variant_count; i++) complain(" %s", choice_names[i]);
     complain("\n");
