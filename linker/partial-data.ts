@@ -2,8 +2,11 @@ import type { Diagnostics, Place } from './errors.ts';
 import type { VariantGroup, VariantPlan } from './variants.ts';
 
 const SHOWN = 8;
-/** Names that C reserves for the implementation (C17 7.1.3): data of sanitizers, profilers and coverage, which is made for its variant. */
-const OF_THE_COMPILER = /^_[_A-Z]/;
+/**
+ * Names that C reserves for the implementation (C17 7.1.3): data of sanitizers, profilers and coverage, which is made for its variant; and gcc's
+ * references from unwind tables, which lie in writable data but are never written.
+ */
+const OF_THE_COMPILER = /^(_[_A-Z]|DW\.ref\.)/;
 /** Static members and variables of C++ have such a name, too (Itanium C++ ABI, section 5.1). */
 const MANGLED = /^_Z/;
 

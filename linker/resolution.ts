@@ -1,10 +1,11 @@
+import { chooseComdats } from './comdat.ts';
 import { describePlace } from './debug/object-lines.ts';
 import { STB_GLOBAL, STB_WEAK, STT_NOTYPE, STV_DEFAULT, STV_HIDDEN } from './elf.ts';
 import type { Diagnostics } from './errors.ts';
 import { LinkError } from './errors.ts';
 import type { LoadedInputs } from './inputs.ts';
 import { wrappedName } from './inputs.ts';
-import type { ComdatGroup, ObjectFile } from './object.ts';
+import type { ObjectFile } from './object.ts';
 import { COMMON } from './object.ts';
 import type { LinkOptions } from './options.ts';
 import { LinkSymbol } from './symbol.ts';
@@ -168,57 +169,6 @@ function reportCommonClashes(table: SymbolTable, diagnostics: Diagnostics): void
     for (let v = 1; v < definitions.length; v++) {
       const own = definitions[v];
       if (own !== undefined && rank(own) === 2) reportDuplicate(common, own, diagnostics);
-    }
-  }
-}
-
-/**
- * Keeps one group of each signature for common code, or one for each variant: the first in input order, but in a variant
- * that is not the default the one of the same unit as the default's, so that its members pair with those.
- */
-function chooseComdats(objects: readonly ObjectFile[], defaultIndex: number): void {
-  const kept = new Map<string, Map<number, ObjectFile>>();
-  const keep = (group: ComdatGroup, file: ObjectFile): void => {
-    let bySignature = kept.get(group.signature);
-    if (bySignature === undefined) {
-      bySignature = new Map();
-      kept.set(group.signature, bySignature);
-    }
-    const scope = file.variant;
-    const before = bySignature.get(scope);
-    if (before === undefined) bySignature.set(scope, file);
-    else if (scope !== COMMON && scope !== defaultIndex) {
-      const wanted = bySignature.get(defaultIndex)?.unit;
-      if (before.unit !== wanted && file.unit === wanted) bySignature.set(scope, file);
-    }
-  };
-  for (const primary of [true, false]) {
-    for (const file of objects) {
-      if ((file.variant === COMMON || file.variant === defaultIndex) !== primary) continue;
-      for (const group of file.comdats) keep(group, file);
-    }
-  }
-  for (const file of objects) {
-    const seen = new Set<string>();
-    for (const group of file.comdats) {
-      const scopes = kept.get(group.signature)!;
-      const common = scopes.get(COMMON);
-      const own = scopes.get(defaultIndex);
-      // The variants' copies win over common code's, in whatever order they came, if the default variant has one.
-      const variantsWin = common === undefined || own !== undefined;
-      const winner = !variantsWin ? common : file.variant === COMMON ? own : scopes.get(file.variant);
-      if (winner === file && !seen.has(group.signature)) {
-        seen.add(group.signature);
-        for (const i of group.members) {
-          const section = file.sections[i];
-          if (section !== undefined) section.comdat = group.signature;
-        }
-        continue;
-      }
-      for (const i of group.members) {
-        const section = file.sections[i];
-        if (section !== undefined) section.fate = 'discard';
-      }
     }
   }
 }

@@ -73,7 +73,7 @@ export function planVariants(
 ): VariantPlan {
   const { variants } = inputs;
   if (variants.names.length < 2) return { variants, groups: [], slots: [], hasJumps: false };
-  const groups = groupSections(inputs, diagnostics);
+  const groups = groupSections(inputs, table, diagnostics);
   const text = groups.filter((g) => g.kind === 'text');
   findAliases(inputs, options, table, text);
   keepCommon(text, options, variants.defaultIndex);
@@ -91,7 +91,7 @@ interface Candidate {
   readonly key: SectionKey;
 }
 
-function groupSections(inputs: LoadedInputs, diagnostics: Diagnostics): VariantGroup[] {
+function groupSections(inputs: LoadedInputs, table: SymbolTable, diagnostics: Diagnostics): VariantGroup[] {
   const { variants, objects } = inputs;
   const count = variants.names.length;
   const lists = new Map<string, { unit: string; name: string; kind: SectionKind; byVariant: Candidate[][] }>();
@@ -108,7 +108,10 @@ function groupSections(inputs: LoadedInputs, diagnostics: Diagnostics): VariantG
       }
       if (key.kind === 'once' || key.kind === 'merge' || key.kind === 'unwind' || section.size === 0) continue;
       const unit = section.comdat === undefined ? file.unit : '';
-      const scope = section.comdat === undefined ? '' : section.comdat;
+      const definition = comdatFunction(section, key, table);
+      // A second copy inside one variant, which came with another group: nobody means it.
+      if (definition !== undefined && definition !== section) continue;
+      const scope = definition === undefined && section.comdat !== undefined ? section.comdat : '';
       // Constant and writable data of one name meet: one variant may have made it constant, which must be noticed.
       const kind = key.kind === 'rodata' ? 'data' : key.kind;
       const id = `${kind}\0${unit}\0${scope}\0${section.isTls ? 't' : ''}\0${key.name}`;
@@ -147,6 +150,16 @@ function groupSections(inputs: LoadedInputs, diagnostics: Diagnostics): VariantG
     }
   }
   return groups;
+}
+
+/**
+ * The section that a COMDAT function's global name means in its variant; undefined for anything else. Such functions pair by their names alone:
+ * gcc's -fdeclone-ctor-dtor (part of -Os) puts the kinds of a constructor or destructor into one group where other compiles make a group of each.
+ */
+function comdatFunction(section: InputSection, key: SectionKey, table: SymbolTable): InputSection | undefined {
+  if (section.comdat === undefined || key.kind !== 'text') return undefined;
+  const symbol = table.names.get(key.name)?.definitions[section.file.variant + 1];
+  return symbol?.section?.comdat === undefined ? undefined : symbol.section;
 }
 
 /**

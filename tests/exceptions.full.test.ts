@@ -2,17 +2,7 @@
 // the thread executes. Both instruction sets; the compiler for the one that this machine does not have is fetched (about 200 MB unpacked).
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { findProgram } from '../base/command.ts';
-import { Machine } from '../emulator/machine.ts';
-import { loadMachine } from '../emulator/scheduler/machine-description.ts';
-import { readMelf } from '../linker/melf-reader.ts';
-import { installMmview } from '../overlay/mmview.ts';
-import { ensureCrossToolchain } from '../setup/cross-toolchain.ts';
-import { hostArchitecture } from '../setup/packages.ts';
+import { CxxProgram } from './cxx/program.ts';
 
 const VARIANTS = {
   quick: '-O2 -DROOM=16',
@@ -21,82 +11,47 @@ const VARIANTS = {
 };
 const NAMES = Object.keys(VARIANTS);
 const told = (name: string): string => `${name} again ${name}, out ${name}, kept ${name}, 0 open, 7 deeper\n`;
-const headers = join(import.meta.dirname, '../overlay/guest/libmelf');
 
 for (const isa of ['x86-64', 'aarch64'] as const) {
   for (const kind of ['-static', '-static-pie'] as const) {
     describe(`exceptions in every variant, glibc, ${isa}, ${kind}`, function () {
       this.timeout(300_000);
-      let folder: string;
-      let program: string;
+      let program: CxxProgram;
       before(async () => {
-        const { gcc, gxx } = await ensureCrossToolchain(isa);
-        folder = mkdtempSync(join(tmpdir(), 'melf-exceptions-'));
-        cpSync(join(import.meta.dirname, 'exceptions'), folder, { recursive: true });
-        const compilers = `[compiler]\nc = ["${gcc}"]\ncxx = ["${gxx}"]\n`;
-        const variants = Object.entries(VARIANTS).map(
-          ([name, flags]) => `[[variant]]\nname = "${name}"\nflags = '${flags} -DNAME="\\"${name}\\""'\n`,
-        );
-        writeFileSync(join(folder, 'melf.toml'), `${compilers}${variants.join('')}[common]\nsources = ["main.cc"]\n`);
-        const compiler = join(import.meta.dirname, '../linker/cc/melf-c++.cjs');
-        const pie = kind === '-static-pie' ? ['-fPIE'] : ['-fno-pie'];
-        const args = [compiler, kind, ...pie, '-pthread', `-I${headers}`, 'main.cc', 'work.cc', '-o', 'program'];
-        const { status, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
-        assert.deepEqual([status, stderr], [0, '']);
-        program = join(folder, 'program');
-        const melf = readMelf(readFileSync(program));
-        assert.equal(melf.isPie, kind === '-static-pie');
-        assert.ok((melf.melf?.functions.length ?? 0) > 10);
-      });
-      after(() => rmSync(folder, { recursive: true, force: true }));
-
-      const inSandbox = async (how: string, env: readonly string[] = []): Promise<string> => {
-        let output = '';
-        const keep = (bytes: Uint8Array): void => {
-          output += Buffer.from(bytes).toString('latin1');
-        };
-        const machine = await Machine.create({
-          description: loadMachine('uniform-2', isa),
-          ramBytes: 512 * 2 ** 20,
-          extensions: [installMmview],
-          console: { stdout: keep, stderr: keep },
+        program = await CxxProgram.build(isa, {
+          folder: 'exceptions',
+          common: ['main.cc'],
+          multivariant: ['work.cc'],
+          variants: VARIANTS,
+          flags: [kind, kind === '-static-pie' ? '-fPIE' : '-fno-pie', '-pthread'],
         });
-        const guest = machine.spawn(readFileSync(program), { argv: ['program', how], env });
-        machine.run({ maxInstructions: 400e6, maxTime: 60e9 });
-        machine.close();
-        assert.equal(guest.exitCode, 0, output);
-        return output;
-      };
+        assert.equal(program.file.isPie, kind === '-static-pie');
+        assert.ok((program.file.melf?.functions.length ?? 0) > 10);
+      });
+      after(() => program?.remove());
 
       for (const name of NAMES) {
         it(`in the sandbox, as ${name}`, async () => {
-          assert.equal(await inSandbox('stay', [`MELF_VARIANT=${name}`]), told(name));
+          assert.equal(await program.inSandbox(['stay'], [`MELF_VARIANT=${name}`]), told(name));
         });
       }
 
       it('in the sandbox, where one thread goes from variant to variant', async () => {
-        assert.equal(await inSandbox('switch'), [...NAMES, ...NAMES].map(told).join(''));
+        assert.equal(await program.inSandbox(['switch']), [...NAMES, ...NAMES].map(told).join(''));
       });
 
       it('in the sandbox, where threads in different variants throw at the same time', async () => {
-        assert.equal(await inSandbox('threads'), [...NAMES, ...NAMES].map(told).join(''));
+        assert.equal(await program.inSandbox(['threads']), [...NAMES, ...NAMES].map(told).join(''));
       });
 
       it('outside of it, chosen at the start and switched as a process', function () {
-        const own = (isa === 'x86-64') === (hostArchitecture() === 'amd64');
-        const emulator = findProgram(`qemu-${isa === 'x86-64' ? 'x86_64' : isa}`);
-        if (!own && emulator === undefined) {
+        const all = program.outside([program.isNative ? 'switch' : 'all']);
+        if (all === undefined) {
           process.stderr.write(`      skipped: this machine has no user-mode qemu for ${isa}\n`);
           this.skip();
         }
-        const start = own ? [program] : [emulator!, program];
-        const outside = (how: string, variant: string): string =>
-          spawnSync(start[0]!, [...start.slice(1), how], {
-            encoding: 'utf8',
-            env: { MELF_VARIANT: variant } as NodeJS.ProcessEnv,
-          }).stdout;
-        for (const name of NAMES) assert.equal(outside('stay', name), told(name));
-        assert.equal(outside(own ? 'switch' : 'all', ''), [...NAMES, ...NAMES].map(told).join(''));
+        assert.equal(all, [...NAMES, ...NAMES].map(told).join(''));
+        for (const name of NAMES) assert.equal(program.outside(['stay'], { MELF_VARIANT: name }), told(name));
       });
     });
   }
