@@ -1,4 +1,5 @@
 import type { Diagnostics, Place } from './errors.ts';
+import { isNameless } from './variant-data.ts';
 import type { VariantGroup, VariantPlan } from './variants.ts';
 
 const SHOWN = 8;
@@ -36,6 +37,8 @@ function placeOfPartial(group: VariantGroup, names: readonly string[]): Place | 
   const writable = group.members.find((m) => m?.isWritable === true);
   if (writable === undefined || !writable.final.live) return undefined;
   const where = `${writable.file.name}:(${writable.name})`;
+  // What code copies into a local array at its definition: gcc puts it into .data where it holds addresses, and nobody writes it there.
+  if (group.members.every((m) => m === undefined || isNameless(m))) return undefined;
   const having = names.filter((_, v) => group.members[v] !== undefined);
   if (having.length < names.length) return { role: `${group.name} only in`, where: `${having.join(', ')}: ${where}` };
   const constant = names.filter((_, v) => group.members[v]?.isWritable === false);

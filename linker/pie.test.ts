@@ -96,17 +96,17 @@ describe('a position-independent executable', () => {
     const variants = Object.keys(subject).map((name) => ({ name }));
     return linked([...own, ...common.map((path) => ({ path }))], { variants, ...options });
   };
-  it('runs where it is loaded', () => {
+  it('runs where it is loaded', async () => {
     const alone = shop.compile('alone.c', 'void apply(int v) { (void)v; }', FLAGS);
-    const run = shop.run(linked([common[0]!, alone, subject.fast![0]!].map((path) => ({ path }))));
+    const run = await shop.run(linked([common[0]!, alone, subject.fast![0]!].map((path) => ({ path }))));
     assert.deepEqual(run, { output: FAST, status: 0, signal: null });
   });
 
-  it('switches variants where it was loaded: .genmeta holds the address with the bias (L15)', () => {
+  it('switches variants where it was loaded: .genmeta holds the address with the bias (L15)', async () => {
     for (const gcSections of [false, true]) {
       const result = multivariant({ gcSections });
-      assert.deepEqual(shop.run(result), { output: FAST, status: 0, signal: null });
-      assert.deepEqual(shop.run(result, ['switch']), { output: SWITCHED, status: 0, signal: null });
+      assert.deepEqual(await shop.run(result), { output: FAST, status: 0, signal: null });
+      assert.deepEqual(await shop.run(result, ['switch']), { output: SWITCHED, status: 0, signal: null });
     }
   });
 
@@ -145,7 +145,7 @@ describe('a position-independent executable', () => {
     }
   });
 
-  it('works with glibc: its ifuncs, TLS and self-relocation', () => {
+  it('works with glibc: its ifuncs, TLS and self-relocation', async () => {
     const names = ['rcrt1.o', 'crti.o', 'crtbeginS.o'].map(hostFile);
     const ends = ['libgcc.a', 'libgcc_eh.a', 'libc.a', 'crtendS.o', 'crtn.o'].map(hostFile);
     const host = (name: string, text: string, own: readonly string[]): string => {
@@ -176,8 +176,8 @@ describe('a position-independent executable', () => {
       gcSections: true,
     });
     assert.match(shop.tool('readelf', ['-rW', shop.write('glibc', result.bytes)]), /R_X86_64_IRELATIV/);
-    assert.deepEqual(shop.run(result), { output: FAST, status: 0, signal: null });
-    assert.deepEqual(shop.run(result, ['switch']), { output: SWITCHED, status: 0, signal: null });
+    assert.deepEqual(await shop.run(result), { output: FAST, status: 0, signal: null });
+    assert.deepEqual(await shop.run(result, ['switch']), { output: SWITCHED, status: 0, signal: null });
   });
 
   it('is refused where code or constants would hold an address, with the hint to compile otherwise', () => {
@@ -207,14 +207,14 @@ describe('a position-independent executable', () => {
     );
   });
 
-  it('keeps numbers as they are: an absolute symbol does not move', () => {
+  it('keeps numbers as they are: an absolute symbol does not move', async () => {
     const object = shop.compile(
       'number.c',
       '#include <stdio.h>\nextern char number[] __attribute__((weak)); char *kept = number; int main(void) { printf("%lx %lx\\n", (long)number, (long)kept); return 0; }',
       FLAGS,
     );
     const result = linked([{ path: object }], { defsyms: { number: '0x1234' } });
-    assert.equal(shop.run(result).output, '1234 1234\n');
+    assert.equal((await shop.run(result)).output, '1234 1234\n');
   });
 
   it('is read back as it lies in a process', () => {

@@ -197,7 +197,7 @@ const namedByFile = new WeakMap<ObjectFile, ReadonlySet<InputSection>>();
  * True for a section of constants without any named object: compilers put literals there that they do not merge, and in the
  * generic data section those that hold addresses. (Variables have names, static ones too.)
  */
-function isNameless(section: InputSection): boolean {
+export function isNameless(section: InputSection): boolean {
   const name = section.isWritable ? /^\.data(\.rel)?(\.ro)?(\.local)?$/ : /^\.rodata(\.|$)/;
   if (section.isExec || section.isTls || !name.test(section.name)) return false;
   let named = namedByFile.get(section.file);

@@ -186,12 +186,12 @@ describe('x86-64 relocations', () => {
   });
   after(() => shop.close());
 
-  it(`reach what they mean, run natively: ${NAMES.length} sequences`, () => {
+  it(`reach what they mean, run natively: ${NAMES.length} sequences`, async () => {
     const ways = shop.compile('ways.s', WAYS, []);
     const calls = NAMES.map((name) => `extern int ${name}(void);`).join('\n');
     const prints = NAMES.map((name) => `printf("${name} %d\\n", ${name}());`).join('\n');
     const main = shop.compile('main.c', `#include <stdio.h>\n${calls}\nint main(void) {\n${prints}\nreturn 0; }`);
-    const run = shop.run(shop.link([{ path: ways }, { path: main }]));
+    const run = await shop.run(shop.link([{ path: ways }, { path: main }]));
     assert.equal(run.output, NAMES.map((name) => `${name} 0\n`).join(''));
     assert.equal(run.status, 0);
   });

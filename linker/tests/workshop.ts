@@ -1,11 +1,13 @@
-// Compiles small programs, links them with our linker, runs them on the host.
+// Compiles small programs for one ISA, links them with our linker, and runs them: natively where this machine can, else in the sandbox.
 
 import { spawnSync } from 'node:child_process';
 
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { ensureToolchain, type Toolchain } from '../../setup/toolchain.ts';
+import { Machine } from '../../emulator/machine.ts';
+import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
+import { ensureToolchain, type Isa, type Toolchain } from '../../setup/toolchain.ts';
 import type { LinkResult } from '../link.ts';
 import { link } from '../link.ts';
 import type { MelfFile } from '../melf-reader.ts';
@@ -35,6 +37,7 @@ void apply(int v) {
   mprotect((void *)g->va, g->size_segment, PROT_READ | PROT_WRITE | PROT_EXEC);
   if (pread(fd, (void *)g->va, g->size_segment, g->offsets[v]) != (long)g->size_segment) _exit(99);
   mprotect((void *)g->va, g->size_segment, PROT_READ | PROT_EXEC);
+  __builtin___clear_cache((char *)g->va, (char *)g->va + g->size_segment);
   close(fd);
 }
 `;
@@ -49,8 +52,13 @@ export class Workshop {
     this.folder = mkdtempSync(join(tmpdir(), 'melf-linker-'));
   }
 
-  static async open(): Promise<Workshop> {
-    return new Workshop(await ensureToolchain('x86-64'));
+  static async open(isa: Isa = 'x86-64'): Promise<Workshop> {
+    return new Workshop(await ensureToolchain(isa));
+  }
+
+  /** Whether this machine executes the programs itself. */
+  get isNative(): boolean {
+    return process.arch === (this.toolchain.isa === 'x86-64' ? 'x64' : 'arm64');
   }
 
   close(): void {
@@ -128,11 +136,28 @@ export class Workshop {
     return path;
   }
 
-  /** Runs a linked program on the host. */
-  run(result: Pick<LinkResult, 'bytes'>, args: readonly string[] = []): Run {
+  /** Runs a linked program. */
+  async run(result: Pick<LinkResult, 'bytes'>, args: readonly string[] = []): Promise<Run> {
+    if (!this.isNative) return this.#runInSandbox(result.bytes, args);
     const path = this.write('program', result.bytes);
     const { stdout, stderr, status, signal } = spawnSync(path, args, { encoding: 'utf8', timeout: 20_000 });
     return { output: `${stdout}${stderr}`, status, signal };
+  }
+
+  async #runInSandbox(bytes: Uint8Array, args: readonly string[]): Promise<Run> {
+    let output = '';
+    const keep = (text: Uint8Array): void => {
+      output += Buffer.from(text).toString();
+    };
+    const machine = await Machine.create({
+      description: loadMachine('uniform-2', this.toolchain.isa),
+      ramBytes: 256 * 2 ** 20,
+      console: { stdout: keep, stderr: keep },
+    });
+    const guest = machine.spawn(bytes, { argv: ['program', ...args] });
+    machine.run({ maxInstructions: 50e6, maxTime: 10e9 });
+    machine.close();
+    return { output, status: guest.exitCode ?? null, signal: null };
   }
 }
 
