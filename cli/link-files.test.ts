@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { Workshop } from '../linker/tests/workshop.ts';
 
@@ -43,6 +43,33 @@ describe('the files of melf link', () => {
     );
     assert.equal(link('-o', out, '--map', map, ...operands).status, 0);
     assert.ok(existsSync(out) && existsSync(map));
+  });
+
+  it('are never written over an input or over each other, by whatever name', () => {
+    const object = operands[2]!;
+    const before = readFileSync(object);
+    const other = join(shop.folder, 'other-name');
+    symlinkSync(object, other);
+    for (const words of [
+      ['-o', object],
+      ['-o', other],
+      ['-o', join(shop.folder, 'new'), '--map', object],
+    ]) {
+      const { status, stderr } = link(...words, ...operands);
+      assert.equal(status, 1);
+      assert.match(
+        stderr,
+        /would be written over, and it is an input .*link\.output-is-input[\s\S]*hint: give -o another name/,
+      );
+      assert.ok(readFileSync(object).equals(before));
+    }
+    const same = join(shop.folder, 'same');
+    assert.match(link('-o', same, '--map', same, ...operands).stderr, /link\.output-twice/);
+    const main = join(import.meta.dirname, '../linker/cc/melf-cc.cjs');
+    const { status, stderr } = spawnSync(process.execPath, [main, object, '-o', object], { encoding: 'utf8' });
+    assert.equal(status, 1);
+    assert.match(stderr, /would be written over/);
+    assert.ok(readFileSync(object).equals(before));
   });
 
   it('may not be a folder where a response file is asked for', () => {

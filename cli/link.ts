@@ -7,7 +7,7 @@ import { type LinkResult, link } from '../linker/link.ts';
 import { formatMap } from '../linker/map.ts';
 import type { Isa } from '../linker/object.ts';
 import type { LinkInput, LinkOptions } from '../linker/options.ts';
-import { writeAll } from '../linker/output-file.ts';
+import { checkOutputs, writeAll } from '../linker/output-file.ts';
 import { formatStatistics } from '../linker/statistics.ts';
 
 const command = defineCommand({
@@ -110,6 +110,11 @@ export async function main(argv: string[]): Promise<number> {
   const json = args.diagnostics === 'json';
   let result: LinkResult;
   try {
+    const outputs = args.map === undefined ? [args.output] : [args.output, args.map];
+    checkOutputs(
+      outputs,
+      options.inputs.map(({ path }) => path),
+    );
     result = link(options);
   } catch (error) {
     if (!json || !(error instanceof LinkError)) throw error;

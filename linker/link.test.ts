@@ -45,10 +45,10 @@ describe('linking', () => {
 
   const hostFile = (name: string): string => shop.tool('gcc', [`-print-file-name=${name}`]).trim();
 
-  it('a musl program with threads, TLS, constructors by priority, commons and floating point', () => {
+  it('a musl program with threads, TLS, constructors by priority, commons and floating point', async () => {
     const object = shop.compile('threads.c', THREADS, [...PLAIN_FLAGS, '-fcommon']);
     for (const gcSections of [false, true]) {
-      const run = shop.run(shop.link([{ path: object }], { gcSections }));
+      const run = await shop.run(shop.link([{ path: object }], { gcSections }));
       assert.equal(run.output, 'hello 123 80 40 5 3.250 1\nend 7\n');
     }
   });
@@ -66,7 +66,7 @@ describe('linking', () => {
     assert.ok(compared > 100, `${compared} functions and objects compared`);
   });
 
-  it('a glibc program, with its ifuncs', () => {
+  it('a glibc program, with its ifuncs', async () => {
     const libc = hostFile('libc.a');
     assert.ok(existsSync(libc), 'libc6-dev is not installed');
     const source = join(shop.folder, 'glibc.c');
@@ -78,7 +78,7 @@ describe('linking', () => {
     for (const gcSections of [false, true]) {
       const result = link({ inputs, gcSections });
       assert.ok(reread(result).sections.some((s) => s.name === '.rela.plt'));
-      assert.equal(shop.run(result).output, 'hello 123 80 40 5 3.250 1\nend 7\n');
+      assert.equal((await shop.run(result)).output, 'hello 123 80 40 5 3.250 1\nend 7\n');
     }
   });
 
@@ -130,30 +130,31 @@ describe('linking', () => {
       return object;
     };
 
-    it('in one variant', () => {
+    it('in one variant', async () => {
       const inputs = around([
         { path: host('one.c', 'int work(void); int main(void) { return work(); }', ['-O1']) },
         { path: host('work.cc', source, ['-O2']) },
       ]);
-      for (const gcSections of [false, true]) assert.equal(shop.run(link({ inputs, gcSections })).output, expected);
+      for (const gcSections of [false, true])
+        assert.equal((await shop.run(link({ inputs, gcSections }))).output, expected);
     });
 
     for (const level of ['-O0', '-Os', '-O3']) {
-      it(`in two variants, -O2 and ${level}, each unwound by its own tables`, () => {
+      it(`in two variants, -O2 and ${level}, each unwound by its own tables`, async () => {
         const inputs = around([
           { path: host('work.cc', source, ['-O2']), variant: 'fast', unit: 'work.o' },
           { path: host('work.cc', source, [level]), variant: 'other', unit: 'work.o' },
           { path: host('two.c', main, ['-O1']) },
           { path: host('manager.c', MANAGER, ['-O1']) },
         ]);
-        const run = shop.run(link({ inputs, gcSections: true, variants: [{ name: 'fast' }, { name: 'other' }] }));
+        const run = await shop.run(link({ inputs, gcSections: true, variants: [{ name: 'fast' }, { name: 'other' }] }));
         assert.equal(run.output, expected.repeat(4));
         assert.equal(run.status, 0);
       });
     }
   });
 
-  it("constructors and destructors of old lists among today's, in GNU ld's order", () => {
+  it("constructors and destructors of old lists among today's, in GNU ld's order", async () => {
     const functions = ['a', 'b', 'c', 'p1', 'p2', 'p2b', 'k', 'k2', 'da', 'db', 'dp', 'dc', 'dk', 'm', 'n'];
     const bodies = functions.map((name) => `void ${name}(void) { printf("${name} "); }`);
     const main = shop.compile(
@@ -199,7 +200,7 @@ describe('linking', () => {
         objects.map((path) => ({ path })),
         { gcSections: true },
       );
-      assert.equal(shop.run(result).output, expected);
+      assert.equal((await shop.run(result)).output, expected);
       assert.ok(!reread(result).sections.some((s) => /^\.[cd]tors/.test(s.name)));
     }
   });
@@ -224,7 +225,7 @@ describe('linking', () => {
     assert.equal(Buffer.compare(plain, turned), 0);
   });
 
-  it('weak, strong and hidden symbols, --defsym, --wrap, -u, __start_/__stop_', () => {
+  it('weak, strong and hidden symbols, --defsym, --wrap, -u, __start_/__stop_', async () => {
     const a = shop.compile(
       'a.c',
       `
@@ -252,7 +253,7 @@ describe('linking', () => {
       undefinedSymbols: ['kept_by_u'],
     };
     const result = shop.link([{ path: a }, { path: b }], options);
-    assert.equal(shop.run(result).output, '2 0 7 1234 110 9\n');
+    assert.equal((await shop.run(result)).output, '2 0 7 1234 110 9\n');
     const names = reread(result)
       .symbols()
       .map((s) => s.name);
@@ -260,7 +261,7 @@ describe('linking', () => {
     assert.match(formatMap(result), /\(\.text\.dropped\) \d+ bytes: not used/);
   });
 
-  it('archives: members by need, in whatever order, and whole ones', () => {
+  it('archives: members by need, in whatever order, and whole ones', async () => {
     const member = (name: string, body: string) => shop.compile(`${name}.c`, body);
     const archive = shop.archive('libthings.a', [
       member('one', 'int two(void); int one(void) { return two() + 1; }'),
@@ -270,7 +271,7 @@ describe('linking', () => {
     ]);
     const main = member('archmain', 'int one(void); int main(void) { return one(); }');
     const needed = shop.link([{ path: archive }, { path: main }]);
-    assert.equal(shop.run(needed).status, 3);
+    assert.equal((await shop.run(needed)).status, 3);
     assert.ok(
       !reread(needed)
         .symbols()
@@ -372,7 +373,7 @@ describe('linking', () => {
       );
     });
 
-    it('objects of link-time optimisation, but not those that hold machine code, too', () => {
+    it('objects of link-time optimisation, but not those that hold machine code, too', async () => {
       const source = 'int main(void) { return 3; }';
       const slim = failure([{ path: shop.compile('slim.c', source, ['-O2', '-flto']) }]);
       assert.equal(slim.code, 'link.lto-object');
@@ -380,7 +381,7 @@ describe('linking', () => {
       assert.match(slim.hint!, /-ffat-lto-objects/);
       const fat = shop.compile('fat.c', source, [...PLAIN_FLAGS, '-flto', '-ffat-lto-objects']);
       const result = shop.link([{ path: fat }]);
-      assert.equal(shop.run(result).status, 3);
+      assert.equal((await shop.run(result)).status, 3);
       assert.ok(!reread(result).sections.some((s) => s.name.startsWith('.gnu.lto')));
       const bitcode = join(shop.folder, 'bitcode.o');
       shop.write('bitcode.o', Uint8Array.of(0x42, 0x43, 0xc0, 0xde, 0x35, 0x14, 0, 0));
@@ -395,6 +396,25 @@ describe('linking', () => {
         assert.equal(error.code, 'link.truncated');
         assert.match(error.hint!, /make it again/);
       }
+    });
+
+    it('an alignment for which the file would grow by a GiB', () => {
+      for (const source of ['.data\n.p2align 30\nfar: .quad 1\n', '.comm shared, 8, 0x40000000\n']) {
+        const error = failure([{ path: shop.compile('far.s', source, []) }]);
+        assert.equal(error.code, 'link.unsupported-alignment');
+        assert.match(
+          error.message,
+          /far\.o: (section \.data|the common symbol shared) asks for an alignment of 1073741824/,
+        );
+      }
+      const most = shop.compile('most.s', '.data\n.p2align 21\n.globl far\nfar: .quad 1\n', []);
+      const main = shop.compile('most-main.c', 'int main(void) { return 0; }');
+      assert.equal(
+        reread(shop.link([{ path: main }, { path: most }]))
+          .symbols()
+          .find(({ name }) => name === 'far')!.va % 0x20_0000,
+        0,
+      );
     });
 
     it('not more than a limit of one kind', () => {

@@ -97,6 +97,8 @@ export class ObjectFile {
 
 /** "BC", 0xc0de */
 const LLVM_BITCODE = 0xdec04342;
+/** That of a huge page. */
+const MOST_ALIGNMENT = 0x20_0000;
 
 interface SectionHeader {
   name: number;
@@ -153,6 +155,17 @@ class ObjectReader {
   #fail(code: string, message: string, hint?: string): never {
     const { path, member } = this.#identity;
     throw new InputError(code, member === undefined ? path : `${path}(${member})`, message, hint);
+  }
+
+  #checkAlignment(what: string, align: number): void {
+    if (!Number.isInteger(Math.log2(align)))
+      this.#fail('link.malformed', `${what} has alignment ${align}, not a power of two`);
+    if (align <= MOST_ALIGNMENT) return;
+    this.#fail(
+      'link.unsupported-alignment',
+      `${what} asks for an alignment of ${align} bytes, and ${MOST_ALIGNMENT} are the most that is done`,
+      'the file would grow by as much: align to less (.p2align, the attribute aligned)',
+    );
   }
 
   read(): ObjectFile {
@@ -279,9 +292,7 @@ class ObjectReader {
     const flags = h.flags % 0x100000000;
     if (Math.floor(flags / SHF_EXCLUDE) % 2 === 1 && (flags & SHF_ALLOC) === 0) return undefined;
     const align = h.align === 0 ? 1 : h.align;
-    if ((align & (align - 1)) !== 0 || align > 0x40000000) {
-      this.#fail('link.malformed', `section ${name} has alignment ${align}, not a sensible power of two`);
-    }
+    this.#checkAlignment(`section ${name}`, align);
     if (h.size > 0x7fffffff) this.#fail('link.too-large', `section ${name} is larger than 2 GiB`);
     if ((flags & SHF_COMPRESSED) !== 0) return this.#compressed(file, index, name, flags - SHF_COMPRESSED);
     const data = this.#contents(index);
@@ -355,6 +366,7 @@ class ObjectReader {
       }
       const name = names.at(view.getUint32(at, true));
       if (name === undefined) this.#fail('link.malformed', `symbol ${i} has no valid name`);
+      if (kind === 'common') this.#checkAlignment(`the common symbol ${name}`, readU64(view, at + 8) || 1);
       if (kind === 'common' && readU64(view, at + 16) > 0x7fffffff) {
         this.#fail('link.too-large', `the common symbol ${name} is larger than 2 GiB`);
       }

@@ -1,11 +1,44 @@
-import { chmodSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { InputError } from './errors.ts';
+import { chmodSync, existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { InputError, LinkError } from './errors.ts';
 
 /** A file to write whole. */
 export interface OutputFile {
   readonly path: string;
   readonly bytes: Uint8Array;
   readonly mode: number;
+}
+
+/** Refuses to write a file over one of the inputs, or two files over each other, by whatever names. */
+export function checkOutputs(outputs: readonly string[], inputs: readonly string[]): void {
+  const known = new Map<string, string>();
+  const identity = (path: string): string => {
+    const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+    // A device, as /dev/null, may be named as often as one likes.
+    if (stat?.isFile() === true) return `${stat.dev} ${stat.ino}`;
+    return stat === undefined ? resolve(path) : '';
+  };
+  for (const path of outputs) {
+    const id = identity(path);
+    if (id === '') continue;
+    if (known.has(id)) {
+      throw new LinkError('link.output-twice', `${path} would be written twice`, {
+        hint: 'give the executable and its map different names',
+      });
+    }
+    known.set(id, path);
+  }
+  if (!outputs.some((path) => existsSync(path))) return;
+  for (const path of inputs) {
+    const output = known.get(identity(path));
+    if (output === undefined) continue;
+    throw new InputError(
+      'link.output-is-input',
+      output,
+      'would be written over, and it is an input',
+      'give -o another name',
+    );
+  }
 }
 
 /**

@@ -7,7 +7,7 @@ import { formatDiagnostic } from '../errors.ts';
 import { addExcludedSection, decodeFat, encodeFat, FAT_SECTION, type FatVariant, sectionNamed } from '../fat-object.ts';
 import { link } from '../link.ts';
 import { formatMap } from '../map.ts';
-import { writeAll } from '../output-file.ts';
+import { checkOutputs, writeAll } from '../output-file.ts';
 import type { Argument } from './command-line.ts';
 import type { Configuration } from './configuration.ts';
 import { readLdCommand } from './ld-command.ts';
@@ -60,6 +60,11 @@ export function linkExecutable(job: LinkJob): number {
   }
   if (command.some((word) => /^(--help|--version|-[vV])$/.test(word))) return runTool([...compiler, ...given]).code;
   const ld = readLdCommand(command);
+  const toFile = ld.map !== undefined && ld.map !== '-';
+  checkOutputs(
+    toFile ? [ld.output, ld.map!] : [ld.output],
+    ld.options.inputs.map(({ path }) => path),
+  );
   const inputs = [...ld.options.inputs];
   const own = [
     ...(configuration.libmelf ? runtimeObjects(compiler) : []),
@@ -80,7 +85,6 @@ export function linkExecutable(job: LinkJob): number {
     buildFlags: basename(configuration.file),
   });
   for (const warning of result.warnings) process.stderr.write(`${formatDiagnostic(warning)}\n`);
-  const toFile = ld.map !== undefined && ld.map !== '-';
   const map = toFile ? [{ path: ld.map!, bytes: Buffer.from(formatMap(result)), mode: 0o644 }] : [];
   writeAll([{ path: ld.output, bytes: result.bytes, mode: 0o755 }, ...map]);
   if (ld.map === '-') process.stdout.write(formatMap(result));
