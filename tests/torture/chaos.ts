@@ -38,6 +38,14 @@ export function linkForChaos({ toolchain, folder, libmelf }: Bench, path: string
   }).bytes;
 }
 
+/** Runs a program in peace and then with each seed. */
+export async function tryInChaos(bench: Bench, path: string, seeds: readonly number[]): Promise<{ runs: ChaosRun[] }> {
+  const bytes = linkForChaos(bench, path);
+  const runs: ChaosRun[] = [];
+  for (const seed of [undefined, ...seeds]) runs.push(await runInChaos(bench, bytes, seed));
+  return { runs };
+}
+
 /** Runs it; without a seed in peace. */
 export async function runInChaos({ toolchain }: Bench, bytes: Uint8Array, seed: number | undefined): Promise<ChaosRun> {
   let output = '';

@@ -3,9 +3,19 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { projectRoot } from '../../setup/project.ts';
+import { type ChaosRun, tryInChaos } from './chaos.ts';
 import { type Bench, tryProgram, type Verdict } from './torture.ts';
 
-type Result = Awaited<ReturnType<typeof tryProgram>>;
+type Tried = Awaited<ReturnType<typeof tryProgram>>;
+/** The run in peace, then one with each seed. */
+type Chaos = { readonly runs: readonly ChaosRun[] };
+type Result = Tried | Chaos;
+interface Task {
+  readonly bench: Bench;
+  readonly path: string;
+  /** Of the chaos switch; absent: the program is tried in every variant. */
+  readonly seeds?: readonly number[];
+}
 type Answer = { readonly result: Result } | { readonly error: string };
 
 /** Programs that one process tries. */
@@ -21,11 +31,20 @@ export class TortureWorker {
     this.#bench = bench;
   }
 
-  async tryProgram(path: string): Promise<Result> {
+  async tryProgram(path: string): Promise<Tried> {
+    return (await this.#give({ bench: this.#bench, path })) as Tried;
+  }
+
+  /** Under the chaos switch, see tryInChaos. */
+  async tryInChaos(path: string, seeds: readonly number[]): Promise<Chaos | Verdict> {
+    return (await this.#give({ bench: this.#bench, path, seeds })) as Chaos | Verdict;
+  }
+
+  async #give(task: Task): Promise<Result> {
     if (this.#tried++ % BATCH === 0) await this.close();
     this.#child ??= fork(import.meta.filename, ['serve'], { execArgv: ['--import', 'tsx'], cwd: projectRoot });
     const child = this.#child;
-    child.send({ bench: this.#bench, path });
+    child.send(task);
     const first = await new Promise<Answer | Verdict>((resolve) => {
       const onEnd = (code: number | null, signal: string | null): void => {
         child.off('message', onAnswer);
@@ -58,8 +77,9 @@ export class TortureWorker {
 if (process.argv[2] === 'serve' && process.send !== undefined) {
   // Its parent is gone.
   process.on('disconnect', () => process.exit());
-  process.on('message', ({ bench, path }: { bench: Bench; path: string }) => {
-    tryProgram(bench, path)
+  process.on('message', ({ bench, path, seeds }: Task) => {
+    const attempt: Promise<Result> = seeds === undefined ? tryProgram(bench, path) : tryInChaos(bench, path, seeds);
+    attempt
       .then((result): Answer => ({ result }))
       .catch(
         (error: unknown): Answer => ({
