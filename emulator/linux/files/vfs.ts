@@ -28,6 +28,7 @@ export class Vfs extends FileTree {
     const { process } = thread;
     const { root, cwd } = process.fs;
     let start = cwd;
+    if (path === '') return -Errno.ENOENT; // whatever `at` is
     if (at !== AT_FDCWD && !path.startsWith('/')) {
       const inode = process.files.get(at)?.inode;
       if (process.files.get(at) === undefined) return -Errno.EBADF;

@@ -96,12 +96,19 @@ const FALLOCATE = { KEEP_SIZE: 1, PUNCH_HOLE: 2, ZERO_RANGE: 0x10 } as const;
 
 function fallocate(thread: Thread, fd: number, mode: number, offset: number, length: number): number {
   const file = fileOf(thread, fd);
-  if (file === undefined || !file.writable) return -Errno.EBADF;
-  if (!(file instanceof OpenRegularFile)) return -Errno.ENODEV;
+  if (file === undefined || file.flags & OpenFlag.PATH) return -Errno.EBADF;
   if (offset < 0 || length <= 0) return -Errno.EINVAL;
-  if (mode & ~(FALLOCATE.KEEP_SIZE | FALLOCATE.PUNCH_HOLE | FALLOCATE.ZERO_RANGE)) return -Errno.EOPNOTSUPP;
-  if (mode & FALLOCATE.PUNCH_HOLE && !(mode & FALLOCATE.KEEP_SIZE)) return -Errno.EOPNOTSUPP;
+  // One kind of change at a time, and a hole never beyond the end (fs/open.c, vfs_fallocate).
+  const { KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE } = FALLOCATE;
+  const kinds: readonly number[] = [0, KEEP_SIZE, PUNCH_HOLE | KEEP_SIZE, ZERO_RANGE, ZERO_RANGE | KEEP_SIZE];
+  if (!kinds.includes(mode)) return -Errno.EOPNOTSUPP;
+  if (!file.writable) return -Errno.EBADF;
+  if (file instanceof PipeEnd) return -Errno.ESPIPE;
+  if (!(file instanceof OpenRegularFile)) return -Errno.ENODEV;
   const { inode } = file;
+  const grows = !(mode & KEEP_SIZE) && offset + length > inode.size;
+  const refusal = mode & PUNCH_HOLE || grows ? inode.sealedAgainst(grows) : 0;
+  if (refusal !== 0) return refusal;
   if (mode & (FALLOCATE.PUNCH_HOLE | FALLOCATE.ZERO_RANGE)) {
     const end = Math.min(offset + length, inode.size);
     for (let at = offset; at < end; ) {

@@ -9,7 +9,7 @@ import type { Thread } from '../thread.ts';
 import { fileOf, int, pathAt } from './arguments.ts';
 
 const AT = { SYMLINK_NOFOLLOW: 0x100, EACCESS: 0x200, EMPTY_PATH: 0x1000 } as const;
-const STATX_IGNORED = 0x6000 | 0x800; // AT_STATX_SYNC_TYPE, AT_NO_AUTOMOUNT
+const STATX = { SYNC_TYPE: 0x6000, NO_AUTOMOUNT: 0x800 } as const;
 
 function found(thread: Thread, at: number, pathVa: number, flags: number): Inode | OpenFile | number {
   return thread.kernel.files.find(thread, int(at), pathAt(thread, pathVa), {
@@ -38,8 +38,9 @@ function tell(thread: Thread, va: number, target: { stat(): FileStat } | number 
 }
 
 function statx(thread: Thread, at: number, pathVa: number, flags: number, mask: number, va: number): number {
-  if (flags & ~(AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH | STATX_IGNORED)) return -Errno.EINVAL;
-  if (mask < 0) return -Errno.EINVAL;
+  if (flags & ~(AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH | STATX.SYNC_TYPE | STATX.NO_AUTOMOUNT)) return -Errno.EINVAL;
+  if ((flags & STATX.SYNC_TYPE) === STATX.SYNC_TYPE) return -Errno.EINVAL;
+  if (int(mask) < 0) return -Errno.EINVAL; // STATX__RESERVED
   const target = found(thread, at, pathVa, flags);
   if (typeof target === 'number') return target;
   thread.memory.write(va, encodeStatx(target.stat()));
