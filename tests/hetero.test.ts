@@ -52,14 +52,19 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
     this.timeout(120_000);
     let folder: string;
     let program: Uint8Array;
+    let sequences: Uint8Array;
 
     before(async () => {
       folder = mkdtempSync(join(tmpdir(), 'melf-hetero-'));
       const { wrapper } = await ensureToolchain(isa);
-      const path = join(folder, 'cpus');
       const flags = ['-std=gnu11', '-O1', '-Wall', '-Werror', '-static'];
-      execFileSync(wrapper, [...flags, '-o', path, join(import.meta.dirname, 'hetero/cpus.c')]);
-      program = readFileSync(path);
+      const built = (name: string): Uint8Array => {
+        const path = join(folder, name);
+        execFileSync(wrapper, [...flags, '-o', path, join(import.meta.dirname, `hetero/${name}.c`)]);
+        return readFileSync(path);
+      };
+      program = built('cpus');
+      sequences = built('sequences');
     });
     after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -99,6 +104,16 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
         moves.slice(0, 3).map(({ fromKind, toKind }) => `${fromKind} ${toKind}`),
         ['big little', 'little big', 'big little'],
       );
+    });
+
+    it('rseq tells a program where it is, and that it was moved in the midst of something', async () => {
+      const { lines, events } = await emulate(loadMachine(readyMachine[isa]), sequences);
+      const cpus = [0, 2, 1, 3].flatMap((cpu) => [`on ${cpu}: cpu_id ${cpu}, getcpu ${cpu}`]);
+      assert.deepEqual(lines, ['registered', ...cpus, 'moved in a sequence: aborted, cpu_id 3', 'again EBUSY', 'left']);
+      const kinds = events.flatMap((event) =>
+        event.type === 'thread:move' ? [`${event.fromKind} ${event.toKind}`] : [],
+      );
+      assert.deepEqual(kinds.slice(0, 3), ['big little', 'little big', 'big little']);
     });
 
     it('random numbers of the CPU come from the seed', async () => {

@@ -141,6 +141,7 @@ function enter(
   process.leaveMemory(now);
   thread.comm = exe.slice(exe.lastIndexOf('/') + 1).slice(0, 15);
   thread.clearChildTid = thread.robustList = 0;
+  thread.sequence = undefined;
   thread.alternateStack = NO_ALTERNATE_STACK;
   startRegisters(thread, program.entry, program.sp);
   if (kernel.events.enabled) kernel.events.emit({ type: 'process:exec', time: now, pid: process.pid, name: exe });

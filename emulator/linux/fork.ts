@@ -62,6 +62,7 @@ export function startCopy(thread: Thread, child: Thread, request: CloneRequest):
   if (flags & Clone.PARENT_SETTID) storeTid(thread, parentTid, child.tid);
   if (flags & Clone.CHILD_SETTID) storeTid(child, childTid, child.tid);
   if (flags & Clone.CHILD_CLEARTID) child.clearChildTid = childTid;
+  if (!(flags & Clone.VM) && thread.sequence !== undefined) child.sequence = { ...thread.sequence };
   thread.charge(kernel.costs.costs.wakeup);
   kernel.scheduler.enqueue(child, thread.now());
 }

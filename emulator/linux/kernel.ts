@@ -26,6 +26,7 @@ import { FutexTable } from './futex.ts';
 import type { Network } from './net/network.ts';
 import type { Process } from './process.ts';
 import { SeededRandom } from './random.ts';
+import { leaveSequence } from './restartable-sequence.ts';
 import { SignalDelivery } from './signal-delivery.ts';
 import type { Syscall, SyscallTopic } from './syscall.ts';
 import { Thread } from './thread.ts';
@@ -284,6 +285,10 @@ export class Kernel implements SchedulerHost<Thread> {
   prepareCore(thread: Thread, cpu: Cpu<Thread>): void {
     const kind = this.kindOf(cpu);
     if (thread.kind !== kind) this.#changeKind(thread, kind);
+  }
+
+  switchedIn(thread: Thread): void {
+    leaveSequence(thread);
   }
 
   /** Tells events and policies when the thread, which is about to run, came to a CPU of another kind. */

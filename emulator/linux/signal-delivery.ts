@@ -3,6 +3,7 @@ import { UserFault } from '../memory/user-memory.ts';
 import type { FaultDetail } from './abi/abi.ts';
 import { isOnStack, NO_ALTERNATE_STACK, SS_AUTODISARM, SS_DISABLE } from './alternate-stack.ts';
 import type { Kernel } from './kernel.ts';
+import { updateSequence } from './restartable-sequence.ts';
 import {
   DEFAULT_ACTION,
   defaultAction,
@@ -29,6 +30,7 @@ export class SignalDelivery {
 
   /** Delivers all that is due. Returns whether the thread goes on. */
   deliver(thread: Thread): boolean {
+    if (thread.sequence?.due === true && !updateSequence(thread)) return false;
     for (;;) {
       const due = thread.deliverable;
       const info = thread.pending.take(due) ?? thread.process.pending.take(due);
@@ -96,6 +98,7 @@ export class SignalDelivery {
     const kernel = this.#kernel;
     const { core, process } = thread;
     const { abi } = kernel;
+    if (!updateSequence(thread)) return false; // a handler ends the sequence that it interrupts
     if (thread.interrupted) {
       if (action.flags & SigActionFlag.SA_RESTART) this.restart(thread);
       else thread.result = -Errno.EINTR;

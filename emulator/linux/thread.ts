@@ -8,6 +8,7 @@ import { type AlternateStack, NO_ALTERNATE_STACK } from './alternate-stack.ts';
 import type { CpuKind } from './cpu-kind.ts';
 import type { Kernel } from './kernel.ts';
 import type { Process } from './process.ts';
+import type { RestartableSequence } from './restartable-sequence.ts';
 import { PendingSignals, Signal, type SignalInfo, signalBit, UNBLOCKABLE } from './signals.ts';
 import type { Blocking } from './syscall.ts';
 import type { Wait, Waiter, WakeReason } from './wait.ts';
@@ -81,6 +82,8 @@ export class Thread implements Task<Thread>, Waiter {
   /** Address of the futex word that exit clears and wakes (set_tid_address). */
   clearChildTid = 0;
   robustList = 0;
+  /** What rseq(2) registered. */
+  sequence: RestartableSequence | undefined;
   /** Voluntary and forced context switches, as getrusage shows them. */
   voluntarySwitches = 0;
   involuntarySwitches = 0;

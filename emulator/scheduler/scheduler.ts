@@ -274,6 +274,7 @@ export class Scheduler<T extends Task<T>> {
         core.cycles += this.#host.costs.costs.contextSwitch;
       }
       cpu.last = thread;
+      this.#host.switchedIn(thread);
     }
     this.#host.announceKind(thread, cpu);
     core.tscBase = (cpu.clock * cpu.hz) / 1e9 - this.#sliceStart;

@@ -43,6 +43,8 @@ export interface SchedulerHost<T extends Task<T>> {
   allowsMove(task: T, cpu: Cpu<T>): boolean;
   /** The thread is about to run on this CPU: afterwards its core is one of the CPU's kind. */
   prepareCore(task: T, cpu: Cpu<T>): void;
+  /** The thread comes onto a CPU after another thread, or from another CPU. */
+  switchedIn(task: T): void;
   /** The thread runs on this CPU: its clock and its core are set for the slice. */
   announceKind(task: T, cpu: Cpu<T>): void;
   /** Executes the thread until it waits, has ended, or `isSliceOver`, which is asked whenever the core has stopped. */

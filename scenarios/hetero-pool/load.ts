@@ -5,21 +5,25 @@ import type { Mix, Ratio } from './configurations.ts';
 import type { KernelName } from './kernels.ts';
 import type { DoneJob, JobClass, PoolJob } from './run-record.ts';
 
-/** The ready machine whose two kinds of CPU are used. */
-export const machineNames: Readonly<Record<Isa, string>> = { 'x86-64': 'big-little-x86', aarch64: 'big-little-arm' };
+/** Kernels whose gain on AArch64 comes from the cryptographic or CRC instructions, which an ordinary Cortex-A53 has, too. */
+const optionalOnA53: ReadonlySet<KernelName> = new Set<KernelName>(['crc32c', 'aesctr', 'sha256']);
+
+/** The ready machine whose two kinds of CPU are used: the plain ones lack what the M job gains from. */
+export function machineNameFor(isa: Isa, fast: KernelName): string {
+  if (isa === 'x86-64') return 'big-little-x86';
+  return optionalOnA53.has(fast) ? 'big-little-arm-plain' : 'big-little-arm';
+}
 
 /** Names of the kinds in that machine. */
 export const plainKind = 'little';
 export const extendedKind = 'big';
 
 /** The ready machine with other numbers of CPUs: the plain ones first. */
-export function machineFor(isa: Isa, { plain, extended, id }: Ratio): MachineDescription {
-  const { cpus } = loadMachine(machineNames[isa]);
-  const kind = (name: string, count: number): object => ({ ...cpus.find((one) => one.kind === name)!, count });
-  return checkMachine(
-    { isa, cpus: [kind(plainKind, plain), kind(extendedKind, extended)] },
-    `${machineNames[isa]} ${id}`,
-  );
+export function machineFor(isa: Isa, fast: KernelName, { plain, extended, id }: Ratio): MachineDescription {
+  const name = machineNameFor(isa, fast);
+  const { cpus } = loadMachine(name);
+  const kind = (of: string, count: number): object => ({ ...cpus.find((one) => one.kind === of)!, count });
+  return checkMachine({ isa, cpus: [kind(plainKind, plain), kind(extendedKind, extended)] }, `${name} ${id}`);
 }
 
 /** How many rounds make a job of each class. */

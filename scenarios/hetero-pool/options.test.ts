@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { UsageError } from '../../base/arguments.ts';
+import { fastKernels, type KernelName } from './kernels.ts';
 import { machineFor, makeJobs } from './load.ts';
 import { readOptions } from './options.ts';
 
@@ -40,7 +41,7 @@ describe('the load of the pool', () => {
   });
 
   it('runs on the ready machine’s CPUs, the plain ones first', () => {
-    const { cpus } = machineFor('x86-64', { id: '1:3', plain: 1, extended: 3 });
+    const { cpus } = machineFor('x86-64', 'matrix', { id: '1:3', plain: 1, extended: 3 });
     assert.deepEqual(
       cpus.map(({ kind, count }) => [kind, count]),
       [
@@ -48,5 +49,23 @@ describe('the load of the pool', () => {
         ['big', 3],
       ],
     );
+  });
+
+  it('has plain CPUs that lack something of what the M job gains from', () => {
+    const gains: Partial<Record<KernelName, string>> = {
+      crc32c: 'crc32',
+      aesctr: 'aes',
+      sha256: 'sha2',
+      dot8: 'asimddp',
+      histogram: 'atomics',
+    };
+    for (const name of fastKernels('aarch64')) {
+      const { cpus } = machineFor('aarch64', name, { id: '2:2', plain: 2, extended: 2 });
+      assert.deepEqual(
+        cpus.map(({ features }) => features.includes(gains[name]!)),
+        [false, true],
+        name,
+      );
+    }
   });
 });

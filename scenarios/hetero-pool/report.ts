@@ -3,7 +3,7 @@ import type { MachineDescription } from '../../emulator/scheduler/machine-descri
 import type { Check } from '../runner/checks.ts';
 import type { JobFailure } from '../runner/jobs.ts';
 import { paperSource, versionsWith } from '../runner/provenance.ts';
-import { machineFor, machineNames, type Rounds } from './load.ts';
+import { machineFor, machineNameFor, type Rounds } from './load.ts';
 import type { ScenarioOptions } from './options.ts';
 import { type JobTimes, paperTimes } from './prediction.ts';
 import { type Measured, measuredTimes, type PoolResult } from './summary.ts';
@@ -60,7 +60,10 @@ export function buildReport(parts: {
       rounds: rounds.get(isa)!,
       table: measuredTimes(measured, isa),
       variants: variantFlags[isa],
-      machine: { ...machineFor(isa, options.ratios[0]!), name: machineNames[isa] },
+      machine: {
+        ...machineFor(isa, options.kernels[isa], options.ratios[0]!),
+        name: machineNameFor(isa, options.kernels[isa]),
+      },
     })),
     results,
     checks,

@@ -51,7 +51,10 @@ const batchInput = (
 /** How long rounds of both kernels take on the common ISA: decides how many make a job. */
 async function calibrate(options: ScenarioOptions, executables: ExecutablesOf): Promise<Map<Isa, Rounds>> {
   const jobs = options.isas.map((isa): Job<BatchInput> => {
-    const parts = { machine: machineFor(isa, { id: '1:1', plain: 1, extended: 1 }), configurations: ['common'] };
+    const parts = {
+      machine: machineFor(isa, options.kernels[isa], { id: '1:1', plain: 1, extended: 1 }),
+      configurations: ['common'],
+    };
     const load = { jobs: calibrationJobs(options.kernels[isa]), seed: options.seeds[0]!, traces: {} };
     return {
       label: `how long a round takes, ${isa}`,
@@ -99,7 +102,13 @@ function planBatches(
           const traces = traced
             ? Object.fromEntries(ids.map((id) => [id, folder.file(`trace-${isa}-${id}.json`)]))
             : {};
-          const parts = { jobs, machine: machineFor(isa, ratio), configurations: ids, seed, traces };
+          const parts = {
+            jobs,
+            machine: machineFor(isa, options.kernels[isa], ratio),
+            configurations: ids,
+            seed,
+            traces,
+          };
           const label = `${isa}, F:M ${mix.id}, CPUs ${ratio.id}, seed ${seed}`;
           batches.push({ isa, mix, ratio, seed, jobs, label, input: batchInput(options, executables, isa, parts) });
         }

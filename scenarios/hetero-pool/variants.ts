@@ -21,5 +21,5 @@ export const variantFlags: Readonly<Record<Isa, Readonly<Record<Variant, readonl
 /** What a CPU must have for `ext`, as /proc/cpuinfo says it. */
 export const extensionFeatures: Readonly<Record<Isa, readonly string[]>> = {
   'x86-64': ['ssse3', 'sse4_1', 'sse4_2', 'popcnt', 'aes', 'pclmulqdq', 'bmi1', 'bmi2'],
-  aarch64: ['atomics', 'asimddp'],
+  aarch64: ['aes', 'pmull', 'sha1', 'sha2', 'crc32', 'atomics', 'asimdrdm', 'asimddp'],
 };

@@ -1,6 +1,7 @@
 import { Errno } from '../../errno.ts';
 import { X86 } from '../../isa/x86-64/registers.ts';
 import { Clone, forkProcess, requireRoom, startCopy } from '../fork.ts';
+import { registerSequence } from '../restartable-sequence.ts';
 import { ROBUST_HEAD_SIZE } from '../robust-list.ts';
 import type { Blocking, SyscallTopic } from '../syscall.ts';
 import type { Thread } from '../thread.ts';
@@ -148,7 +149,7 @@ export const threadSyscalls: SyscallTopic = {
     handler: (_thread, command) => (command === 0 ? 0x7f : command > 0 && command <= 0x40 ? 0 : -Errno.EINVAL),
     note: 'nothing to do: every store is seen at once',
   },
-  rseq: { handler: () => -Errno.ENOSYS, note: 'ENOSYS, as before Linux 4.18: libc goes on without' },
+  rseq: { handler: registerSequence, note: 'cpu_id and critical sections, as in Linux 4.18' },
   exit: {
     handler: (thread, code) => {
       thread.kernel.exits.thread(thread, code);

@@ -29,4 +29,15 @@ export const readyMachines: Readonly<Record<string, unknown>> = {
       { kind: 'little', count: 2, model: 'cortex-a53', hz: 3e9 },
     ],
   },
+  /**
+   * The same with little CPUs of bare Armv8.0: Cortex-A53 is also sold without the Cryptography Extension (its TRM, 1.2), and CRC32 is optional in
+   * Armv8.0 (X-Gene 1 has none).
+   */
+  'big-little-arm-plain': {
+    isa: 'aarch64',
+    cpus: [
+      { kind: 'big', count: 2, model: 'max', hz: 3e9 },
+      { kind: 'little', count: 2, model: 'cortex-a53', features: [], hz: 3e9 },
+    ],
+  },
 };
