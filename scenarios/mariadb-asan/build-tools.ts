@@ -5,9 +5,11 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { findProgram } from '../../base/command.ts';
 import { cache } from '../../setup/cache.ts';
+import { type CrossToolchain, ensureCrossToolchain } from '../../setup/cross-toolchain.ts';
 import { SetupError } from '../../setup/errors.ts';
 import { addonTools, compileTools, ensureHostTools } from '../../setup/host-tools.ts';
 import { aptExists, hostArchitecture } from '../../setup/packages.ts';
+import { type Isa, isaFacts } from '../../setup/toolchain.ts';
 import { ensurePackages } from '../../setup/unpacked-packages.ts';
 
 export interface BuildTools {
@@ -17,6 +19,11 @@ export interface BuildTools {
   /** The folder of pcre2, fmt and ncurses: `include` and `lib`. */
   readonly includes: string;
   readonly libraries: string;
+  /** The compilers that melf-cc and melf-c++ wrap. */
+  readonly cc: string;
+  readonly cxx: string;
+  /** For another instruction set than the host's. */
+  readonly cross: CrossToolchain | undefined;
 }
 
 /** Start scripts in `bin/`, with the libraries that came with the programs. `environment`: more of what a program needs, `$root` the folder. */
@@ -72,24 +79,34 @@ async function bison(): Promise<string> {
   return join(folder, 'bin/bison');
 }
 
+async function compilers(isa: Isa): Promise<Pick<BuildTools, 'cc' | 'cxx' | 'cross'>> {
+  if (isaFacts[isa].debianArchitecture === hostArchitecture()) return { cc: 'gcc', cxx: 'g++', cross: undefined };
+  const cross = await ensureCrossToolchain(isa);
+  return { cc: cross.gcc, cxx: cross.gxx, cross };
+}
+
 /** Fetches what is missing. */
-export async function ensureBuildTools(): Promise<BuildTools> {
+export async function ensureBuildTools(isa: Isa): Promise<BuildTools> {
   await ensureHostTools([...compileTools, ...addonTools]);
   if (!aptExists()) {
     throw new SetupError('setup.no-apt', 'MariaDB is built with Debian’s packages, and this machine has no apt', {
       hint: 'Run this on a Debian machine (or in a Debian container), or copy the .cache folder of one to here.',
     });
   }
+  const chosen = await compilers(isa);
+  // A machine that compiles for itself has libcrypt with its C library.
+  const more = chosen.cross === undefined ? [] : ['libcrypt-dev'];
   const libraries = await ensurePackages(cache, {
     name: 'mariadb-libraries',
     label: 'libraries that MariaDB is linked with',
-    architecture: hostArchitecture(),
-    packages: ['libpcre2-dev', 'libfmt-dev', 'libncurses-dev'],
+    architecture: isaFacts[isa].debianArchitecture,
+    packages: ['libpcre2-dev', 'libfmt-dev', 'libncurses-dev', ...more],
   });
   const triple = readdirSync(join(libraries, 'usr/lib')).find((name) => name.endsWith('-linux-gnu'));
   if (triple === undefined)
     throw new SetupError('setup.libraries', 'The packages of pcre2 hold no library', { facts: { libraries } });
   return {
+    ...chosen,
     ...(await cmakeAndNinja()),
     bison: await bison(),
     includes: join(libraries, 'usr/include'),

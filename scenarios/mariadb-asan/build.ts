@@ -8,18 +8,21 @@ import { run } from '../../base/command.ts';
 import { fixedFlags } from '../../linker/cc/compile.ts';
 import { readConfiguration } from '../../linker/cc/configuration.ts';
 import { splitWords } from '../../linker/cc/words.ts';
-import { cache, hashOf } from '../../setup/cache.ts';
+import { cache, hashOf, type Receipt } from '../../setup/cache.ts';
 import { versionLine } from '../../setup/host-tools.ts';
 import { detail, note, step } from '../../setup/progress.ts';
-import { ensureSource } from '../../setup/sources.ts';
+import { ensureSource, type Source } from '../../setup/sources.ts';
 import type { Isa } from '../../setup/toolchain.ts';
 import { BuildProgress, descriptions } from './build-progress.ts';
 import { type BuildTools, ensureBuildTools } from './build-tools.ts';
 import { changesHash, updateTree } from './build-tree.ts';
+import { cmakeVariables, emulator } from './cmake-words.ts';
 
 export interface MariadbBuild {
   /** The folder where the build's commands run. */
   readonly folder: string;
+  /** The C++ compiler that melf-c++ wraps. */
+  readonly compiler: string;
   /** The server's link as the build would do it: compiler's words, without the program and `-o`. */
   readonly linkWords: readonly string[];
   /** Folders with what the server reads at its start: `english/errmsg.sys`, and `Index.xml` of the character sets. */
@@ -39,52 +42,6 @@ const noChecks = join(here, 'patches/no-checks.c');
 /** The program, as Ninja names it. */
 const target = 'sql/mariadbd';
 
-/** Storage engines and plugins that are left out: the server keeps CSV, MEMORY, Aria, MyISAM and MERGE. */
-const withoutPlugins =
-  'INNOBASE ROCKSDB MROONGA CONNECT SPIDER PERFSCHEMA PARTITION SPHINX ARCHIVE BLACKHOLE FEDERATED FEDERATEDX EXAMPLE SEQUENCE OQGRAPH ' +
-  'COLUMNSTORE S3 FEEDBACK THREAD_POOL_INFO';
-
-/** What configure must not find, since it is on some machines and not on others. */
-const withoutPackages = 'LIBAIO URING Java JNI Boost LibXml2';
-
-const variable = (name: string, value: string): string => `-D${name}=${value}`;
-
-/** CMake's words after the source folder. */
-function cmakeVariables(tools: BuildTools, root: string): string[] {
-  const flags = `-O2 -g0 -DNDEBUG -DDBUG_OFF -ffile-prefix-map=${root}/=/mariadb/ -isystem ${tools.includes}`;
-  const curses = join(tools.libraries, 'libncurses.a');
-  return [
-    variable('CMAKE_BUILD_TYPE', 'RelWithDebInfo'),
-    variable('CMAKE_C_FLAGS_RELWITHDEBINFO', flags),
-    variable('CMAKE_CXX_FLAGS_RELWITHDEBINFO', flags),
-    variable('CMAKE_C_FLAGS', '-fno-pie'),
-    variable('CMAKE_CXX_FLAGS', '-fno-pie'),
-    variable('CMAKE_EXE_LINKER_FLAGS', `-static -no-pie -L${tools.libraries}`),
-    ...[
-      'DISABLE_SHARED=ON',
-      'SECURITY_HARDENED=OFF',
-      'WITH_SSL=bundled',
-      'CONC_WITH_SSL=NONE',
-      'WITH_ZLIB=bundled',
-    ].map((one) => `-D${one}`),
-    ...['WITH_PCRE=system', 'WITH_LIBFMT=system', 'WITH_EXTRA_CHARSETS=none', 'WITH_UNIT_TESTS=OFF'].map(
-      (one) => `-D${one}`,
-    ),
-    ...['WITH_WSREP=OFF', 'WITH_SYSTEMD=no', 'WITH_JEMALLOC=no', 'WITH_NUMA=OFF'].map((one) => `-D${one}`),
-    ...['WITH_EMBEDDED_SERVER=OFF', 'WITH_MARIABACKUP=OFF'].map((one) => `-D${one}`),
-    variable('LIBFMT_INCLUDE_DIR', tools.includes),
-    variable('BISON_EXECUTABLE', tools.bison),
-    // No library of the machine: the folder above has them.
-    variable('PKG_CONFIG_EXECUTABLE', '/bin/false'),
-    variable('CURSES_LIBRARY', curses),
-    variable('CURSES_NCURSES_LIBRARY', curses),
-    variable('CURSES_INCLUDE_PATH', tools.includes),
-    variable('CURSES_HAVE_CURSES_H', join(tools.includes, 'curses.h')),
-    ...withoutPackages.split(' ').map((name) => variable(`CMAKE_DISABLE_FIND_PACKAGE_${name}`, '1')),
-    ...withoutPlugins.split(' ').map((name) => variable(`PLUGIN_${name}`, 'NO')),
-  ];
-}
-
 /** For CMake's questions, which are about the machine and not about variants: the flags that all variants have. */
 async function writeQuestionsConfiguration(file: string): Promise<void> {
   const { compileFlags } = await readConfiguration(configurationFile, {});
@@ -98,22 +55,31 @@ function put(file: string, contents: Uint8Array): void {
 }
 
 interface Place {
+  readonly isa: Isa;
   readonly root: string;
   readonly source: string;
   readonly build: string;
   readonly log: string;
 }
 
+/** For melf-cc. */
+const environment = ({ cc, cxx }: BuildTools, configuration: string): Record<string, string> => ({
+  MELF_CONFIG: configuration,
+  MELF_CC: cc,
+  MELF_CXX: cxx,
+});
+
 async function configure(place: Place, tools: BuildTools): Promise<void> {
   const questions = join(place.root, 'questions.toml');
   await writeQuestionsConfiguration(questions);
-  const env = { CC: driver('melf-cc'), CXX: driver('melf-c++'), MELF_CONFIG: questions };
+  const env = { CC: driver('melf-cc'), CXX: driver('melf-c++'), ...environment(tools, questions) };
   const words = [
     tools.cmake,
     '-G',
     'Ninja',
     `-DCMAKE_MAKE_PROGRAM=${tools.ninja}`,
-    ...cmakeVariables(tools, place.root),
+    ...cmakeVariables(tools, place.isa, place.root),
+    ...emulator(tools, place.root),
   ];
   rmSync(join(place.build, 'build.ninja'), { force: true });
   await step('MariaDB configured', () => run([...words, place.source], { cwd: place.build, env, log: place.log }));
@@ -160,7 +126,7 @@ async function compile(place: Place, tools: BuildTools): Promise<void> {
       run([tools.ninja, `-j${cpus().length}`, ...inputs], {
         cwd: place.build,
         log: place.log,
-        env: { MELF_CONFIG: join(place.root, 'melf.toml') },
+        env: environment(tools, join(place.root, 'melf.toml')),
         onOutput: (text) => progress.add(text),
       }),
     );
@@ -169,51 +135,86 @@ async function compile(place: Place, tools: BuildTools): Promise<void> {
   }
 }
 
+interface Plan {
+  readonly place: Place;
+  readonly source: Source;
+  readonly tools: BuildTools;
+  /** All objects are made anew when this changes. */
+  readonly key: string;
+  /** What Ninja notices by itself: the patched files and the header. */
+  readonly changes: string;
+}
+
+interface BuiltState {
+  readonly key: string;
+  readonly changes: string;
+  readonly linkWords: readonly string[];
+}
+
+const stateOf = (isa: Isa): Receipt<BuiltState> => cache.receipt('mariadb', `${isa}/built`);
+
+async function planOf(isa: Isa): Promise<Plan> {
+  const source = await ensureSource('mariadb');
+  const tools = await ensureBuildTools(isa);
+  const root = cache.stateFolder('mariadb', isa);
+  const { variants, compileFlags } = await readConfiguration(configurationFile, {});
+  const flags = [...fixedFlags([tools.cxx]), ...compileFlags, ...variants.flatMap((one) => [one.name, ...one.flags])];
+  const compilers = [versionLine(tools.cc), versionLine(tools.cxx), versionLine(tools.cmake)];
+  return {
+    place: {
+      isa,
+      root,
+      source: join(root, 'source'),
+      build: join(root, 'build'),
+      log: join(cache.stateFolder('logs'), `mariadb-${isa}.log`),
+    },
+    source,
+    tools,
+    key: hashOf([source.sha256, ...compilers, ...cmakeVariables(tools, isa, root), driver('melf-cc'), ...flags]),
+    changes: hashOf([changesHash(), readFileSync(redirectHeader), readFileSync(noChecks)]),
+  };
+}
+
+const resultOf = ({ place, source, tools, key, changes }: Plan, linkWords: readonly string[]): MariadbBuild => ({
+  folder: place.build,
+  compiler: tools.cxx,
+  linkWords,
+  messages: join(place.build, 'sql/share'),
+  charsets: join(place.source, 'sql/share/charsets'),
+  version: source.version,
+  key: hashOf([key, changes]),
+});
+
+function finished(plan: Plan): MariadbBuild | undefined {
+  const known = stateOf(plan.place.isa).read();
+  return known?.key === plan.key && known.changes === plan.changes ? resultOf(plan, known.linkWords) : undefined;
+}
+
+async function work(plan: Plan): Promise<MariadbBuild> {
+  const { place, source, tools, key, changes } = plan;
+  const configured = cache.receipt<{ key: string }>('mariadb', `${place.isa}/configured`);
+  if (configured.read()?.key !== key) rmSync(place.build, { recursive: true, force: true });
+  await updateTree(source, place.source);
+  mkdirSync(place.build, { recursive: true });
+  put(join(place.root, 'melf.toml'), readFileSync(configurationFile));
+  put(join(place.build, 'redirect.h'), readFileSync(redirectHeader));
+  await run([tools.cc, '-O2', '-c', noChecks, '-o', join(place.build, 'no-checks.o')]);
+  if (!existsSync(join(place.build, 'build.ninja'))) await configure(place, tools);
+  configured.write({ key });
+  await compile(place, tools);
+  const linkWords = linkWordsOf(await run([tools.ninja, '-t', 'commands', target], { cwd: place.build }));
+  stateOf(place.isa).write({ key, changes, linkWords });
+  return resultOf(plan, linkWords);
+}
+
 /** Builds what is missing. */
 export async function buildMariadb(isa: Isa): Promise<MariadbBuild> {
-  const source = await ensureSource('mariadb');
-  const tools = await ensureBuildTools();
-  const root = cache.stateFolder('mariadb', isa);
-  const place: Place = {
-    root,
-    source: join(root, 'source'),
-    build: join(root, 'build'),
-    log: join(cache.stateFolder('logs'), `mariadb-${isa}.log`),
-  };
-  const { variants, compileFlags } = await readConfiguration(configurationFile, {});
-  const flags = [...fixedFlags(['g++']), ...compileFlags, ...variants.flatMap((one) => [one.name, ...one.flags])];
-  // All objects anew when this changes; what does Ninja know by itself: the patched files and the header.
-  const compilers = [versionLine('gcc'), versionLine('g++'), versionLine(tools.cmake)];
-  const key = hashOf([source.sha256, ...compilers, ...cmakeVariables(tools, root), driver('melf-cc'), ...flags]);
-  const changes = hashOf([changesHash(), readFileSync(redirectHeader), readFileSync(noChecks)]);
-  const result = (linkWords: readonly string[]): MariadbBuild => ({
-    folder: place.build,
-    linkWords,
-    messages: join(place.build, 'sql/share'),
-    charsets: join(place.source, 'sql/share/charsets'),
-    version: source.version,
-    key: hashOf([key, changes]),
-  });
-  const state = cache.receipt<{ key: string; changes: string; linkWords: string[] }>('mariadb', `${isa}/built`);
-  const built = (): MariadbBuild | undefined => {
-    const known = state.read();
-    return known?.key === key && known.changes === changes ? result(known.linkWords) : undefined;
-  };
-  const label = `MariaDB ${source.version} (${isa})`;
-  const work = async (): Promise<MariadbBuild> => {
-    const configured = cache.receipt<{ key: string }>('mariadb', `${isa}/configured`);
-    if (configured.read()?.key !== key) rmSync(place.build, { recursive: true, force: true });
-    await updateTree(source, place.source);
-    mkdirSync(place.build, { recursive: true });
-    put(join(root, 'melf.toml'), readFileSync(configurationFile));
-    put(join(place.build, 'redirect.h'), readFileSync(redirectHeader));
-    await run(['gcc', '-O2', '-c', noChecks, '-o', join(place.build, 'no-checks.o')]);
-    if (!existsSync(join(place.build, 'build.ninja'))) await configure(place, tools);
-    configured.write({ key });
-    await compile(place, tools);
-    const linkWords = linkWordsOf(await run([tools.ninja, '-t', 'commands', target], { cwd: place.build }));
-    state.write({ key, changes, linkWords });
-    return result(linkWords);
-  };
-  return built() ?? cache.locked(`mariadb-${isa}`, async () => built() ?? work(), { what: label });
+  const plan = await planOf(isa);
+  const what = `MariaDB ${plan.source.version} (${isa})`;
+  return finished(plan) ?? cache.locked(`mariadb-${isa}`, async () => finished(plan) ?? work(plan), { what });
+}
+
+/** The build where it is there already, for those who would not wait half an hour for it; undefined where it is not, or is of other sources or flags. */
+export async function builtMariadb(isa: Isa): Promise<MariadbBuild | undefined> {
+  return stateOf(isa).read() === undefined ? undefined : finished(await planOf(isa));
 }

@@ -38,25 +38,42 @@ export function configurationOf(text: string, variants: readonly string[]): stri
   return [head, ...kept].join('').replace(/^link-flags = .*$/m, '');
 }
 
+const runtimeOf = (form: Form, { compiler }: MariadbBuild): string[] =>
+  forms[form].runtime ? [asanObject([compiler])] : [];
+
+const configurationText = (form: Form): string =>
+  configurationOf(readFileSync(configurationFile, 'utf8'), forms[form].variants);
+
+export interface LinkCommand {
+  /** Without `-o`; to be run in the build's folder. */
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** How a form is linked. Writes its melf.toml into `folder`. */
+export function linkCommand(form: Form, build: MariadbBuild, folder: string): LinkCommand {
+  const toml = join(folder, 'melf.toml');
+  writeFileSync(toml, configurationText(form));
+  return {
+    command: [process.execPath, linker, ...runtimeOf(form, build), ...build.linkWords],
+    environment: { MELF_CONFIG: toml, MELF_CXX: build.compiler },
+  };
+}
+
 async function linkForm(form: Form, build: MariadbBuild): Promise<string> {
-  const { variants, runtime } = forms[form];
-  const objects = runtime ? [asanObject(['g++'])] : [];
-  const configuration = configurationOf(readFileSync(configurationFile, 'utf8'), variants);
   const key = hashOf([
     build.key,
     form,
-    configuration,
+    configurationText(form),
     ...build.linkWords,
-    ...objects,
-    libmelfObject(['g++']),
+    ...runtimeOf(form, build),
+    libmelfObject([build.compiler]),
     ...linkerSources(),
   ]);
   const folder = await cache.entry('executables', `mariadb-${key}`, (temporary) =>
     step(`linked MariaDB, ${form}`, async () => {
-      const toml = join(temporary, 'melf.toml');
-      writeFileSync(toml, configuration);
-      const words = [...objects, ...build.linkWords, '-o', join(temporary, 'mariadbd')];
-      await run([process.execPath, linker, ...words], { cwd: build.folder, env: { MELF_CONFIG: toml } });
+      const { command, environment } = linkCommand(form, build, temporary);
+      await run([...command, '-o', join(temporary, 'mariadbd')], { cwd: build.folder, env: environment });
     }),
   );
   return join(folder, 'mariadbd');
@@ -80,14 +97,18 @@ export interface Executables {
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/** Builds and links what is not in the cache yet. */
-export async function ensureExecutables(isa: Isa): Promise<Executables> {
-  const build = await buildMariadb(isa);
+/** Links what is not in the cache yet. */
+export async function linkedForms(build: MariadbBuild, wanted: readonly Form[] = formNames): Promise<Executables> {
   const paths: Partial<Record<Form, string>> = {};
-  for (const form of formNames) paths[form] = await linkForm(form, build);
+  for (const form of wanted) paths[form] = await linkForm(form, build);
   return {
     paths: paths as Record<Form, string>,
     files: await serverFiles(build),
-    versions: { mariadb: build.version, compiler: versionLine('g++') },
+    versions: { mariadb: build.version, compiler: versionLine(build.compiler) },
   };
+}
+
+/** Builds and links what is not in the cache yet. */
+export async function ensureExecutables(isa: Isa): Promise<Executables> {
+  return linkedForms(await buildMariadb(isa));
 }

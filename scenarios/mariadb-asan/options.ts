@@ -1,5 +1,5 @@
 import type { ArgsDef, CommandDef } from 'citty';
-import { integerValue, parseCommandLine, UsageError } from '../../base/arguments.ts';
+import { integerValue, parseCommandLine } from '../../base/arguments.ts';
 import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
 import { type RunnerOptions, runnerFlags, runnerOptions } from '../runner/flags.ts';
 import { parseDuration } from '../runner/units.ts';
@@ -71,11 +71,6 @@ export async function readOptions(argv: string[]): Promise<ScenarioOptions | und
   const parsed = await parseCommandLine(command, argv);
   if (parsed === undefined) return undefined;
   const { args } = parsed;
-  if (args.isa !== 'x86-64') {
-    throw new UsageError('cli.value', `MariaDB is not built for ${args.isa} yet`, {
-      hint: 'Leave --isa away; the runtime itself works on both (docs/guide.md, "AddressSanitizer").',
-    });
-  }
   const quick = args.quick === true;
   const times = quick ? quickTimes : defaultLoad;
   const duration = (flag: 'warm-up' | 'window', fallback: number): number =>
