@@ -8,6 +8,7 @@ import { guestSpeed } from './guest-speed.ts';
 import { migrate, rssMemcached, syscalls, viewCreate } from './kernel-services.ts';
 import { linkProcesses } from './link-process.ts';
 import { linkMemcached } from './link-time.ts';
+import { mariadbRows } from './mariadb.ts';
 import { BenchError } from './measure.ts';
 import { type Row, type RowId, rowIds } from './row.ts';
 
@@ -73,6 +74,7 @@ export async function main(args: string[]): Promise<number> {
     if (wanted.has(id)) rows.push(await step(id, measure));
   }
   rows.push(...(await step('whole links', () => linkProcesses(wanted))));
+  rows.push(...(await mariadbRows(wanted)));
   if (parsed.args.json) process.stdout.write(`${JSON.stringify({ rows }, null, 2)}\n`);
   else process.stdout.write(`${tableOf(rows)}\n`);
   const missed = rows.filter(({ ok }) => !ok);

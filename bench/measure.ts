@@ -5,7 +5,8 @@ import type { Measurement, Task } from './child.ts';
 
 export class BenchError extends MelfError {}
 
-const longest = 600_000; // ms
+/** Of one measured process, ms. */
+export const longest = 600_000;
 
 /** Runs a guest in our machine, in a process of its own. Throws when the guest fails: a wrong program has no speed. */
 export function runOurs(task: Task): Measurement {
@@ -32,7 +33,8 @@ export function runHost(argv: readonly string[]): { readonly cpu: number; readon
   return { cpu: times[2]! + times[3]!, output: child.stdout }; // the second line is the children's: user, system
 }
 
-function failed(who: string, argv: readonly string[], output: string, cause?: Error): BenchError {
+/** What a measured process that failed leaves. */
+export function failed(who: string, argv: readonly string[], output: string, cause?: Error): BenchError {
   return new BenchError('bench.run', `${who} failed: ${argv.join(' ')}`, {
     facts: { output: output.trim().split('\n').slice(-6).join('\n'), reason: cause?.message },
     hint: 'Run the same program with `melf run` to see more.',

@@ -16,6 +16,12 @@ export const rowIds = [
   'link-large-lld',
   'link-sqlite-two',
   'rss-memcached',
+  'link-mariadb',
+  'memory-link-mariadb',
+  'mariadb-start',
+  'mariadb-selects',
+  'mariadb-selects-uncounted',
+  'mariadb-selects-of-four',
 ] as const;
 
 export type RowId = (typeof rowIds)[number];
