@@ -3,7 +3,6 @@
 
 import { type ParseArgsConfig, parseArgs, stripVTControlCharacters } from 'node:util';
 import { type ArgDef, type ArgsDef, type CommandDef, type ParsedArgs, renderUsage } from 'citty';
-import pc from 'picocolors';
 import { MelfError } from './errors.ts';
 import { suggestion } from './suggest.ts';
 
@@ -71,6 +70,8 @@ function checkedValue(name: string, definition: ArgDef, token: Token, negated: b
 /** citty's usage text; it colours whatever it is written to, so the colours are taken out where they do not belong. */
 export async function usageText<T extends ArgsDef>(command: CommandDef<T>): Promise<string> {
   const text = await renderUsage(command);
+  // Imported here: it asks what stdout is, which takes Node as long as a small link.
+  const { default: pc } = await import('picocolors');
   return (pc.isColorSupported ? text : stripVTControlCharacters(text)).replace(/ +$/gm, '');
 }
 

@@ -22,7 +22,7 @@ interface Linker {
   readonly command: readonly string[];
 }
 
-const ours: Linker = { name: 'melf link', command: [process.execPath, join(projectRoot, 'setup/melf.cjs'), 'link'] };
+const ours: Linker = { name: 'melf link', command: [join(projectRoot, 'setup/melf.cjs'), 'link'] };
 
 /** What to link: operands that all linkers understand, and what more ours is told. */
 interface Job {

@@ -60,7 +60,6 @@ const command = defineCommand({
 
 /** `melf link`: reads the command line, links, writes the file in one step. */
 export async function main(argv: string[]): Promise<number> {
-  const started = performance.now();
   const parsed = await parseCommandLine(command, argv, { rest: 'allow' });
   if (parsed === undefined) return 0;
   const { args, all } = parsed;
@@ -101,6 +100,7 @@ export async function main(argv: string[]): Promise<number> {
     stripAll: args['strip-all'],
     buildFlags: args['build-flags'],
     errorLimit: readCount(args['error-limit']),
+    measure: args.stats,
   };
   if (options.inputs.length === 0) {
     throw new UsageError('cli.operand', 'There is nothing to link', {
@@ -126,7 +126,7 @@ export async function main(argv: string[]): Promise<number> {
   const map = args.map === undefined ? [] : [{ path: args.map, bytes: Buffer.from(formatMap(result)), mode: 0o644 }];
   writeAll([{ path: args.output, bytes: result.bytes, mode: 0o755 }, ...map]);
   if (args.stats === true) {
-    process.stderr.write(formatStatistics(result, performance.now() - started));
+    process.stderr.write(formatStatistics(result, performance.now()));
   }
   return 0;
 }

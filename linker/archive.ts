@@ -1,48 +1,54 @@
 import { InputError } from './errors.ts';
+import type { ByteSource } from './input-file.ts';
 
 const MAGIC = '!<arch>\n';
 const THIN_MAGIC = '!<thin>\n';
 const HEADER_SIZE = 60;
 
-/** A member of an archive; `bytes` is a view into the archive, nothing is copied. */
+/** A member of an archive. */
 export interface ArchiveMember {
   readonly name: string;
   /** Offset of the member's header: its identity, since names may repeat. */
   readonly offset: number;
-  /** The name, with `#n` after it for the n-th further member of that name. */
-  readonly key: string;
   readonly bytes: Uint8Array;
 }
 
 class Member implements ArchiveMember {
-  readonly #archive: Uint8Array;
+  readonly #archive: ByteSource;
   readonly offset: number;
   readonly name: string;
-  readonly key: string;
   readonly #size: number;
 
-  constructor(archive: Uint8Array, offset: number, name: string, key: string, size: number) {
+  constructor(archive: ByteSource, offset: number, name: string, size: number) {
     this.#archive = archive;
     this.offset = offset;
     this.name = name;
-    this.key = key;
     this.#size = size;
   }
 
-  /** Of a thousand members a link takes a few: a view is made when it is asked for. */
   get bytes(): Uint8Array {
-    const { buffer, byteOffset } = this.#archive;
-    return new Uint8Array(buffer, byteOffset + this.offset + HEADER_SIZE, this.#size);
+    const start = this.offset + HEADER_SIZE;
+    return this.#archive.bytes(start, start + this.#size);
   }
 }
 
-/** A GNU `ar` archive with its symbol index. */
+/** Members by name: with `#n` after it for the n-th further member of that name. */
+export interface MemberKeys {
+  readonly byKey: ReadonlyMap<string, ArchiveMember>;
+  /** By the member's offset. */
+  readonly keys: ReadonlyMap<number, string>;
+}
+
+/** A GNU `ar` archive with its symbol index. Of a thousand members a link takes a few, which are found by the index; only `list` reads on. */
 export interface Archive {
   readonly path: string;
-  readonly members: ReadonlyMap<number, ArchiveMember>;
-  readonly byKey: ReadonlyMap<string, ArchiveMember>;
   /** Symbol name to the offset of the (first) member that defines it. */
   readonly index: ReadonlyMap<string, number>;
+  /** The member whose header is at `offset`. */
+  memberAt(offset: number): ArchiveMember;
+  /** All members, in order. */
+  list(): readonly ArchiveMember[];
+  keys(): MemberKeys;
 }
 
 /** True when the bytes begin like an archive, thin ones included. */
@@ -59,52 +65,112 @@ function text(bytes: Uint8Array, start: number, end: number): string {
   );
 }
 
+/** Gives members with one name different keys, in their order. */
+export function keysOf(members: readonly ArchiveMember[]): MemberKeys {
+  const repeats = new Map<string, number>();
+  const byKey = new Map<string, ArchiveMember>();
+  const keys = new Map<number, string>();
+  for (const member of members) {
+    const before = repeats.get(member.name) ?? 0;
+    repeats.set(member.name, before + 1);
+    const key = before === 0 ? member.name : `${member.name}#${before}`;
+    byKey.set(key, member);
+    keys.set(member.offset, key);
+  }
+  return { byKey, keys };
+}
+
 /**
- * Reads a GNU archive: `/` symbol table (or `/SYM64/`), `//` long names.
+ * Opens a GNU archive: `/` symbol table (or `/SYM64/`), `//` long names, which come first.
  * @throws InputError for thin archives, archives without an index, and malformed ones.
  */
-export function readArchive(bytes: Uint8Array, path: string): Archive {
-  if (text(bytes, 0, 8) === THIN_MAGIC) {
-    throw new InputError(
-      'link.thin-archive',
-      path,
-      'a thin archive holds only names of files',
-      'make an ordinary one: ar rcs NEW.a $(ar t OLD.a)',
-    );
+export function readArchive(source: ByteSource, path: string): Archive {
+  return new ArchiveReader(source, path);
+}
+
+interface Header {
+  /** The name as the header has it. */
+  readonly raw: string;
+  readonly size: number;
+}
+
+class ArchiveReader implements Archive {
+  readonly path: string;
+  readonly index: ReadonlyMap<string, number>;
+  readonly #source: ByteSource;
+  readonly #members = new Map<number, ArchiveMember>();
+  #longNames = '';
+  /** Where the members begin that are no tables. */
+  #first = 8;
+  #keys: MemberKeys | undefined;
+
+  constructor(source: ByteSource, path: string) {
+    this.#source = source;
+    this.path = path;
+    const magic = text(source.bytes(0, 8), 0, 8);
+    if (magic === THIN_MAGIC) {
+      throw new InputError(
+        'link.thin-archive',
+        path,
+        'a thin archive holds only names of files',
+        'make an ordinary one: ar rcs NEW.a $(ar t OLD.a)',
+      );
+    }
+    if (magic !== MAGIC) throw new InputError('link.not-archive', path, 'not an archive');
+    let symbolTable: { data: Uint8Array; wide: boolean } | undefined;
+    while (this.#first < source.size) {
+      const { raw, size } = this.#header(this.#first);
+      const start = this.#first + HEADER_SIZE;
+      if (raw === '/' || raw === '/SYM64/') {
+        symbolTable = { data: source.bytes(start, start + size), wide: raw !== '/' };
+      } else if (raw === '//') this.#longNames = text(source.bytes(start, start + size), 0, size);
+      else break;
+      this.#first = start + size + (size % 2);
+    }
+    if (symbolTable === undefined && this.#first < source.size) {
+      throw new InputError('link.no-archive-index', path, 'the archive has no symbol table', `run: ranlib ${path}`);
+    }
+    this.index = symbolTable === undefined ? new Map() : readIndex(symbolTable, this.#first, source.size, path);
   }
-  if (text(bytes, 0, 8) !== MAGIC) throw new InputError('link.not-archive', path, 'not an archive');
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const members = new Map<number, ArchiveMember>();
-  const byKey = new Map<string, ArchiveMember>();
-  const repeats = new Map<string, number>();
-  let longNames = '';
-  let symbolTable: { data: Uint8Array; wide: boolean } | undefined;
-  let at = 8;
-  while (at < bytes.length) {
-    if (at + HEADER_SIZE > bytes.length) throw new InputError('link.truncated', path, 'it ends inside a member header');
-    if (bytes[at + 58] !== 0x60 || bytes[at + 59] !== 0x0a) {
-      throw new InputError('link.malformed', path, `no member header at offset ${at}`);
+
+  #header(at: number): Header {
+    const { size: whole } = this.#source;
+    const bytes = this.#source.bytes(at, at + HEADER_SIZE);
+    if (bytes.length < HEADER_SIZE) throw new InputError('link.truncated', this.path, 'it ends inside a member header');
+    if (bytes[58] !== 0x60 || bytes[59] !== 0x0a) {
+      throw new InputError('link.malformed', this.path, `no member header at offset ${at}`);
     }
-    const size = decimal(bytes, at + 48, at + 58);
-    const start = at + HEADER_SIZE;
-    if (!(start + size <= bytes.length)) {
-      throw new InputError('link.truncated', path, `the member at offset ${at} goes beyond the end`);
+    const size = decimal(bytes, 48, 58);
+    if (!(at + HEADER_SIZE + size <= whole)) {
+      throw new InputError('link.truncated', this.path, `the member at offset ${at} goes beyond the end`);
     }
-    const raw = buffer.toString('latin1', at, at + 16).trimEnd();
-    if (raw === '/' || raw === '/SYM64/') {
-      symbolTable = { data: bytes.subarray(start, start + size), wide: raw !== '/' };
-    } else if (raw === '//') longNames = text(bytes, start, start + size);
-    else {
-      const name = memberName(raw, longNames, path);
-      const before = repeats.get(name) ?? 0;
-      repeats.set(name, before + 1);
-      const member = new Member(bytes, at, name, before === 0 ? name : `${name}#${before}`, size);
-      members.set(at, member);
-      byKey.set(member.key, member);
-    }
-    at = start + size + (size % 2);
+    return { raw: text(bytes, 0, 16).trimEnd(), size };
   }
-  return { path, members, byKey, index: readIndex(symbolTable, members, path) };
+
+  memberAt(offset: number): ArchiveMember {
+    let member = this.#members.get(offset);
+    if (member === undefined) {
+      const { raw, size } = this.#header(offset);
+      member = new Member(this.#source, offset, memberName(raw, this.#longNames, this.path), size);
+      this.#members.set(offset, member);
+    }
+    return member;
+  }
+
+  list(): readonly ArchiveMember[] {
+    const members: ArchiveMember[] = [];
+    for (let at = this.#first; at < this.#source.size; ) {
+      const { raw, size } = this.#header(at);
+      if (raw !== '/' && raw !== '/SYM64/' && raw !== '//') members.push(this.memberAt(at));
+      at += HEADER_SIZE + size + (size % 2);
+    }
+    return members;
+  }
+
+  keys(): MemberKeys {
+    this.#keys ??= keysOf(this.list());
+    return this.#keys;
+  }
 }
 
 /** A number as headers have it, padded with blanks; NaN for anything else. */
@@ -132,16 +198,12 @@ function memberName(raw: string, longNames: string, path: string): string {
 }
 
 function readIndex(
-  table: { data: Uint8Array; wide: boolean } | undefined,
-  members: ReadonlyMap<number, ArchiveMember>,
+  { data, wide }: { data: Uint8Array; wide: boolean },
+  firstMember: number,
+  size: number,
   path: string,
 ): Map<string, number> {
   const index = new Map<string, number>();
-  if (table === undefined) {
-    if (members.size === 0) return index;
-    throw new InputError('link.no-archive-index', path, 'the archive has no symbol table', `run: ranlib ${path}`);
-  }
-  const { data, wide } = table;
   const width = wide ? 8 : 4;
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   const read = (at: number): number =>
@@ -155,7 +217,8 @@ function readIndex(
     const end = names.indexOf('\0', at);
     if (end < 0) throw new InputError('link.truncated', path, 'the names of the archive symbol table');
     const offset = read(width * (i + 1));
-    if (!members.has(offset)) throw new InputError('link.malformed', path, 'the archive symbol table names no member');
+    if (offset < firstMember || offset >= size)
+      throw new InputError('link.malformed', path, 'the archive symbol table names no member');
     const name = names.substring(at, end);
     if (!index.has(name)) index.set(name, offset);
     at = end + 1;

@@ -104,11 +104,6 @@ export function decodeFat(bytes: Uint8Array, where: string): FatVariant[][] {
   return lists;
 }
 
-/** False when no section in these bytes, an object's or an archive's, can be a fat one's: quicker than reading their headers. */
-export function mayBeFat(bytes: Uint8Array): boolean {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(FAT_SECTION, 0, 'latin1');
-}
-
 /** Contents of a section of an ELF64 file by name, or undefined; also undefined for what is no readable ELF file. */
 export function sectionNamed(bytes: Uint8Array, wanted: string): Uint8Array | undefined {
   if (bytes.length < EHDR_SIZE || bytes[0] !== 0x7f || bytes[4] !== 2 || bytes[5] !== 1) return undefined;

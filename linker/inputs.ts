@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Archive, ArchiveMember } from './archive.ts';
-import { isArchive, readArchive } from './archive.ts';
+import { isArchive, keysOf, readArchive } from './archive.ts';
 import { STB_WEAK } from './elf.ts';
 import type { Diagnostics } from './errors.ts';
 import { InputError, LinkError } from './errors.ts';
-import { decodeFat, FAT_SECTION, type FatVariant, mayBeFat, sectionNamed } from './fat-object.ts';
+import { decodeFat, FAT_SECTION, type FatVariant, sectionNamed } from './fat-object.ts';
+import { type ByteSource, InputFile, sourceOf } from './input-file.ts';
 import type { Isa, ObjectFile, ObjectIdentity } from './object.ts';
 import { COMMON, readObject } from './object.ts';
 import type { LinkInput, LinkOptions, VariantSpec } from './options.ts';
@@ -32,6 +32,8 @@ interface ArchiveInput {
   readonly whole: boolean;
   readonly loaded: Set<number>;
 }
+
+const NO_VARIANTS: VariantList = { names: [], flags: [], defaultIndex: 0 };
 
 /** Checks the variant list: names are unique and the default is one of them. */
 function readVariantList(options: Pick<LinkOptions, 'variants' | 'defaultVariant'>): VariantList {
@@ -62,24 +64,7 @@ function readVariantList(options: Pick<LinkOptions, 'variants' | 'defaultVariant
  * their place on the command line. A member taken for one variant is taken for all that have it.
  */
 export function loadInputs(options: LinkOptions, diagnostics: Diagnostics): LoadedInputs {
-  const files = options.inputs.map((input) => input.bytes ?? readInputFile(input.path));
-  const named = (options.variants ?? []).length > 0;
-  const variants = readVariantList(named ? options : { ...options, variants: variantsOfFatObjects(options, files) });
-  return new Loader(options, files, variants, diagnostics).load();
-}
-
-/** The variants of the first fat object, for a link that names none. */
-function variantsOfFatObjects(options: LinkOptions, files: readonly Uint8Array[]): readonly VariantSpec[] {
-  for (const [i, { path }] of options.inputs.entries()) {
-    const file = files[i]!;
-    if (!mayBeFat(file)) continue;
-    const candidates = isArchive(file) ? [...readArchive(file, path).members.values()].map((m) => m.bytes) : [file];
-    for (const bytes of candidates) {
-      const fat = sectionNamed(bytes, FAT_SECTION);
-      if (fat !== undefined && fat.length > 0) return decodeFat(fat, path)[0]!;
-    }
-  }
-  return [];
+  return new Loader(options, diagnostics).load();
 }
 
 /** The name that an undefined reference really asks for (`--wrap`). */
@@ -92,9 +77,7 @@ export function wrappedName(name: string, wrap: ReadonlySet<string>): string {
 
 class Loader {
   readonly #options: LinkOptions;
-  /** Contents of the inputs, by index. */
-  readonly #files: readonly Uint8Array[];
-  readonly #variants: VariantList;
+  #variants: VariantList;
   readonly #diagnostics: Diagnostics;
   readonly #objects: ObjectFile[] = [];
   readonly #archives: ArchiveInput[] = [];
@@ -107,11 +90,12 @@ class Loader {
   #fatIndex: Map<string, { archive: ArchiveInput; member: ArchiveMember }> | undefined;
   #isa: Isa | undefined;
   #isaFrom = '';
+  /** Archives, which stay open until their last member is read. */
+  readonly #open: InputFile[] = [];
 
-  constructor(options: LinkOptions, files: readonly Uint8Array[], variants: VariantList, diagnostics: Diagnostics) {
+  constructor(options: LinkOptions, diagnostics: Diagnostics) {
     this.#options = options;
-    this.#files = files;
-    this.#variants = variants;
+    this.#variants = NO_VARIANTS;
     this.#diagnostics = diagnostics;
     this.#wrap = new Set(options.wrap ?? []);
     this.#isa = options.isa;
@@ -119,7 +103,16 @@ class Loader {
   }
 
   load(): LoadedInputs {
+    try {
+      return this.#load();
+    } finally {
+      for (const file of this.#open) file.close();
+    }
+  }
+
+  #load(): LoadedInputs {
     if (this.#options.inputs.length === 0) throw new LinkError('link.no-inputs', 'no input files');
+    if ((this.#options.variants ?? []).length > 0) this.#declare(this.#options.variants!);
     if (this.#variants.names.length > 16) {
       throw new LinkError('link.too-many-variants', 'at most 16 variants can be linked together');
     }
@@ -130,11 +123,12 @@ class Loader {
       if (/^[A-Za-z_.$]/.test(value)) this.#want(value.split('+')[0]!.trim(), COMMON);
     }
     const units = deriveUnits(this.#options.inputs);
-    for (const [i, input] of this.#options.inputs.entries()) this.#addInput(input, this.#files[i]!, units[i]!);
+    for (const [i, input] of this.#options.inputs.entries()) this.#addInput(input, units[i]!);
     for (const archive of this.#archives) {
-      if (archive.whole) for (const member of archive.archive.members.values()) this.#addMember(archive, member);
+      if (archive.whole) for (const member of archive.archive.list()) this.#addMember(archive, member);
     }
     this.#takeMembers();
+    if (this.#variants.names.length === 0) this.#declare([]);
     if (this.#isa === undefined) {
       throw new LinkError('link.no-objects', 'no input holds an object that is needed', {
         hint: 'archives alone give nothing unless something refers to their members: add -u SYMBOL or an object',
@@ -143,7 +137,11 @@ class Loader {
     return { isa: this.#isa, variants: this.#variants, objects: this.#objects };
   }
 
-  #addInput(input: LinkInput, bytes: Uint8Array, unit: string): void {
+  #declare(variants: readonly VariantSpec[]): void {
+    this.#variants = readVariantList({ ...this.#options, variants });
+  }
+
+  #addInput(input: LinkInput, unit: string): void {
     const variant = input.variant === undefined ? COMMON : this.#variants.names.indexOf(input.variant);
     if (input.variant !== undefined && variant < 0) {
       throw new LinkError(
@@ -151,18 +149,25 @@ class Loader {
         `${input.path} belongs to variant ${input.variant}, which is not declared`,
       );
     }
-    if (isArchive(bytes) || input.lazy === true) {
-      const archive = isArchive(bytes) ? readArchive(bytes, input.path) : archiveOfOne(bytes, input.path);
+    const [file, source] = openInput(input);
+    const whole = (): Uint8Array => {
+      const bytes = source.bytes(0, source.size);
+      file?.close();
+      return bytes;
+    };
+    if (file !== undefined) this.#open.push(file);
+    const isOne = !isArchive(source.bytes(0, 8));
+    if (!isOne || input.lazy === true) {
+      const archive = isOne ? archiveOfOne(whole(), input.path) : readArchive(source, input.path);
       this.#archives.push({ archive, variant, unit, whole: input.wholeArchive ?? false, loaded: new Set() });
       return;
     }
-    this.#addObject(bytes, { path: input.path, variant, variantName: input.variant, unit });
+    this.#addObject(whole(), { path: input.path, variant, variantName: input.variant, unit });
   }
 
   /** An object of melf-cc holds one of each variant; every other one is what it is. */
   #addObject(bytes: Uint8Array, identity: ObjectIdentity): void {
-    const named = identity.variant === COMMON && this.#variants.names.length > 0;
-    const fat = named ? sectionNamed(bytes, FAT_SECTION) : undefined;
+    const fat = identity.variant === COMMON ? sectionNamed(bytes, FAT_SECTION) : undefined;
     if (fat === undefined || fat.length === 0) {
       this.#addOne(bytes, identity);
       return;
@@ -177,6 +182,8 @@ class Loader {
         'combine them with melf-cc -r',
       );
     }
+    // A link that names no variants has those of its first fat object.
+    if (this.#variants.names.length === 0) this.#declare(lists[0]!);
     for (const [variant, name] of this.#variants.names.entries()) {
       const own: FatVariant | undefined = lists[0]!.find((v) => v.name === name);
       if (own === undefined) {
@@ -241,7 +248,7 @@ class Loader {
       for (const archive of this.#archives) {
         if (!accept(archive.variant)) continue;
         const offset = archive.archive.index.get(name);
-        if (offset !== undefined) return { archive, member: archive.archive.members.get(offset)! };
+        if (offset !== undefined) return { archive, member: archive.archive.memberAt(offset) };
       }
       return undefined;
     };
@@ -262,7 +269,7 @@ class Loader {
     const index = new Map<string, { archive: ArchiveInput; member: ArchiveMember }>();
     for (const archive of this.#archives) {
       const { path } = archive.archive;
-      for (const member of archive.archive.members.values()) {
+      for (const member of archive.archive.list()) {
         const fat = sectionNamed(member.bytes, FAT_SECTION);
         for (const { object } of fat === undefined ? [] : decodeFat(fat, path).flat()) {
           if (object === undefined) continue;
@@ -282,26 +289,36 @@ class Loader {
       const paired =
         archive !== from && from.variant !== COMMON && archive.variant !== COMMON && archive.unit === from.unit;
       if (archive !== from && !paired) continue;
-      const own = archive === from ? member : archive.archive.byKey.get(member.key);
+      // Only variants need to tell members with one name apart.
+      const own =
+        archive === from ? member : archive.archive.keys().byKey.get(from.archive.keys().keys.get(member.offset)!);
       if (own === undefined || archive.loaded.has(own.offset)) continue;
       archive.loaded.add(own.offset);
+      const inVariants = archive.variant !== COMMON || this.#variants.names.length > 0;
+      const key = inVariants ? from.archive.keys().keys.get(member.offset)! : member.name;
       this.#addObject(own.bytes, {
         path: archive.archive.path,
         member: member.name,
         variant: archive.variant,
         variantName: this.#variants.names[archive.variant],
-        unit: `${archive.unit}(${member.key})`,
+        unit: `${archive.unit}(${key})`,
       });
     }
   }
 }
 
+function openInput({ path, bytes }: LinkInput): [InputFile | undefined, ByteSource] {
+  if (bytes !== undefined) return [undefined, sourceOf(bytes)];
+  const file = new InputFile(path);
+  return [file, file];
+}
+
 function archiveOfOne(bytes: Uint8Array, path: string): Archive {
-  const member = { name: basename(path), offset: 0, key: basename(path), bytes };
+  const member = { name: basename(path), offset: 0, bytes };
   const file = readObject(bytes, { path, variant: COMMON, unit: '' });
   const defined = file.symbols.slice(file.firstGlobal).filter((symbol) => symbol.isDefined);
   const index = new Map(defined.map((symbol) => [symbol.name, 0]));
-  return { path, members: new Map([[0, member]]), byKey: new Map([[member.key, member]]), index };
+  return { path, index, memberAt: () => member, list: () => [member], keys: () => keysOf([member]) };
 }
 
 /** For each input its unit: the given one, or the shortest ending of its path that no other input of its variant has. */
@@ -324,13 +341,4 @@ function deriveUnits(inputs: readonly LinkInput[]): string[] {
     }
   }
   return units;
-}
-
-function readInputFile(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
-    throw new InputError('link.unreadable', path, `cannot be read (${reason})`, 'check the path', { reason });
-  }
 }

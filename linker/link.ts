@@ -48,7 +48,7 @@ export interface LinkResult {
   readonly inputs: LoadedInputs;
   readonly layout: Layout;
   readonly plan: VariantPlan;
-  /** Of each phase, in order: its milliseconds, and the process's memory at its end, bytes. */
+  /** Of each phase, in order: its milliseconds, and the process's memory at its end, bytes. Empty unless `measure` is set. */
   readonly times: readonly (readonly [phase: string, milliseconds: number, memory: number])[];
 }
 
@@ -61,12 +61,14 @@ export function link(options: LinkOptions): LinkResult {
   const isPie = options.pie === true;
   const diagnostics = new Diagnostics(options.errorLimit);
   const times: [string, number, number][] = [];
-  let before = performance.now();
+  let before = options.measure === true ? performance.now() : 0;
   const phase = <T>(name: string, run: () => T): T => {
     const result = run();
-    const now = performance.now();
-    times.push([name, now - before, process.memoryUsage.rss()]);
-    before = now;
+    if (options.measure === true) {
+      const now = performance.now();
+      times.push([name, now - before, process.memoryUsage.rss()]);
+      before = now;
+    }
     diagnostics.check();
     return result;
   };

@@ -63,6 +63,8 @@ export interface LinkOptions {
   readonly buildFlags?: string;
   /** Most errors of one kind that are shown. */
   readonly errorLimit?: number;
+  /** Note the time and the process's memory of each phase. */
+  readonly measure?: boolean;
 }
 
 /** Turns a `*`/`?` pattern into a predicate over whole names. */

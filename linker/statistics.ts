@@ -51,7 +51,7 @@ export function sizesOf({ bytes, inputs, layout, plan, melf }: LinkResult): Size
   return { inputs: read, file: bytes.length, padding, windowPadding, shared, growth };
 }
 
-/** For `--stats`: time and memory of each phase, then the sizes. */
+/** For `--stats`: time and memory of each phase and of the whole process from its start, then the sizes. */
 export function formatStatistics(result: LinkResult, wholeMilliseconds: number): string {
   const row = (what: string, milliseconds: number, memory: number): string =>
     `${what.padEnd(10)} ${milliseconds.toFixed(1).padStart(8)} ms ${(memory / 2 ** 20).toFixed(0).padStart(6)} MiB`;

@@ -4,7 +4,6 @@
 // made again when one of its sources changed. CommonJS, because Node's loader of ES modules takes another 15 ms to start.
 
 const { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } = require('node:fs');
-const { createRequire } = require('node:module');
 const { dirname, join, relative } = require('node:path');
 const { Script } = require('node:vm');
 
@@ -77,6 +76,7 @@ const plugin = (stamps) => ({
 });
 
 async function make(entry, before) {
+  const { createRequire } = require('node:module');
   const { build } = createRequire(require.resolve('tsx/package.json'))('esbuild');
   // What is made depends on this file, too.
   const sources = { [self]: stampOf(self) };

@@ -1,9 +1,10 @@
 // The command line of GNU ld, as far as it speaks of static executables: what gcc and clang hand to their linker (ld(1)).
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { isArchive } from '../archive.ts';
 import { InputError, LinkError } from '../errors.ts';
+import { InputFile } from '../input-file.ts';
 import { isElf } from '../object.ts';
 import type { LinkInput, LinkOptions } from '../options.ts';
 import { readLibraryScript } from './library-script.ts';
@@ -340,23 +341,12 @@ class Reader {
 
   /** An object or archive, or a text that names such (libm.a of glibc is one). */
   #file(path: string, whole: boolean, depth: number): void {
-    let bytes: Uint8Array;
-    try {
-      bytes = readFileSync(path);
-    } catch (cause) {
-      const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
-      throw new InputError('link.unreadable', path, `cannot be read (${reason})`);
-    }
-    if (
-      isElf(bytes) ||
-      isArchive(bytes) ||
-      depth > 8 ||
-      /[^\t\n\r\x20-\x7e]/.test(Buffer.from(bytes.subarray(0, 256)).toString('latin1'))
-    ) {
-      this.#inputs.push({ path, bytes, wholeArchive: whole });
+    const text = depth > 8 ? undefined : textOf(path);
+    if (text === undefined) {
+      this.#inputs.push({ path, wholeArchive: whole });
       return;
     }
-    for (const named of readLibraryScript(Buffer.from(bytes).toString('utf8'), path)) {
+    for (const named of readLibraryScript(text, path)) {
       if (named.startsWith('-l')) this.#library(named.slice(2), whole);
       else {
         const candidates = [
@@ -369,6 +359,20 @@ class Reader {
         if (!/\.so(\.|$)/.test(found)) this.#file(found, whole, depth + 1);
       }
     }
+  }
+}
+
+/** What a file says that is neither an object nor an archive nor anything else of bytes. */
+function textOf(path: string): string | undefined {
+  const file = new InputFile(path);
+  try {
+    const head = file.bytes(0, 256);
+    if (isElf(head) || isArchive(head) || /[^\t\n\r\x20-\x7e]/.test(Buffer.from(head).toString('latin1'))) {
+      return undefined;
+    }
+    return Buffer.from(file.bytes(0, file.size)).toString('utf8');
+  } finally {
+    file.close();
   }
 }
 

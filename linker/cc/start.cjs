@@ -3,10 +3,13 @@
 const { existsSync } = require('node:fs');
 const { join } = require('node:path');
 const { pathToFileURL } = require('node:url');
+const { restoreEnvironment, tune } = require('../../setup/quick-start.cjs');
 
 /** Runs the driver as `c` or `c++` compiler and ends the process as it ends. */
 exports.start = async (language) => {
   const argv = process.argv.slice(2);
+  restoreEnvironment();
+  tune();
   // An installed package holds finished JavaScript.
   const built = join(__dirname, 'driver.js');
   if (existsSync(built)) {

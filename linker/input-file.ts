@@ -1,0 +1,68 @@
+// The bytes of inputs. Of an archive a link takes a few members: the rest is not read, since fresh memory is what reading costs most.
+
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { InputError } from './errors.ts';
+
+/** Bytes that are got when they are asked for. */
+export interface ByteSource {
+  readonly size: number;
+  /** From `start` to `end`, or to the end of the source when that comes first. */
+  bytes(start: number, end: number): Uint8Array;
+}
+
+export function sourceOf(bytes: Uint8Array): ByteSource {
+  return { size: bytes.length, bytes: (start, end) => bytes.subarray(start, end) };
+}
+
+/** An open file. What is no regular file, as a pipe, is read whole at once. */
+export class InputFile implements ByteSource {
+  readonly size: number;
+  readonly #path: string;
+  readonly #whole: Uint8Array | undefined;
+  #descriptor: number | undefined;
+
+  /** @throws InputError `link.unreadable` */
+  constructor(path: string) {
+    this.#path = path;
+    try {
+      this.#descriptor = openSync(path, 'r');
+      const status = fstatSync(this.#descriptor);
+      if (status.isFile()) this.size = status.size;
+      else {
+        this.#whole = readFileSync(this.#descriptor);
+        this.size = this.#whole.length;
+      }
+    } catch (cause) {
+      this.close();
+      throw unreadable(path, cause);
+    }
+  }
+
+  bytes(start: number, end: number): Uint8Array {
+    if (this.#whole !== undefined) return this.#whole.subarray(start, end);
+    const length = Math.max(Math.min(end, this.size) - start, 0);
+    // Of their own, so that they begin where words may.
+    const bytes = Buffer.allocUnsafeSlow(length);
+    try {
+      let filled = 0;
+      while (filled < length) {
+        const count = readSync(this.#descriptor!, bytes, filled, length - filled, start + filled);
+        if (count === 0) break;
+        filled += count;
+      }
+      return bytes.subarray(0, filled);
+    } catch (cause) {
+      throw unreadable(this.#path, cause);
+    }
+  }
+
+  close(): void {
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+}
+
+export function unreadable(path: string, cause: unknown): InputError {
+  const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
+  return new InputError('link.unreadable', path, `cannot be read (${reason})`, 'check the path', { reason });
+}
