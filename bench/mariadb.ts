@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { libmelfObject } from '../linker/cc/libmelf.ts';
 import { builtMariadb, type MariadbBuild } from '../scenarios/mariadb-asan/build.ts';
 import { linkCommand, linkedForms } from '../scenarios/mariadb-asan/executable.ts';
 import { note } from '../setup/progress.ts';
@@ -41,7 +42,9 @@ async function links(build: MariadbBuild): Promise<Row[]> {
     const hook = ['--require', join(import.meta.dirname, 'report-memory.cjs')];
     const ours = (): number =>
       inBuild({ ...environment, MELF_BENCH_MEMORY: memory }, [node, ...hook, ...words, '-o', output]);
-    const theirs = (): number => inBuild({}, [build.compiler, ...build.linkWords, '-fuse-ld=bfd', '-o', output]);
+    // The patched server calls libmelf.
+    const whole = [...build.linkWords, libmelfObject([build.compiler])];
+    const theirs = (): number => inBuild({}, [build.compiler, ...whole, '-fuse-ld=bfd', '-o', output]);
     ours(); // makes the bundle, and has the host read the objects
     const pairs = Array.from({ length: linkRounds }, () => [ours(), theirs()] as const);
     const what = 'linking MariaDB in two variants';

@@ -42,9 +42,9 @@ describe('the MariaDB scenario', function () {
     }
   });
 
-  it('serves the ordinary client: a table made, filled and read back, sanitised and plain', async () => {
+  const serves = async (flags: readonly string[]): Promise<void> => {
     const client = await ensureCommandLineClient();
-    const [node, ...words] = [...cli, '--serve', String(port)];
+    const [node, ...words] = [...cli, '--serve', String(port), ...flags];
     const server: ChildProcess = spawn(node, words, { cwd: projectRoot, stdio: ['ignore', 'ignore', 'pipe'] });
     let output = '';
     server.stderr!.setEncoding('utf8').on('data', (text: string) => {
@@ -64,6 +64,10 @@ describe('the MariaDB scenario', function () {
       const read = 'SELECT MELF_VARIANT(), id, name FROM shop.things ORDER BY id';
       assert.equal(ask('plain', read).stdout, 'plain\t1\tone\nplain\t2\ttwo\n');
       assert.equal(ask('asan', read).stdout, 'asan\t1\tone\nasan\t2\ttwo\n');
+      const variant = 'SELECT MELF_VARIANT()';
+      const asked = ['ON', 'OFF', 'USER'].map((value) => `SET melf_sanitize=${value}; ${variant}`).join(';');
+      assert.equal(ask('plain', `${variant};${asked}`).stdout, 'plain\nasan\nplain\nplain\n');
+      assert.equal(ask('asan', `${variant};${asked}`).stdout, 'asan\nasan\nplain\nasan\n');
       assert.equal(ask('plain', "SELECT MELF_PLANT('use-after-free')").stdout, 'use-after-free\n');
       assert.doesNotMatch(output, /ERROR: heap/);
       assert.equal(ask('asan', "SELECT MELF_PLANT('use-after-free')").stdout, 'use-after-free\n');
@@ -75,5 +79,9 @@ describe('the MariaDB scenario', function () {
     } finally {
       server.kill();
     }
-  });
+  };
+
+  const what = 'a table made, filled and read back, sanitised and plain, by user and by command';
+  it(`serves the ordinary client by a thread for each connection: ${what}`, () => serves([]));
+  it(`serves the ordinary client by a pool of threads: ${what}`, () => serves(['--pool', '2']));
 });
