@@ -5,7 +5,7 @@ const theme = {
   font: 'system-ui, sans-serif',
   background: 'white',
   axis: { labelFontSize: 12, titleFontSize: 13, titleFontWeight: 'normal', gridColor: '#e8e8e8' },
-  legend: { labelFontSize: 12, titleFontSize: 13, titleFontWeight: 'normal' },
+  legend: { labelFontSize: 12, titleFontSize: 13, titleFontWeight: 'normal', labelLimit: 260 },
   title: { fontSize: 15, fontWeight: 600, anchor: 'start' },
   view: { stroke: '#cccccc' },
 } as const;
