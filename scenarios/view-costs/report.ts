@@ -328,7 +328,7 @@ later brings pages from the base view to the others when they fault. Our kernel 
 what is private (<b>subtree</b>), so that a view costs its window, not the process.</p>
 <p class="note">Both are run for real: tables, faults and frames are counted, and the cost model turns them into time. The published figures are of hardware.</p>`;
 
-const safetyNote = `<p class="note">Counted: stacks unwound, frames met, switches called unsafe. Modelled: nothing; the look is the host's, and the guest executes the same
+const safetyNote = `<p class="note">Counted: stacks unwound, frames met, pages searched for saved contexts (where the program calls setjmp or its like), switches called unsafe. Modelled: nothing; the look is the host's, and the guest executes the same
 instructions in the same cycles. Measured: the host's CPU time for a look, which differs from run to run. A kernel that did this would have to pay for it.</p>`;
 
 /** report.html */
@@ -347,7 +347,7 @@ export async function costsPage(
       { title: named('By mapped memory and number of views'), body: `${htmlTable(gridTable(own))}${published}` },
       { title: named('With other CPUs at work'), body: htmlTable(othersTable(own)) },
       {
-        title: named('Looking at the stack before a switch'),
+        title: named('Looking at the stack and for saved contexts before a switch'),
         body: `${htmlTable(safetyTable(own.safety))}${safetyNote}`,
       },
       ...(await plots(own)).map(({ title, body }) => ({ title: named(title), body })),

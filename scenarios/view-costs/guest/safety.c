@@ -1,7 +1,11 @@
 /*
  * Switches at the bottom of a stack of so many common functions: what looking at the stack before each of them takes. Arguments: functions on the
- * stack, switches.
+ * stack, switches, MiB of memory in use. With CONTEXTS it calls setjmp: then the memory is looked at, too.
  */
+#ifdef CONTEXTS
+#include <setjmp.h>
+#endif
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,8 +28,19 @@ static int below(int functions, int switches) {
     return 0;
 }
 
+#ifdef CONTEXTS
+static jmp_buf home;
+#endif
+
 int main(int count, char **arguments) {
-    if (count != 3) return 2;
+    if (count != 4) return 2;
+    /* No word is zero: each has to be looked at. */
+    size_t words = (size_t)atoi(arguments[3]) * (1024 * 1024 / sizeof(uint64_t));
+    volatile uint64_t *memory = malloc(words * sizeof *memory);
+    for (size_t i = 0; i < words; i++) memory[i] = i + 1;
+#ifdef CONTEXTS
+    if (setjmp(home) != 0) return 4;
+#endif
     int functions = atoi(arguments[1]);
     if (below(functions, atoi(arguments[2])) != functions) return 3;
     return wrong != 0;
