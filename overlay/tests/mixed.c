@@ -19,8 +19,13 @@ int same_everywhere(void);
 RETURNS(validate_query, 10)
 RETURNS(validate_user, 20)
 RETURNS(hash, 30)
+#if VARIANT_CODE == 2 /* the first's packed_one beside the second's packed_two */
+int packed_one(void) { return 40; }
+int packed_two(void) { return 51; }
+#else
 RETURNS(packed_one, 40)
 RETURNS(packed_two, 50)
+#endif
 int same_everywhere(void) { return 60; }
 #else
 
@@ -62,6 +67,7 @@ int main(int count, char **arguments) {
     try("prof, validate_*=fast, validate_user=prof, hash = fast");
     try("fast, packed_*=prof");
     try("fast, packed_one=prof");
+    try("fast, packed_two=prof");
     try("fast, same_everywhere=prof");
     try("fast, nothing=prof");
     try("slow");

@@ -24,6 +24,7 @@ const lines = [
   'prof, validate_*=fast, validate_user=prof, hash = fast: 10 21 30 41 51 60',
   'fast, packed_*=prof: 10 20 30 41 51 60',
   'fast, packed_one=prof: ENOTSUP',
+  'fast, packed_two=prof: 10 20 30 40 51 60', // the page is variant half's
   'fast, same_everywhere=prof: 10 20 30 40 50 60',
   'fast, nothing=prof: EINVAL',
   'slow: EINVAL',
@@ -41,7 +42,11 @@ for (const isa of isas) {
     before(async () => {
       await ensureEngine();
       folder = mkdtempSync(join(tmpdir(), 'mixed-views-'));
-      path = await buildVariants(isa, folder, { source: 'mixed.c', variants: ['fast', 'prof'], link: { pageAlign } });
+      path = await buildVariants(isa, folder, {
+        source: 'mixed.c',
+        variants: ['fast', 'prof', 'half'],
+        link: { pageAlign },
+      });
     });
     after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -93,6 +98,14 @@ for (const isa of isas) {
         /no multivariant function matches "main"/,
       );
       assert.deepEqual(composeWindow(file, { default: 'prof' }), Uint8Array.from(file.window(1)));
+      const two = composeWindow(file, { default: 'fast', functions: { packed_two: 'prof' } });
+      const { va } = file.melf!.functions.find(({ name }) => name === 'packed_two')!;
+      const at = va - file.melf!.windowVa;
+      assert.deepEqual(
+        two.slice(at, at + 16),
+        Uint8Array.from(file.window(2).subarray(at, at + 16)),
+        'a third variant has both bodies',
+      );
     });
   });
 }

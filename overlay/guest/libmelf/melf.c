@@ -466,15 +466,20 @@ static bool equal_bodies(const struct melf_header *header, uint32_t function, in
     return one.hash == other.hash && one.bytes == other.bytes;
 }
 
-/* A variant that shows every function of a page group as wanted, or -1. */
+/*
+ * A variant that shows every function of a page group as wanted, or -1. Of several the one that a function asks for by name; it need not be asked for
+ * by any: a third may have the bodies of both.
+ */
 static int variant_of_group(const struct melf_header *header, const struct melf_group_entry *group,
                             const unsigned char *wanted) {
     uint32_t last = group->first_function + group->functions;
-    for (uint32_t candidate = group->first_function; candidate < last; candidate++) {
+    for (uint32_t candidate = 0; candidate < group->functions + (uint32_t)variant_count; candidate++) {
+        int variant = candidate < group->functions ? wanted[group->first_function + candidate]
+                                                   : (int)(candidate - group->functions);
         bool shows_all = true;
         for (uint32_t i = group->first_function; shows_all && i < last; i++)
-            shows_all = equal_bodies(header, i, wanted[candidate], wanted[i]);
-        if (shows_all) return wanted[candidate];
+            shows_all = equal_bodies(header, i, variant, wanted[i]);
+        if (shows_all) return variant;
     }
     for (uint32_t i = group->first_function; i < last; i++)
         tell("melf: %s would be %s, in one page with the others\n", function_name(header, i), choice_names[wanted[i]]);

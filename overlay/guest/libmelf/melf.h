@@ -13,6 +13,12 @@
  * interrupted, these functions included: they make system calls and, where they have to take the library's lock, block all signals for as long as
  * they have it. (melf_view_create allocates.) What holds for every switch holds there, too: if the handler interrupted a multivariant
  * function, it must have switched back when it returns. So it is for the whole process where there are no views.
+ *
+ * Environment: MELF_VARIANT=name is the variant that the program starts in (no such one: it ends with 64 and says which there are);
+ * MELF_VERBOSE=1 tells on stderr what is done.
+ *
+ * Beside the errors named below, errno may be what a system call said that a switch is made of: ENOMEM, EMFILE, ENOENT or EACCES without
+ * /proc/self/exe, EPERM where the kernel watches switches and refuses one that is not safe (melf run --switch-safety=strict).
  */
 #ifndef MELF_H
 #define MELF_H

@@ -10,9 +10,17 @@ import { ensureEngine } from '../../../setup/engine.ts';
 import { ensureToolchain, type Isa, type Toolchain } from '../../../setup/toolchain.ts';
 import { installMmview } from '../../mmview.ts';
 
-/** Both variants: they differ in what they return and in size, and share a counter. */
+/** Both variants: they differ in what they return and in size, and share a counter and a pipe that one of them opens. */
 const work = `
+#include <unistd.h>
 static int calls;
+static int ends[2];
+int keep(void) {
+  char mark = '0' + VARIANT;
+  if (ends[1] == 0 && pipe(ends) != 0) return -1;
+  return (int)write(ends[1], &mark, 1);
+}
+int kept(char *to, int most) { return (int)read(ends[0], to, most); }
 int count_calls(void) { return ++calls; }
 int work(int x) {
 #ifdef SLOW
@@ -32,7 +40,7 @@ const program = `
 #include <stdio.h>
 #include <stdlib.h>
 #include "melf.h"
-int work(int); int count_calls(void); int (*pointer(void))(int);
+int work(int); int keep(void); int kept(char *, int); int count_calls(void); int (*pointer(void))(int);
 static pthread_barrier_t meet;
 static void *thread(void *wanted) {
   int inherited = melf_current();
@@ -48,17 +56,22 @@ static void *thread(void *wanted) {
 int main(void) {
   printf("init %d count %d names %s %s none %d\\n", melf_init(), melf_variant_count(), melf_variant_name(0), melf_variant_name(1), melf_variant_name(2) == NULL);
   printf("slow is %d, nothing is %d\\n", melf_variant("slow"), melf_variant("nothing"));
-  int (*kept)(int) = pointer();
+  int (*same)(int) = pointer();
+  keep();
   printf("start in %d: %d\\n", melf_current(), work(2));
   for (int round = 0; round < 3; round++) {
     int before = melf_switch(1);
     int in_one = work(2);
+    keep();
     int back = melf_switch(0);
-    printf("from %d: %d, from %d: %d, pointer %d\\n", before, in_one, back, work(2), kept == pointer() && kept(3) == work(3));
+    keep();
+    printf("from %d: %d, from %d: %d, pointer %d\\n", before, in_one, back, work(2), same == pointer() && same(3) == work(3));
   }
   int none = melf_switch(2);
   printf("no such: %d %d\\n", none, errno == EINVAL);
-  printf("calls %d\\n", count_calls());
+  char marks[20];
+  int count = kept(marks, sizeof marks);
+  printf("calls %d, written by %.*s\\n", count_calls(), count, marks);
   fflush(stdout);
   pthread_barrier_init(&meet, NULL, 2);
   pthread_t threads[2];
@@ -86,8 +99,8 @@ const beforeThreads = [
   'start in 0: 20',
   ...Array(3).fill('from 0: 21, from 1: 20, pointer 1'),
   'no such: -1 1',
-  // Once at the start, in each round twice and twice through the pointer and the name, and this one.
-  'calls 14',
+  // Once at the start, in each round twice and twice through the pointer and the name, and this one. The pipe is open in both.
+  'calls 14, written by 0101010',
 ];
 const afterThreads = ['all: 0, then 51 in 1, pinned 1: 51, freed 1 1: 50', ''];
 
