@@ -152,7 +152,11 @@ export class OverlayManager {
       if (mode === 'strict') throw unsafe(report);
       this.safety.tell(thread, report);
     }
-    migrate(thread, view);
+    if (migrate(thread, view) < 0) {
+      throw new OverlayError('overlay.no-view', `thread ${thread.tid} cannot enter view ${view}`, {
+        hint: 'the program has deleted it, or whoever else watches its switches refuses this one',
+      });
+    }
   }
 }
 

@@ -54,10 +54,9 @@ for (const isa of isas) {
       assert.match(result.output, /^2 0 \d+\n$/);
     });
 
-    it('an unsafe switch goes wrong when nobody looks', async () => {
-      const right = 2 * (1 + 0) + 0; // what variant quick gives
+    it('an unsafe switch crashes when nobody looks', async () => {
       const result = await run('callback', 'off');
-      assert.ok(result.signal !== undefined || !result.output.endsWith(`\n${right}\n`), result.output);
+      assert.notEqual(result.signal, undefined, result.output);
       assert.deepEqual(places(result), []);
     });
 
