@@ -1,7 +1,7 @@
 // Static programs on glibc: it chooses string functions by CPUID and HWCAP (IFUNC), and on AArch64 atomics by HWCAP.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,28 +9,35 @@ import type { Isa } from '../emulator/isa/isa.ts';
 import { Machine } from '../emulator/machine.ts';
 import { checkMachine } from '../emulator/scheduler/machine-description.ts';
 import { cpuModels } from '../emulator/scheduler/machines/cpu-models.ts';
+import { ensureGlibc, staticCommand } from '../setup/glibc.ts';
 
-/** Compilers with a static glibc, where the machine has them: set-up does not fetch one. */
-const compilers: Readonly<Record<Isa, string>> = { 'x86-64': 'x86_64-linux-gnu-gcc', aarch64: 'aarch64-linux-gnu-gcc' };
 const source = join(import.meta.dirname, 'glibc/program.c');
 
 for (const isa of ['x86-64', 'aarch64'] as const) {
   describe(`glibc, ${isa}`, function () {
     this.timeout(120_000);
-    let folder: string;
+    let folder: string | undefined;
     let elf: Uint8Array;
 
-    before(function () {
+    before(async function () {
+      const glibc = await ensureGlibc(isa);
+      if (glibc === undefined) return this.skip();
       folder = mkdtempSync(join(tmpdir(), 'melf-glibc-'));
       const path = join(folder, 'program');
-      const { status } = spawnSync(compilers[isa], ['-O2', '-static', '-pthread', '-o', path, source, '-lm']);
-      if (status !== 0) this.skip();
+      const flags = ['-O2', '-Wall', '-Werror', '-pthread', '-o', path];
+      const [gcc, ...words] = staticCommand(glibc, [...flags, source]);
+      execFileSync(gcc, words);
       elf = readFileSync(path);
-      if (isa === 'x86-64' && process.arch === 'x64') assert.equal(execFileSync(path, { encoding: 'utf8' }), expected);
+      if (isa === 'x86-64' && process.arch === 'x64') {
+        const host = readFileSync('/proc/cpuinfo', 'utf8').split(/\s+/);
+        assert.equal(execFileSync(path, { encoding: 'utf8' }), expected(isa, host));
+      }
     });
-    after(() => rmSync(folder, { recursive: true, force: true }));
+    after(() => {
+      if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    });
 
-    for (const model of Object.keys(cpuModels[isa])) {
+    for (const [model, { features }] of Object.entries(cpuModels[isa])) {
       it(`runs on ${model}`, async () => {
         let output = '';
         const keep = (bytes: Uint8Array): void => {
@@ -46,7 +53,7 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
         const process = machine.spawn(elf, { argv: ['/bin/program'] });
         machine.run({ maxInstructions: 100e6, maxTime: 60e9 });
         machine.close();
-        assert.equal(output, expected);
+        assert.equal(output, expected(isa, features));
         assert.equal(process.exitCode, 0);
         assert.deepEqual(refused, []);
       });
@@ -54,8 +61,15 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
   });
 }
 
-const expected = `threads 40000 40000
+/** What the program prints on a CPU with these features. */
+function expected(isa: Isa, features: readonly string[]): string {
+  const has = (feature: string): boolean => features.includes(feature);
+  const body = has(isa === 'x86-64' ? 'sse4_2' : 'asimddp') ? 'extended' : 'plain';
+  const atomics = isa === 'x86-64' ? 'locked' : has('atomics') ? 'LSE' : 'exclusive';
+  return `threads 40000 40000
+chosen ${body}, atomics ${atomics}
 strings 99999 0 none at 500
 sorted 0 999
 numbers 0x1.8p+0 2.5e+10 0.841471
 `;
+}

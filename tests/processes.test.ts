@@ -9,12 +9,11 @@ import type { Isa } from '../emulator/isa/isa.ts';
 import { Machine } from '../emulator/machine.ts';
 import { loadMachine } from '../emulator/scheduler/machine-description.ts';
 import { installMmview } from '../overlay/mmview.ts';
+import { ensureGlibc, staticCommand } from '../setup/glibc.ts';
 import { ensureToolchain } from '../setup/toolchain.ts';
 
 const sources = join(import.meta.dirname, 'processes');
 const names = ['fork', 'exec', 'spawn', 'locks'];
-/** With a static glibc, where the machine has one. */
-const glibc: Readonly<Record<Isa, string>> = { 'x86-64': 'x86_64-linux-gnu-gcc', aarch64: 'aarch64-linux-gnu-gcc' };
 const isas = ['x86-64', 'aarch64'] as const;
 
 describe('programs of several processes, natively and emulated', function () {
@@ -83,8 +82,10 @@ describe('programs of several processes, natively and emulated', function () {
     for (const isa of isas) {
       it(`${name}: the same with glibc on ${isa}`, async function () {
         const path = join(folder, `${name}-glibc-${isa}`);
-        const { status } = spawnSync(glibc[isa], [...flags, '-o', path, join(sources, `${name}.c`)]);
-        if (status !== 0) this.skip();
+        const glibc = await ensureGlibc(isa);
+        if (glibc === undefined) return this.skip();
+        const [gcc, ...words] = staticCommand(glibc, [...flags, '-o', path, join(sources, `${name}.c`)]);
+        execFileSync(gcc, words);
         const native = spawnSync(await compile(name, 'x86-64'), { timeout: 60_000, env: { PATH: '/bin:/usr/bin' } });
         const { lines, code } = await emulate(isa, path);
         assert.deepEqual(lines, native.stdout.toString().split('\n'));

@@ -14,13 +14,28 @@ import { readMelf } from '../linker/melf-reader.ts';
 import { inProcess } from '../overlay/load-bias.ts';
 import { OverlayManager } from '../overlay/manager.ts';
 import { installMmview } from '../overlay/mmview.ts';
+import { ensureGlibc } from '../setup/glibc.ts';
 import { ensureToolchain, type Isa } from '../setup/toolchain.ts';
 
 const source = join(import.meta.dirname, 'static-pie/program.c');
 const headers = join(import.meta.dirname, '../overlay/guest/libmelf');
 const VARIANTS = ['one', 'two'];
-/** Compilers with a static glibc, where the machine has them: set-up does not fetch one. */
-const glibc: Readonly<Record<Isa, string>> = { 'x86-64': 'x86_64-linux-gnu-gcc', aarch64: 'aarch64-linux-gnu-gcc' };
+
+interface Library {
+  readonly cc: readonly string[];
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+}
+
+/** undefined: the machine has no glibc for the ISA and cannot fetch one. */
+async function libraryOf(isa: Isa, libc: 'musl' | 'glibc'): Promise<Library | undefined> {
+  if (libc === 'glibc') {
+    const glibc = await ensureGlibc(isa);
+    return glibc && { cc: glibc.cc, before: glibc.firstOfPie, after: glibc.last };
+  }
+  const { cc, crt, libc: archive, libgcc } = await ensureToolchain(isa);
+  return { cc, before: [join(dirname(crt.crt1), 'rcrt1.o'), crt.crti], after: [archive, libgcc, crt.crtn] };
+}
 
 const run = (argv: readonly string[]): string | undefined => {
   const { status, stdout } = spawnSync(argv[0]!, argv.slice(1), { encoding: 'utf8' });
@@ -46,23 +61,15 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
 
       before(async function () {
         folder = mkdtempSync(join(tmpdir(), 'melf-pie-'));
-        const toolchain = await ensureToolchain(isa);
-        const cc = libc === 'musl' ? toolchain.cc : [glibc[isa]];
-        if (libc === 'glibc' && run([cc[0]!, '--version']) === undefined) this.skip();
+        const library = await libraryOf(isa, libc);
+        if (library === undefined) return this.skip();
+        const { cc, before, after } = library;
         const compile = (name: string, flags: readonly string[]): string => {
           const object = join(folder, `${name}.o`);
           const all = ['-fPIE', '-ffunction-sections', '-fdata-sections', '-fno-ipa-ra', `-I${headers}`, ...flags];
           assert.ok(run([...cc, ...all, '-c', source, '-o', object]) !== undefined, name);
           return object;
         };
-        const named = (name: string): string => run([cc[0]!, `-print-file-name=${name}`])!;
-        const { crt } = toolchain;
-        const before =
-          libc === 'musl' ? [join(dirname(crt.crt1), 'rcrt1.o'), crt.crti] : ['rcrt1.o', 'crti.o'].map(named);
-        const after =
-          libc === 'musl'
-            ? [toolchain.libc, toolchain.libgcc, crt.crtn]
-            : ['libgcc.a', 'libgcc_eh.a', 'libc.a', 'crtn.o'].map(named);
         const variant = (index: number, level: string) => ({
           path: compile(VARIANTS[index]!, [level, `-DVARIANT=${index}`]),
           variant: VARIANTS[index]!,

@@ -37,7 +37,7 @@ export interface MultivariantProgram {
   readonly libc?: 'musl' | 'glibc';
 }
 
-async function libraryOf(isa: Isa, libc: 'musl' | 'glibc'): Promise<Glibc> {
+async function libraryOf(isa: Isa, libc: 'musl' | 'glibc'): Promise<Pick<Glibc, 'cc' | 'first' | 'last'>> {
   if (libc === 'glibc') {
     const glibc = await ensureGlibc(isa);
     if (glibc === undefined) throw new Error(`there is no glibc for ${isa}: ask ensureGlibc first`);

@@ -1,10 +1,15 @@
-/* Threads with atomics and thread-local data, string functions that libc has several bodies of, sorting, mathematics, printing. */
+/* Threads with atomics and thread-local data, what the start-up code chose by CPUID or HWCAP, string functions that libc has several bodies of,
+   sorting, mathematics, printing. */
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
 
 enum { THREADS = 4, ROUNDS = 10000, LENGTH = 100000 };
 
@@ -20,6 +25,24 @@ static void *work(void *unused) {
     return (void *)(long)own;
 }
 
+static const char *plain(void) { return "plain"; }
+static const char *extended(void) { return "extended"; }
+typedef const char *body(void);
+
+#if defined(__x86_64__)
+static body *resolve(void) {
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("sse4.2") ? extended : plain;
+}
+static const char *atomics(void) { return "locked"; }
+#else
+static body *resolve(uint64_t hwcap) { return (hwcap & HWCAP_ASIMDDP) != 0 ? extended : plain; }
+/* By which libgcc's atomics (-moutline-atomics) choose between LSE and exclusive loads and stores. */
+extern _Bool __aarch64_have_lse_atomics __attribute__((visibility("hidden")));
+static const char *atomics(void) { return __aarch64_have_lse_atomics ? "LSE" : "exclusive"; }
+#endif
+const char *chosen(void) __attribute__((ifunc("resolve")));
+
 static int compare(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
 
 int main(void) {
@@ -32,6 +55,7 @@ int main(void) {
         sum += (long)result;
     }
     printf("threads %ld %ld\n", (long)shared, sum);
+    printf("chosen %s, atomics %s\n", chosen(), atomics());
 
     char *text = malloc(LENGTH), *copy = malloc(LENGTH + 1);
     memset(text, 'x', LENGTH - 1);
