@@ -2,6 +2,7 @@
 // half-way for another CPU is told when it was.
 
 import { Errno } from '../errno.ts';
+import { TASK_SIZE } from '../memory/address-space.ts';
 import { OutOfMemory } from '../memory/physical.ts';
 import { UserFault } from '../memory/user-memory.ts';
 import { Signal, SignalCode } from './signals.ts';
@@ -86,8 +87,11 @@ function abortSection(thread: Thread, { area, signature }: RestartableSequence):
   const at = Number(section);
   const [start, length, abort] = [Section.start, Section.length, Section.abort].map((field) => memory.word(at + field));
   if (memory.u32(at + Section.version) !== 0 || memory.u32(at + Section.flags) !== 0) return false;
+  const end = start! + length!;
+  if (length! < 0 || [start!, end, abort!].some((address) => address < 0 || address >= TASK_SIZE)) return false;
+  if (abort! >= start! && abort! < end) return false;
   if (memory.u32(abort! - SIGNATURE_SIZE) !== signature) return false;
-  const inside = core.pc >= start! && core.pc < start! + length!;
+  const inside = core.pc >= start! && core.pc < end;
   memory.setU64(area + Area.criticalSection, 0n);
   if (inside) core.pc = abort!;
   return true;
