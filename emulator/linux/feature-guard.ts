@@ -62,11 +62,14 @@ export class FeatureGuard {
     );
   }
 
-  /** All instructions of a block that the CPU lacks. */
-  absent(code: Uint8Array, va: number): RefusedInstruction[] {
-    return instructionNeeds(this.#decoder, code, va)
-      .map((needs) => this.#refused(needs))
-      .filter(({ feature }) => feature !== undefined);
+  /** The first instruction of a block that the CPU lacks, whatever the engine does with it. */
+  firstAbsent(code: Uint8Array, va: number): RefusedInstruction | undefined {
+    const lacks = (feature: string): boolean => this.#lacks(feature);
+    const found =
+      this.#decoder.isa === 'aarch64'
+        ? firstOfAarch64(this.#decoder, code, va, lacks)
+        : firstOfX86(this.#decoder, code, va, ({ features }) => features.some(lacks));
+    return found === undefined ? undefined : this.#refused(found);
   }
 
   #lacks(feature: string): boolean {

@@ -45,7 +45,7 @@ function watchAbsent(machine: Machine): AbsentInstruction[] {
   const list: AbsentInstruction[] = [];
   for (const kind of machine.kernel.kinds.values()) {
     kind.accounting.observer = (code, va) => {
-      const [first] = kind.guard.absent(code, va); // what stands behind it in the block is reached only if it was executed
+      const first = kind.guard.firstAbsent(code, va); // what stands behind it in the block is reached only if it was executed
       if (first === undefined || found.has(`${kind.name} ${first.va}`)) return;
       found.add(`${kind.name} ${first.va}`);
       list.push({ kind: kind.name, pc: first.va, instruction: first.text, feature: first.feature! });
