@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineCommand } from 'citty';
 import { parseCommandLine, UsageError } from '../base/arguments.ts';
-import { type Diagnostic, formatDiagnostic, InputError, LinkError } from '../linker/errors.ts';
+import { diagnosticsOf, formatDiagnostic, InputError, LinkError } from '../linker/errors.ts';
 import { type LinkResult, link } from '../linker/link.ts';
 import { formatMap } from '../linker/map.ts';
 import type { Isa } from '../linker/object.ts';
@@ -129,13 +129,6 @@ export async function main(argv: string[]): Promise<number> {
     process.stderr.write(formatStatistics(result, performance.now()));
   }
   return 0;
-}
-
-/** A file that cannot be read at all ends the link with one problem; others are collected. */
-function diagnosticsOf(error: LinkError): readonly Diagnostic[] {
-  if (error.diagnostics.length > 0) return error.diagnostics;
-  const { code, message, hint, facts } = error;
-  return [{ severity: 'error', code, message, places: [], hint, facts }];
 }
 
 function splitVariant(text: string): { name: string; text: string } {

@@ -6,7 +6,9 @@ import { inspectMelf } from './inspection.ts';
 import { PLAIN_FLAGS, reread, Workshop } from './tests/workshop.ts';
 
 for (const isa of ['x86-64', 'aarch64'] as const)
-  describe(`acceptance, ${isa}`, () => {
+  describe(`acceptance, ${isa}`, function () {
+    // Compilers take their time on a busy machine.
+    this.timeout(600_000);
     let shop: Workshop;
     let main: string;
     before(async () => {

@@ -115,6 +115,11 @@ export function readU64(view: DataView, offset: number): number {
   return view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 0x100000000;
 }
 
+/** The same in two's complement: exact for values near 0 on both sides. */
+export function readI64(view: DataView, offset: number): number {
+  return view.getUint32(offset, true) + view.getInt32(offset + 4, true) * 0x100000000;
+}
+
 /** Writes a signed or unsigned integer of magnitude below 2^53 as 64 bits. */
 export function writeU64(view: DataView, offset: number, value: number): void {
   const high = Math.floor(value / 0x100000000);

@@ -100,3 +100,10 @@ export class Diagnostics {
     });
   }
 }
+
+/** A file that cannot be read at all ends the link with one problem; others are collected. */
+export function diagnosticsOf(error: LinkError): readonly Diagnostic[] {
+  if (error.diagnostics.length > 0) return error.diagnostics;
+  const { code, message, hint, facts } = error;
+  return [{ severity: 'error', code, message, places: [], hint, facts }];
+}

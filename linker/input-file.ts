@@ -3,6 +3,9 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { InputError } from './errors.ts';
 
+/** The most that one call of read(2) and one typed array of every Node hold. */
+const MOST = 2 ** 31 - 1;
+
 /** Bytes that are got when they are asked for. */
 export interface ByteSource {
   readonly size: number;
@@ -41,6 +44,14 @@ export class InputFile implements ByteSource {
   bytes(start: number, end: number): Uint8Array {
     if (this.#whole !== undefined) return this.#whole.subarray(start, end);
     const length = Math.max(Math.min(end, this.size) - start, 0);
+    if (length > MOST) {
+      throw new InputError(
+        'link.unreadable',
+        this.#path,
+        'is larger than 2 GiB',
+        'objects up to 2 GiB can be read: leave debug information out (objcopy --strip-debug, -g1, -gz), or give its parts in an archive',
+      );
+    }
     // Of their own, so that they begin where words may.
     const bytes = Buffer.allocUnsafeSlow(length);
     try {

@@ -6,6 +6,7 @@ import {
   ET_REL,
   GRP_COMDAT,
   RELA_SIZE,
+  readI64,
   readU64,
   SHDR_SIZE,
   SHF_ALLOC,
@@ -345,7 +346,8 @@ class ObjectReader {
       const rawIndex = view.getUint16(at + 6, true);
       const binding = info >> 4;
       const type = info & 15;
-      const value = readU64(view, at + 8);
+      // Absolute symbols are numbers, and may be negative.
+      const value = rawIndex === SHN_ABS ? readI64(view, at + 8) : readU64(view, at + 8);
       let kind: SymbolKind = 'section';
       let section: InputSection | undefined;
       if (rawIndex === SHN_UNDEF) kind = 'undefined';
@@ -366,6 +368,9 @@ class ObjectReader {
       }
       const name = names.at(view.getUint32(at, true));
       if (name === undefined) this.#fail('link.malformed', `symbol ${i} has no valid name`);
+      if (kind === 'absolute' && !Number.isSafeInteger(value)) {
+        this.#fail('link.too-large', `the absolute symbol ${name} has a value of more than 53 bits`);
+      }
       if (kind === 'common') this.#checkAlignment(`the common symbol ${name}`, readU64(view, at + 8) || 1);
       if (kind === 'common' && readU64(view, at + 16) > 0x7fffffff) {
         this.#fail('link.too-large', `the common symbol ${name} is larger than 2 GiB`);

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { MelfError } from '../base/errors.ts';
 import { readArchive } from './archive.ts';
+import { readLdCommand } from './cc/ld-command.ts';
 import { SHF_ALLOC, SHF_MERGE, SHF_STRINGS, SHF_WRITE, SHT_NOBITS } from './elf.ts';
+import type { InputError } from './errors.ts';
 import { sourceOf } from './input-file.ts';
 import { inspectMelf } from './inspection.ts';
 import type { LinkResult } from './link.ts';
@@ -102,7 +107,9 @@ function mutate(bytes: Uint8Array, { changes, cut }: Mutation): Uint8Array {
 const identity = { path: 'fuzz.o', variant: COMMON, unit: 'fuzz.o' };
 const runs = { numRuns: 3000 };
 
-describe('reading files that are not what they claim', () => {
+describe('reading files that are not what they claim', function () {
+  // Thousands of links: on a busy machine they take minutes.
+  this.timeout(600_000);
   const good = sample(1);
   const archive = makeArchive([
     { name: 'a.o', bytes: good, symbols: ['_start', 'helper', 'x', 'y'] },
@@ -194,6 +201,61 @@ describe('reading files that are not what they claim', () => {
     refused(patched(5, 2), 'link.unsupported-endian');
     refused(patched(18, 3), 'link.unsupported-machine');
     assert.throws(() => link({ inputs: [{ path: '/nonexistent/x.o' }] }), { code: 'link.unreadable' });
+  });
+
+  it('a file of more than 2 GiB: says so, and what to do', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'melf-large-'));
+    try {
+      const path = join(folder, 'large.o');
+      writeFileSync(path, good);
+      // Sparse: it takes no room on the disk.
+      truncateSync(path, 2 ** 31);
+      // What ld would be told, and what melf link is.
+      for (const inputs of [[{ path }], readLdCommand([path]).options.inputs])
+        assert.throws(
+          () => link({ inputs }),
+          (error: InputError) => {
+            assert.equal(error.code, 'link.unreadable');
+            assert.match(error.message, /large\.o: is larger than 2 GiB$/);
+            assert.match(error.hint!, /objects up to 2 GiB can be read: .*--strip-debug/);
+            return true;
+          },
+        );
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('absolute symbols: negative numbers are exact, those of more than 53 bits are refused', () => {
+    const withNumber = (value: bigint): Uint8Array => {
+      const bytes = makeObject(
+        'x86-64',
+        [
+          { name: '.text', data: [0xc3] },
+          {
+            name: '.data',
+            flags: SHF_ALLOC | SHF_WRITE,
+            data: new Uint8Array(8),
+            relocations: [{ offset: 0, type: 1, symbol: 'number' }],
+          },
+        ],
+        [
+          { name: '_start', section: '.text' },
+          { name: 'number', section: '*ABS*', value: 0x55aa },
+        ],
+      );
+      const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      view.writeBigInt64LE(value, view.indexOf(Uint8Array.of(0xaa, 0x55, 0, 0, 0, 0, 0, 0)));
+      return bytes;
+    };
+    for (const value of [-5n, -(2n ** 31n), 2n ** 52n]) {
+      const { bytes } = link({ inputs: [{ path: 'number.o', bytes: withNumber(value) }] });
+      const data = readMelf(bytes, 'number').sections.find((s) => s.name === '.data')!;
+      assert.equal(Buffer.from(bytes).readBigInt64LE(data.offset), value);
+    }
+    assert.throws(() => link({ inputs: [{ path: 'number.o', bytes: withNumber(0x1234_5678_9abc_def1n) }] }), {
+      code: 'link.too-large',
+    });
     assert.throws(() => link({ inputs: [] }), { code: 'link.no-inputs' });
   });
 

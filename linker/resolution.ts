@@ -180,6 +180,9 @@ function addDefsyms(options: LinkOptions, table: SymbolTable): void {
       throw new LinkError('link.bad-defsym', `--defsym ${name}=${value}: not a number, symbol or symbol+number`);
     }
     const offset = match[2] === undefined ? 0 : Number(match[2]);
+    if (!Number.isSafeInteger(offset)) {
+      throw new LinkError('link.bad-defsym', `--defsym ${name}=${value}: the number has more than 53 bits`);
+    }
     const target = match[1] === undefined ? undefined : table.lookup(match[1], COMMON);
     if (match[1] !== undefined && target === undefined) {
       throw new LinkError('link.bad-defsym', `--defsym ${name}=${value}: ${match[1]} is not defined`);

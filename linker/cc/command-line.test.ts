@@ -107,6 +107,16 @@ describe('melf-cc reads the flags of ld', () => {
     }
   });
 
+  it('the last of --gc-sections and --no-gc-sections and of -z relro and norelro; states that come back', () => {
+    const read = (text: string) => readLdCommand(text.split(' '));
+    assert.equal(read('--gc-sections --no-gc-sections').options.gcSections, false);
+    assert.equal(read('--no-gc-sections --gc-sections').options.gcSections, true);
+    assert.equal(read('-z norelro -z relro').options.relro, true);
+    assert.equal(read('-z relro -z norelro').options.relro, false);
+    assert.deepEqual(read('--push-state --as-needed --pop-state').ignored, ['--as-needed: the executable is static']);
+    assert.throws(() => read('--diagnostics=loud'), { code: 'cc.ld-value' });
+  });
+
   it('a system root: for folders that begin with = and for the paths in scripts that lie in it', () => {
     const root = mkdtempSync(join(tmpdir(), 'melf-ld-'));
     try {

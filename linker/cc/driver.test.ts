@@ -59,7 +59,7 @@ interface Result {
 }
 
 describe('melf-cc in the place of a compiler', function () {
-  this.timeout(60_000);
+  this.timeout(600_000);
   let folder: string;
   const call = (program: string, args: readonly string[], env: Record<string, string> = {}, input?: string): Result => {
     const { status, stdout, stderr } = spawnSync(program, args, {
@@ -311,6 +311,29 @@ describe('melf-cc in the place of a compiler', function () {
     assert.equal(half.status, 1);
     assert.match(half.output, /half.c compiles as variant plain, but not as loud/);
     assert.ok(!existsSync(join(folder, 'half.o')));
+  });
+
+  it('tells what the linker finds wrong, as text or as JSON, up to a limit', () => {
+    file(
+      'wrong.c',
+      'int say(const char *), twice_(int), absent(void); int main(void) { return twice_(say("x")) + absent(); }\n',
+    );
+    const objects = ['wrong.c', 'lib/say.o', 'lib/only.o', '-o', 'wrong'];
+    const text = cc(...objects);
+    assert.equal(text.status, 1);
+    assert.match(
+      text.output,
+      /undefined symbol: twice_\n>>> referenced by .*\n(?:>>> .*\n)*>>> hint: did you mean twice\? It is defined in \S*only\.o/,
+    );
+    const json = cc(...objects, '-Wl,--diagnostics=json');
+    assert.equal(json.status, 1);
+    const told = json.output
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { code: string; message: string; places: { role: string; where: string }[] });
+    assert.ok(told.every((one) => one.code === 'link.undefined-symbol' && one.places[0]!.role === 'referenced by'));
+    assert.ok(told.some((one) => one.message.includes('absent')));
+    assert.match(cc(...objects, '-Wl,--error-limit=1').output, /more of link\.undefined-symbol not shown/);
   });
 
   it('says what it cannot do', () => {

@@ -14,6 +14,8 @@ export interface LdCommand {
   readonly options: LinkOptions;
   readonly output: string;
   readonly map: string | undefined;
+  /** Whether problems are told as one JSON object a line (`--diagnostics=json`, a flag of this linker alone). */
+  readonly json: boolean;
   /** Flags that have no effect here, each with the reason. */
   readonly ignored: readonly string[];
 }
@@ -79,12 +81,9 @@ const IGNORED: Readonly<Record<string, string>> = {
   '-dp': 'common symbols always get their place',
   '-n': 'segments are page aligned, so that views can share them',
   '--no-print-gc-sections': 'nothing is printed',
-  '--no-gc-sections': 'this is the default',
   '--no-define-common': 'common symbols always get their place',
   '--fix-cortex-a53-835769': ERRATUM,
   '--fix-cortex-a53-843419': ERRATUM,
-  '--push-state': STATIC,
-  '--pop-state': STATIC,
 };
 /** Flags with a value (after `=` or as the next word) and without an effect. */
 const IGNORED_VALUES: Readonly<Record<string, string>> = {
@@ -137,6 +136,7 @@ class Reader {
   readonly #states: boolean[] = [];
   #output = 'a.out';
   #map: string | undefined;
+  #json = false;
   #at = 0;
 
   constructor(words: readonly string[]) {
@@ -162,7 +162,7 @@ class Reader {
       wrap: this.#wrap,
       defsyms: this.#defsyms,
     };
-    return { options, output: this.#output, map: this.#map, ignored: this.#ignored };
+    return { options, output: this.#output, map: this.#map, json: this.#json, ignored: this.#ignored };
   }
 
   #value(flag: string, word: string): string {
@@ -179,8 +179,6 @@ class Reader {
     const name = word.split('=')[0]!;
     const options = this.#options;
     if (name in IGNORED) {
-      if (name === '--push-state') this.#states.push(this.#whole);
-      if (name === '--pop-state') this.#whole = this.#states.pop() ?? false;
       this.#ignored.push(`${given}: ${IGNORED[name]}`);
     } else if (name in IGNORED_VALUES) {
       this.#ignored.push(`${given}: ${IGNORED_VALUES[name]}`);
@@ -219,9 +217,24 @@ class Reader {
       case '--no-whole-archive':
         this.#whole = false;
         break;
-      case '--gc-sections':
-        options.gcSections = true;
+      case '--push-state':
+        this.#states.push(this.#whole);
         break;
+      case '--pop-state':
+        this.#whole = this.#states.pop() ?? false;
+        break;
+      case '--gc-sections':
+      case '--no-gc-sections':
+        // The last one wins.
+        options.gcSections = name === '--gc-sections';
+        break;
+      case '--diagnostics': {
+        const form = value();
+        if (form !== 'text' && form !== 'json')
+          throw new LinkError('cc.ld-value', `--diagnostics=${form} is neither text nor json`);
+        this.#json = form === 'json';
+        break;
+      }
       case '--build-id':
         // Of the kinds of id there is one here; a given one or none can be had, too.
         options.buildId = word !== '--build-id=none';
@@ -301,8 +314,8 @@ class Reader {
     if (keyword === 'muldefs') this.#options.multipleDefinitions = true;
     else if (keyword === 'execstack') this.#options.executableStack = true;
     else if (IGNORED_Z.test(keyword)) {
-      if (keyword === 'norelro') this.#options.relro = false;
-      else this.#ignored.push(`-z ${keyword}: a static executable of this linker is as it is`);
+      if (/^(no)?relro$/.test(keyword)) this.#options.relro = keyword === 'relro';
+      if (keyword !== 'norelro') this.#ignored.push(`-z ${keyword}: a static executable of this linker is as it is`);
     } else throw new LinkError('cc.ld-option', `the linker flag -z ${keyword} is not known to this linker`);
   }
 
@@ -379,7 +392,7 @@ function textOf(path: string): string | undefined {
 /** Long flags that have an effect (or are refused for a reason of their own). */
 const LONG: Readonly<Record<string, true>> = Object.fromEntries(
   (
-    'whole-archive no-whole-archive gc-sections build-id strip-all strip-debug Map entry undefined require-defined wrap library library-path sysroot ' +
+    'whole-archive no-whole-archive push-state pop-state gc-sections no-gc-sections diagnostics build-id strip-all strip-debug Map entry undefined require-defined wrap library library-path sysroot ' +
     'output allow-multiple-definition image-base Ttext-segment defsym error-limit fatal-warnings no-fatal-warnings pie no-pie pic-executable shared Bshareable relocatable'
   )
     .split(' ')

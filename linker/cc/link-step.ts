@@ -3,10 +3,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { MelfError } from '../../base/errors.ts';
-import { formatDiagnostic } from '../errors.ts';
+import { diagnosticsOf, formatDiagnostic, LinkError } from '../errors.ts';
 import { addExcludedSection, decodeFat, encodeFat, FAT_SECTION, type FatVariant, sectionNamed } from '../fat-object.ts';
-import { link } from '../link.ts';
+import { type LinkResult, link } from '../link.ts';
 import { formatMap } from '../map.ts';
+import type { LinkOptions } from '../options.ts';
 import { checkOutputs, writeAll } from '../output-file.ts';
 import type { Argument } from './command-line.ts';
 import type { Configuration } from './configuration.ts';
@@ -73,7 +74,7 @@ export function linkExecutable(job: LinkJob): number {
   // Before the archives, after the start-up files, as the program's own objects are.
   const at = inputs.findIndex((input) => /\/crtbegin[ST]?\.o$/.test(input.path));
   inputs.splice(at + 1, 0, ...own);
-  const result = link({
+  const options: LinkOptions = {
     ...ld.options,
     inputs,
     wrap: [...(ld.options.wrap ?? []), ...(configuration.libmelf ? ['_Unwind_Find_FDE'] : [])],
@@ -83,8 +84,17 @@ export function linkExecutable(job: LinkJob): number {
     pageAlign: configuration.pageAlign,
     strictData: ld.options.strictData ?? configuration.strictData,
     buildFlags: basename(configuration.file),
-  });
-  for (const warning of result.warnings) process.stderr.write(`${formatDiagnostic(warning)}\n`);
+  };
+  let result: LinkResult;
+  try {
+    result = link(options);
+  } catch (error) {
+    if (!ld.json || !(error instanceof LinkError)) throw error;
+    for (const one of diagnosticsOf(error)) process.stderr.write(`${JSON.stringify(one)}\n`);
+    return 1;
+  }
+  for (const warning of result.warnings)
+    process.stderr.write(`${ld.json ? JSON.stringify(warning) : formatDiagnostic(warning)}\n`);
   const map = toFile ? [{ path: ld.map!, bytes: Buffer.from(formatMap(result)), mode: 0o644 }] : [];
   writeAll([{ path: ld.output, bytes: result.bytes, mode: 0o755 }, ...map]);
   if (ld.map === '-') process.stdout.write(formatMap(result));

@@ -184,6 +184,7 @@ describe('AArch64 relocations', () => {
       instruction: 0xf9400001,
       symbol: 'mine',
     },
+    'a place beside what the table of addresses holds': { type: 'ADR_GOT_PAGE', addend: 8 },
     'a value too large for its field': { type: 'MOVW_UABS_G0', symbol: 'abs48' },
   } as const)) {
     it(`reports ${name}, with the place`, () => {

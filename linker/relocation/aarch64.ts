@@ -276,6 +276,11 @@ function applyOne(
   context: RelocationContext,
 ): void {
   const target = (): number => context.target(symbol, addend);
+  const entry = (): number => {
+    if (addend !== 0)
+      w.problem(`the table of addresses holds ${symbol.name} itself, not a place ${addend} bytes from it`);
+    return context.gotAddress(symbol);
+  };
   const tprel = (): number => target() + context.tlsToThreadPointer;
   switch (type) {
     case A64.NONE:
@@ -359,23 +364,23 @@ function applyOne(
       w.branch(nearTarget(symbol, addend, place, context) - place, 26, 0, REACH);
       return;
     case A64.GOT_LD_PREL19:
-      w.branch(context.gotAddress(symbol) - place, 19, 5);
+      w.branch(entry() - place, 19, 5);
       return;
     case A64.ADR_GOT_PAGE: {
-      const value = (page(context.gotAddress(symbol)) - page(place)) / 0x1000;
+      const value = (page(entry()) - page(place)) / 0x1000;
       w.range(value, -0x100000, 0xfffff);
       w.adr(value);
       return;
     }
     case A64.LD64_GOT_LO12_NC:
-      w.imm12(low12(context.gotAddress(symbol)), 3);
+      w.imm12(low12(entry()), 3);
       return;
     case A64.LD64_GOTOFF_LO15:
-      w.range(context.gotAddress(symbol) - context.gotBase, 0, 0x7fff);
+      w.range(entry() - context.gotBase, 0, 0x7fff);
       w.imm12(context.gotAddress(symbol) - context.gotBase, 3);
       return;
     case A64.LD64_GOTPAGE_LO15:
-      w.range(context.gotAddress(symbol) - page(context.gotBase), 0, 0x7fff);
+      w.range(entry() - page(context.gotBase), 0, 0x7fff);
       w.imm12(context.gotAddress(symbol) - page(context.gotBase), 3);
       return;
     case A64.TLSIE_ADR_GOTTPREL_PAGE21:
