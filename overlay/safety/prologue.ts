@@ -81,8 +81,8 @@ function aarch64Effect(word: number): ((state: State) => State) | undefined {
   if (is(0xffe00fe0, 0xf8000fe0)) return (state) => saveIf(grow(state, -imm9), rt, 0); // str rt, [sp, #imm]!
   if (is(0xffe00fe0, 0xf84007e0)) return (state) => grow(state, -imm9); // ldr rt, [sp], #imm
   if (is(0xffc003e0, 0xf90003e0)) return (state) => saveIf(state, rt, 8 * ((word >>> 10) & 0xfff)); // str rt, [sp, #imm]
-  // Any other addition, subtraction or move to register 31 that means sp, and load or store with write-back to it.
-  if (is(0x1f00001f, 0x1100001f) || is(0x1fe0001f, 0x0b20001f) || is(0x3b2007e0, 0x380007e0)) return undefined;
+  // Any other addition, subtraction or move to register 31 that means sp (with flags it means zero: cmp), and load or store with write-back to it.
+  if (is(0x3f00001f, 0x1100001f) || is(0x3fe0001f, 0x0b20001f) || is(0x3b2007e0, 0x380007e0)) return undefined;
   return (state) => state;
 }
 

@@ -250,9 +250,9 @@ class Walk {
     if (this.#how.isSigreturn(code)) return this.#interrupted();
     // A call may be the last instruction of its function.
     const rules = rulesAt(pcIsReturnAddress ? this.#pc - 1 : this.#pc);
-    if (rules !== undefined) return this.#unwind(rules, 'unwound') ?? this.#scan();
+    if (rules !== undefined) return this.#unwind(rules, 'unwound') ?? this.#scan(pcIsReturnAddress);
     const read = this.#readFunction(pcIsReturnAddress);
-    return (read === undefined ? undefined : this.#unwind(read, 'analysed')) ?? this.#scan();
+    return (read === undefined ? undefined : this.#unwind(read, 'analysed')) ?? this.#scan(pcIsReturnAddress);
   }
 
   /** What the function's own instructions do to the stack, where no table says it. */
@@ -314,8 +314,18 @@ class Walk {
     return { pc, found, slot };
   }
 
-  /** No tables for this code: the next word on the stack that looks like a return address is taken for one. */
-  #scan(): StackFrame | undefined {
+  /**
+   * No tables for this code: the link register, in a function that may not have called anybody yet, or the next word on the stack that looks like
+   * a return address is taken for one.
+   */
+  #scan(pcIsReturnAddress: boolean): StackFrame | undefined {
+    const { returnRegister } = this.#how;
+    const link = pcIsReturnAddress ? undefined : this.#registers[returnRegister];
+    if (link !== undefined && isReturnAddress(this.#thread, this.#how, addressOf(link))) {
+      this.#registers[returnRegister] = undefined;
+      this.#pc = addressOf(link);
+      return { pc: this.#pc, found: 'scanned', slot: undefined };
+    }
     for (const [slot, pc] of stackWords(this.#thread, this.#sp)) {
       if (!isReturnAddress(this.#thread, this.#how, pc)) continue;
       this.#registers[this.#how.sp] = BigInt(slot + WORD);
