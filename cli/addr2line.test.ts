@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { PLAIN_FLAGS, Workshop } from '../linker/tests/workshop.ts';
+import { runMelf } from './tests/melf.ts';
 
 const SUBJECT = `static inline int twice(int x) { return 2 * x; }
 int add(int x) { return twice(x) + V; }
@@ -22,8 +21,7 @@ describe('melf addr2line', () => {
   after(() => shop.close());
 
   const melf = (...args: string[]) => {
-    const main = join(import.meta.dirname, 'main.ts');
-    const run = spawnSync(process.execPath, ['--import', 'tsx', main, 'addr2line', ...args], { encoding: 'utf8' });
+    const run = runMelf('addr2line', ...args);
     return { status: run.status, out: run.stdout, err: run.stderr };
   };
 

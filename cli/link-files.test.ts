@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { Workshop } from '../linker/tests/workshop.ts';
+import { runMelf } from './tests/melf.ts';
 
 describe('the files of melf link', function () {
   // Each link is a process of its own, started from sources.
@@ -16,13 +17,7 @@ describe('the files of melf link', function () {
   });
   after(() => shop.close());
 
-  const link = (...args: string[]) => {
-    const main = join(import.meta.dirname, 'main.ts');
-    const { status, stderr } = spawnSync(process.execPath, ['--import', 'tsx', main, 'link', ...args], {
-      encoding: 'utf8',
-    });
-    return { status, stderr };
-  };
+  const link = (...args: string[]) => runMelf('link', ...args);
 
   it('are all written or none: no executable without the map that was asked for', () => {
     const out = join(shop.folder, 'program');

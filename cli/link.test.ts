@@ -3,11 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Workshop } from '../linker/tests/workshop.ts';
-
-const main = join(import.meta.dirname, 'main.ts');
+import { runMelf } from './tests/melf.ts';
 
 const melf = (...args: string[]) => {
-  const run = spawnSync(process.execPath, ['--import', 'tsx', main, ...args], { encoding: 'utf8' });
+  const run = runMelf(...args);
   return { status: run.status, out: run.stdout, err: run.stderr };
 };
 
@@ -91,14 +90,17 @@ describe('melf link and melf inspect', () => {
     wrong(/"fast" is not of the form NAME:LIST/, 2, 'link', '--variant', 'fast');
     wrong(/There is nothing to link/, 2, 'link');
     wrong(/cannot be read/, 1, 'link', '/nonexistent.o');
-    wrong(/not an ELF file/, 1, 'inspect', main);
+    wrong(/not an ELF file/, 1, 'inspect', import.meta.filename);
     wrong(/holds no variants/, 1, 'inspect', process.execPath);
   });
 
   it('is the same when started as users do, where it runs from a bundle', () => {
     const start = join(import.meta.dirname, '../setup/melf.cjs');
     for (const args of [[], ['/nonexistent.o'], ['--no-such-flag'], ['/nonexistent.o', '--debug']]) {
-      const user = spawnSync(process.execPath, [start, 'link', ...args], { encoding: 'utf8' });
+      const user = spawnSync(process.execPath, [start, 'link', ...args], {
+        encoding: 'utf8',
+        env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined },
+      });
       const plain = melf('link', ...args);
       const firstLines = (text: string): string => text.split('\n').slice(0, 2).join('\n');
       assert.equal(user.status, plain.status);

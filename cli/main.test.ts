@@ -1,19 +1,9 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { UsageError } from '../base/arguments.ts';
 import { MelfError } from '../base/errors.ts';
 import { nearest } from '../base/suggest.ts';
 import { exitCodeOf, formatError } from './report-error.ts';
-
-function melf(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  const root = join(import.meta.dirname, '..');
-  return spawnSync(process.execPath, ['--import', 'tsx', 'cli/main.ts', ...args], {
-    cwd: root,
-    encoding: 'utf8',
-    env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined },
-  });
-}
+import { runMelf as melf } from './tests/melf.ts';
 
 describe('the melf command', () => {
   it('names its commands when asked for help, and when there is nothing to do', () => {

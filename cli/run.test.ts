@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tinyElf, tinyProgram } from '../emulator/tests/tiny-program.ts';
+import { runMelf } from './tests/melf.ts';
 
 describe('melf run', function () {
   this.timeout(60_000);
@@ -19,11 +19,7 @@ describe('melf run', function () {
     return path;
   };
   const melf = (...args: string[]) => {
-    const cli = join(import.meta.dirname, 'main.ts');
-    const result = spawnSync(process.execPath, ['--import', 'tsx', cli, 'run', ...args], {
-      encoding: 'utf8',
-      input: '',
-    });
+    const result = runMelf('run', ...args);
     assert.ok(!result.stderr.includes('    at '), `a stack trace:\n${result.stderr}`);
     return result;
   };
