@@ -24,10 +24,19 @@ int main() {
 }
 `;
 
-/** About 50 MB the first time. */
+const target = { gnu: 'aarch64-linux-gnu', debian: 'arm64' } as const;
+
+/** About 250 MB the first time. */
 describe('the AArch64 tool chain', () => {
   let folder = '';
-  before(() => {
+  before(async function () {
+    // Fetching and unpacking take what they take; the tests themselves keep to the limit of all.
+    this.timeout(1_800_000);
+    if (aptExists() && hostArchitecture() !== 'arm64') {
+      await ensureCrossCompiler(cache, target, hostArchitecture());
+      await ensureCrossToolchain('aarch64');
+    }
+    await ensureToolchain('aarch64');
     folder = mkdtempSync(join(tmpdir(), 'melf-cross-'));
     writeFileSync(join(folder, 'a.c'), '#include <stdio.h>\nint main(void) { printf("%d\\n", 6 * 7); return 0; }\n');
   });
@@ -35,7 +44,6 @@ describe('the AArch64 tool chain', () => {
 
   it('comes from packages in the cache, which need nothing of the system', async function () {
     if (!aptExists() || hostArchitecture() === 'arm64') this.skip();
-    const target = { gnu: 'aarch64-linux-gnu', debian: 'arm64' } as const;
     const gcc = join(await ensureCrossCompiler(cache, target, hostArchitecture()), 'bin', 'aarch64-linux-gnu-gcc');
     for (const part of ['cc1', 'as', 'ld']) {
       const path = execFileSync(gcc, [`-print-prog-name=${part}`], { encoding: 'utf8' }).trim();
@@ -47,15 +55,14 @@ describe('the AArch64 tool chain', () => {
     assert.equal(readFileSync(object).readUInt16LE(18), elfMachineAarch64);
   });
 
-  it('links static programs for AArch64', async function () {
+  it('links static programs for AArch64', async () => {
     const { wrapper } = await ensureToolchain('aarch64');
     const program = join(folder, 'a');
     execFileSync(wrapper, ['-O2', join(folder, 'a.c'), '-o', program]);
     assert.equal(readFileSync(program).readUInt16LE(18), elfMachineAarch64);
     assert.equal(readFileSync(program).readUInt16LE(16), 2, 'ET_EXEC');
     const emulator = findProgram('qemu-aarch64');
-    if (emulator === undefined) this.skip();
-    assert.equal(execFileSync(emulator, [program], { encoding: 'utf8' }), '42\n');
+    if (emulator !== undefined) assert.equal(execFileSync(emulator, [program], { encoding: 'utf8' }), '42\n');
   });
 
   it('has g++ with glibc and libstdc++ when asked for, and neither takes headers of this machine', async function () {
