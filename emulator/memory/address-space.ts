@@ -103,10 +103,7 @@ export class AddressSpace {
       if (taken.length > 0 && request.noReplace) return -Errno.EEXIST;
       if (taken.length > 0) this.unmap(address, length);
     } else {
-      const hint = pageDown(address);
-      const free =
-        hint >= MMAP_LOW && hint + length <= TASK_SIZE && this.areas.overlapping(hint, hint + length).length === 0;
-      const found = free ? hint : this.areas.findFree(length, MMAP_LOW, MMAP_TOP);
+      const found = this.placeFor(length, address);
       if (found === undefined) return -Errno.ENOMEM;
       address = found;
     }
@@ -124,6 +121,14 @@ export class AddressSpace {
       locked: request.locked === true || this.locksFuture,
     });
     return address;
+  }
+
+  /** Where mmap puts `length` bytes: at the hint if that is free, else as high as there is room; undefined: nowhere. */
+  placeFor(length: number, wanted: number): number | undefined {
+    const hint = pageDown(wanted);
+    const isFree =
+      hint >= MMAP_LOW && hint + length <= TASK_SIZE && this.areas.overlapping(hint, hint + length).length === 0;
+    return isFree ? hint : this.areas.findFree(length, MMAP_LOW, MMAP_TOP);
   }
 
   #sharedMemory(length: number): MapRequest['file'] {
@@ -203,75 +208,6 @@ export class AddressSpace {
     return 0;
   }
 
-  /**
-   * mremap. `newAddress` as for MREMAP_FIXED. Returns the address or a negated errno. What is unshared stays so; it may grow or move only while there
-   * is one view.
-   */
-  remap(address: number, oldLength: number, newLength: number, mayMove: boolean, newAddress?: number): number {
-    const oldEnd = address + pageUp(oldLength);
-    const area = this.areas.find(address);
-    if (address % PAGE_SIZE !== 0 || newLength <= 0) return -Errno.EINVAL;
-    const length = pageUp(newLength);
-    if (newAddress !== undefined) {
-      const overlap = newAddress < oldEnd && address < newAddress + length;
-      if (newAddress % PAGE_SIZE !== 0 || overlap) return -Errno.EINVAL;
-    }
-    if (area === undefined || area.end < oldEnd) return -Errno.EFAULT;
-    const shrinksInPlace = newAddress === undefined && address + length <= oldEnd;
-    // New addresses would become private per view, which UNSHARE refuses, too, while there is more than one.
-    const stays = this.areas.overlapping(address, oldEnd).every(({ viewShared }) => viewShared);
-    if (!shrinksInPlace && !stays && this.views.size > 1) return -Errno.EINVAL;
-    if (newAddress === undefined) {
-      if (address + length <= oldEnd) {
-        if (address + length < oldEnd) this.unmap(address + length, oldEnd - address - length);
-        return address;
-      }
-      if (
-        area.end === oldEnd &&
-        this.areas.overlapping(oldEnd, address + length).length === 0 &&
-        address + length <= TASK_SIZE
-      ) {
-        area.end = address + length;
-        if (!area.viewShared) this.#noteUnshared();
-        return address;
-      }
-      if (!mayMove) return -Errno.ENOMEM;
-    }
-    const target = this.map({
-      address: newAddress ?? 0,
-      length,
-      prot: protIn(area, this.views.base),
-      fixed: newAddress !== undefined,
-      shared: area.sharedMapping,
-      file: area.file && { mappable: area.file.mappable, offset: area.file.offset + (address - area.start) },
-      name: area.name,
-      locked: area.locked,
-    });
-    if (target < 0) return target;
-    if (!area.viewShared) this.setViewShared(target, length, false);
-    const moved = Math.min(length, oldEnd - address);
-    try {
-      this.#shareFrames(address, target, moved);
-    } catch (error) {
-      this.unmap(target, length);
-      throw error;
-    }
-    this.unmap(address, oldEnd - address);
-    return target;
-  }
-
-  /** Maps what is mapped at one place at another one, too. */
-  #shareFrames(address: number, target: number, length: number): void {
-    for (let offset = 0; offset < length; offset += PAGE_SIZE) {
-      const entry = this.views.find(this.views.base, address + offset);
-      if (entry < 0 || (this.physical.u32[entry]! & Pte.present) === 0) continue;
-      this.physical.require(framesForFault(this.views.size));
-      const frame = this.physical.u32[entry + 1]!;
-      this.physical.retain(frame);
-      this.views.mapShared(target + offset, this.physical.u32[entry]!, frame);
-    }
-  }
-
   /** Where the heap begins: the loader says so once. */
   setBrkStart(address: number): void {
     this.#brkStart = pageUp(address);
@@ -332,13 +268,14 @@ export class AddressSpace {
       area.viewShared = shared;
       area.protOf = undefined;
     }
-    this.#noteUnshared();
+    this.noteUnshared();
     this.codeChanges();
     this.tlbGeneration++;
     return true;
   }
 
-  #noteUnshared(): void {
+  /** Where views may differ has changed: code there is known by its view from now on, and threads have to enter their views anew. */
+  noteUnshared(): void {
     const ranges = this.unsharedRanges();
     this.views.unshared = ranges;
     this.window = { start: ranges[0]?.start ?? 0, end: ranges.at(-1)?.end ?? 0 };
@@ -388,7 +325,7 @@ export class AddressSpace {
       };
       this.views.forEach(area.start, area.end, share, holders ?? [this.views.base]);
     }
-    child.#noteUnshared();
+    child.noteUnshared();
     child.#brkStart = this.#brkStart;
     child.#brk = this.#brk;
     for (const file of this.#owned) child.own(file.retain());

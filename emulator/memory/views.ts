@@ -46,7 +46,7 @@ export class Views {
   entriesVisited = 0;
   readonly #physical: PhysicalMemory;
   readonly #roots = new Map<number, number>();
-  /** Ranges in which each view has its own pages. They grow only while one view exists; unmapping takes from them at any time. */
+  /** Ranges in which each view has its own pages. Before they grow while there is more than one view, {@link separate} has to prepare the new ones. */
   unshared: readonly Range[] = [];
   #nextId = 1;
   #base = 0;
@@ -238,6 +238,102 @@ export class Views {
     return entryAt(mine, indexAt(va, 0));
   }
 
+  /**
+   * Gives each view tables of its own on the way to [start, end), so that its pages there can be its own. What views show stays the same.
+   * Throws OutOfMemory.
+   */
+  separate(start: number, end: number): void {
+    for (const id of this.#roots.keys())
+      if (id !== this.#base) this.#ownTables(this.root(id), TOP_LEVEL, 0, start, end);
+    this.#ownTables(this.root(this.#base), TOP_LEVEL, 0, start, end);
+  }
+
+  #ownTables(table: number, level: number, va: number, start: number, end: number): void {
+    if (level === 0) return;
+    const physical = this.#physical;
+    const words = physical.u32;
+    const span = spanOf(level);
+    const first = Math.max(0, Math.floor((start - va) / span));
+    const last = Math.min(ENTRIES - 1, Math.floor((end - 1 - va) / span));
+    for (let index = first; index <= last; index++) {
+      const entry = entryAt(table, index);
+      if ((words[entry]! & Pte.present) === 0) continue;
+      const child = words[entry + 1]!;
+      if (physical.references(child) > 1) {
+        setEntry(physical, entry, words[entry]!, this.#copyReferences(child, level - 1));
+        physical.release(child);
+      }
+      this.#ownTables(words[entry + 1]!, level - 1, va + index * span, start, end);
+    }
+  }
+
+  /** A table with the same entries, whatever they lead to. */
+  #copyReferences(source: number, level: number): number {
+    const physical = this.#physical;
+    const copy = physical.allocate();
+    for (let index = 0; index < ENTRIES; index++) {
+      const entry = entryAt(source, index);
+      if ((physical.u32[entry]! & Pte.present) === 0) continue;
+      if (level === 0) this.entriesVisited++;
+      physical.retain(physical.u32[entry + 1]!);
+      setEntry(physical, entryAt(copy, index), physical.u32[entry]!, physical.u32[entry + 1]!);
+    }
+    return copy;
+  }
+
+  /** The views whose entries for a range have to be looked at to know all: where tables are shared, the base's show what is shared. */
+  #holders(isShared: boolean): number[] {
+    return isShared && this.model === 'subtree' ? [this.#base] : this.ids();
+  }
+
+  /** Makes the tables that {@link mapAgain} needs. Throws OutOfMemory; what views show stays the same anyhow. */
+  preparePlace({ start, end }: Range, distance: number, isShared: boolean): void {
+    for (const id of this.#holders(isShared)) {
+      const prepare = (_entry: number, va: number): void => {
+        ensureEntry(this.#physical, this.root(id), va + distance);
+        if (id !== this.#base || this.model !== 'subtree' || !isShared) return;
+        for (const [other, root] of this.#roots)
+          if (other !== id) this.#privateLeaf(root, this.root(id), va + distance);
+      };
+      this.forEach(start, end, prepare, [id]);
+    }
+  }
+
+  /** Gives back the tables on the way to [start, end) that hold nothing. */
+  prune(start: number, end: number): void {
+    for (const root of this.#roots.values()) this.#prune(root, TOP_LEVEL, 0, start, end);
+  }
+
+  #prune(table: number, level: number, va: number, start: number, end: number): void {
+    if (level === 0) return;
+    const words = this.#physical.u32;
+    const span = spanOf(level);
+    const first = Math.max(0, Math.floor((start - va) / span));
+    const last = Math.min(ENTRIES - 1, Math.floor((end - 1 - va) / span));
+    for (let index = first; index <= last; index++) {
+      const entry = entryAt(table, index);
+      if ((words[entry]! & Pte.present) === 0) continue;
+      const child = words[entry + 1]!;
+      this.#prune(child, level - 1, va + index * span, start, end);
+      if (!isEmpty(words, child)) continue;
+      setEntry(this.#physical, entry, 0, 0);
+      this.#physical.release(child);
+    }
+  }
+
+  /** Maps the pages of a range a second time, `distance` further, in each view those that it has. Nothing is there yet. */
+  mapAgain({ start, end }: Range, distance: number, isShared: boolean): void {
+    const words = this.#physical.u32;
+    for (const id of this.#holders(isShared)) {
+      const add = (entry: number, va: number): void => {
+        this.#physical.retain(words[entry + 1]!);
+        if (isShared && this.model === 'subtree') this.mapShared(va + distance, words[entry]!, words[entry + 1]!);
+        else this.mapLocal(id, va + distance, words[entry]!, words[entry + 1]!);
+      };
+      this.forEach(start, end, add, [id]);
+    }
+  }
+
   #replace(entry: number, flags: number, frame: number): void {
     const words = this.#physical.u32;
     const old = (words[entry]! & Pte.present) === 0 ? 0 : words[entry + 1]!;
@@ -329,4 +425,9 @@ export class Views {
     for (const root of this.#roots.values()) releaseTable(this.#physical, root, TOP_LEVEL);
     this.#roots.clear();
   }
+}
+
+function isEmpty(words: Uint32Array, table: number): boolean {
+  for (let index = 0; index < ENTRIES; index++) if ((words[entryAt(table, index)]! & Pte.present) !== 0) return false;
+  return true;
 }

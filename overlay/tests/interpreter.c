@@ -29,7 +29,8 @@ enum op {
     OP_UNSHARE, /* page, pages, bytes more than whole pages */
     OP_SHARE,
     OP_SWITCH_BASE,
-    OP_MOVE, /* page, to */
+    OP_MOVE,   /* page, to, sizes */
+    OP_RESIZE, /* page, pages, pages */
     OP_DISCARD,
     OP_START, /* slot */
     OP_EXIT,
@@ -109,8 +110,14 @@ static long execute(const struct command *c) {
         case OP_SWITCH_BASE: return mmview_switch_base();
         case OP_MOVE: {
             unsigned char *to = REGION + (long)c->b * PAGE;
-            void *got = mremap(at, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+            size_t old_pages = c->c & 15, new_pages = c->c >> 4 & 15;
+            int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (c->c >> 8 ? MREMAP_DONTUNMAP : 0);
+            void *got = mremap(at, old_pages * PAGE, new_pages * PAGE, flags, to);
             return got == to ? 0 : got == MAP_FAILED ? -errno : 1;
+        }
+        case OP_RESIZE: {
+            void *got = mremap(at, length, (size_t)c->c * PAGE, 0);
+            return got == at ? 0 : got == MAP_FAILED ? -errno : 1;
         }
         case OP_DISCARD: return raw(madvise(at, length, MADV_DONTNEED));
         case OP_START: return -pthread_create(&threads[c->a], NULL, thread, (void *)(long)c->a);

@@ -1,5 +1,5 @@
 /*
- * When the machine has no frame left: CREATE, fork, SWITCH_BASE and read(2) return ENOMEM and have done nothing, a process that touches memory is
+ * When the machine has no frame left: CREATE, fork, SWITCH_BASE, mremap and read(2) return ENOMEM and have done nothing, a process that touches memory is
  * killed, and once there is memory again all goes on. For a machine of 8 MiB.
  */
 #include <signal.h>
@@ -33,7 +33,10 @@ static volatile unsigned char *ranges[RANGES];
 int main(void) {
     zeros = open("/dev/zero", O_RDONLY);
     unsigned char *land = mmap(NULL, RANGES * FAR, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (land == MAP_FAILED || zeros < 0) abort();
+    unsigned char *away = mmap(NULL, RANGES * FAR, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (land == MAP_FAILED || away == MAP_FAILED || zeros < 0) abort();
+    away[0] = 7;
+    munmap(MEMORY(pages(1)), PAGE); /* so that its code is there when memory is out */
     for (int i = 0; i < RANGES; i++) {
         ranges[i] = land + i * FAR;
         ranges[i][0] = (unsigned char)(10 + i);
@@ -46,6 +49,9 @@ int main(void) {
     EXPECT(failed == -ENOMEM, "CREATE without memory: ENOMEM (got %ld)", failed);
     EXPECT(mmview_current() == 0 && mmview_migrate(1) == -EINVAL, "there is no new view");
     EXPECT(fork() == -1 && errno == ENOMEM, "fork without memory: ENOMEM (errno %d)", errno);
+    void *moved = mremap(land, RANGES * FAR, RANGES * FAR, MREMAP_MAYMOVE | MREMAP_FIXED, away);
+    EXPECT(moved == MAP_FAILED && errno == ENOMEM, "mremap without memory for tables: ENOMEM (errno %d)", errno);
+    EXPECT(((volatile unsigned char *)away)[0] == 7, "what it would have replaced is still there");
     int right = 0;
     for (int i = 0; i < RANGES; i++) {
         ranges[i][0]++;

@@ -1,7 +1,7 @@
 // Random programs of view calls: what fast-check draws is made into commands by asking the reference model what there is.
 
 import fc from 'fast-check';
-import { type Command, type Op, ops, PAGES, ReferenceModel, SLOTS } from './reference-model.ts';
+import { type Command, moveSizes, type Op, ops, PAGES, ReferenceModel, SLOTS } from './reference-model.ts';
 
 /** As drawn: all numbers are taken modulo what the model has at that point. */
 export interface Draft {
@@ -27,7 +27,8 @@ const weights: Partial<Record<Op, number>> = {
   unshare: 3,
   share: 1,
   switchBase: 2,
-  move: 1,
+  move: 4,
+  resize: 2,
   discard: 1,
   start: 2,
   exit: 1,
@@ -59,6 +60,15 @@ export const programs: fc.Arbitrary<{ drafts: Draft[]; eager: boolean }> = fc.re
 const MOST_VIEWS = 6;
 const protections = [0, 1, 3, 3] as const;
 const pick = <T>(list: readonly T[], index: number): T => list[index % list.length]!;
+
+/** From where, to where, sizes: mostly as large as before, sometimes of nothing, sometimes over itself. */
+function moveOperands(from: number, x: number, y: number, z: number): [number, number, number] {
+  const oldCount = z === 63 ? 0 : 1 + (z % Math.min(4, PAGES - from));
+  const to = y % PAGES;
+  const room = PAGES - to;
+  const newCount = x % 3 === 0 || oldCount === 0 || oldCount > room ? 1 + (Math.floor(x / 8) % room) : oldCount;
+  return [from, to, moveSizes(oldCount, newCount, newCount === oldCount && z % 4 === 3)];
+}
 
 /** One command, what it must answer, and the whole state after it. */
 export interface Step {
@@ -115,7 +125,11 @@ export function concrete({ drafts, eager }: { drafts: readonly Draft[]; eager: b
         add(slot, op, page, z % 16 === 0 ? 0 : count - 1, z % 16 === 0 ? 0 : 1 + ((z * 521) % 4096));
         break;
       case 'move':
-        add(slot, op, page, y % PAGES);
+        add(slot, op, ...moveOperands(page, x, y, z));
+        break;
+      case 'resize':
+        // At most to the end of what is looked at.
+        add(slot, op, page, count, 1 + (z % (PAGES - page)));
         break;
       case 'start': {
         const free = Array.from({ length: SLOTS }, (_, i) => i).filter((i) => !model.slots.includes(i));

@@ -27,6 +27,7 @@ export const ops = [
   'share',
   'switchBase',
   'move',
+  'resize',
   'discard',
   'start',
   'exit',
@@ -47,17 +48,25 @@ export interface Command {
 export const Kind = { private: 0, file: 1, shared: 2 } as const;
 const Prot = { read: 1, write: 2 } as const;
 
+/** Operand `c` of `move`. */
+export const moveSizes = (oldCount: number, newCount: number, dontUnmap: boolean): number =>
+  oldCount | (newCount << 4) | (dontUnmap ? 1 << 8 : 0);
+
 /** What one view, or all of them, have in a page. */
 interface Cell {
   value: number;
   prot: number;
 }
 
+/** Pages that a MAP_SHARED mapping began with: what they hold, wherever they are mapped. */
+type SharedObject = number[];
+
 interface Page {
-  /** What it holds before anybody writes, and again after MADV_DONTNEED. */
-  readonly initial: number;
+  /** Which page of its file or object it is; of private memory that comes from no file it says nothing. */
+  readonly index: number;
+  readonly kind: number;
   /** MAP_SHARED: cannot be unshared, does not forget. */
-  readonly sharedMapping: boolean;
+  readonly object: SharedObject | undefined;
   /** Of all views, or of each. */
   common: Cell | undefined;
   readonly own: Map<number, Cell>;
@@ -109,10 +118,10 @@ export class ReferenceModel {
   #result({ slot, op, a, b, c }: Command, view: number): number {
     switch (op) {
       case 'map':
-        for (let page = a; page < a + b; page++) this.#pages[page] = newPage(c, page - a);
+        this.#map(a, b, c);
         return 0;
       case 'unmap':
-        for (let page = a; page < a + b; page++) this.#pages[page] = undefined;
+        this.#pages.fill(undefined, a, a + b);
         return 0;
       case 'protect':
         return this.#protect(view, a, b, c);
@@ -146,7 +155,9 @@ export class ReferenceModel {
         this.#reap();
         return view;
       case 'move':
-        return this.#move(a, b);
+        return this.#move(view, a, b, c & 15, (c >> 4) & 15, c >> 8 === 1);
+      case 'resize':
+        return this.#resize(view, a, b, c);
       case 'discard':
         return this.#discard(a, b);
       case 'start':
@@ -170,13 +181,18 @@ export class ReferenceModel {
 
   #read(page: number, view: number): number {
     const cell = this.#cell(page, view);
-    return cell === undefined || (cell.prot & Prot.read) === 0 ? FAULT : cell.value;
+    if (cell === undefined || (cell.prot & Prot.read) === 0) return FAULT;
+    const { object, index } = this.#pages[page]!;
+    return object === undefined ? cell.value : (object[index] ?? FAULT);
   }
 
   #write(page: number, view: number, value: number): boolean {
     const cell = this.#cell(page, view);
     if (cell === undefined || (cell.prot & Prot.write) === 0) return false;
-    cell.value = value;
+    const { object, index } = this.#pages[page]!;
+    if (object === undefined ? cell.value === FAULT : index >= object.length) return false;
+    if (object === undefined) cell.value = value;
+    else object[index] = value;
     return true;
   }
 
@@ -220,7 +236,7 @@ export class ReferenceModel {
     if (this.#views.size > 1) return -Errno.EPERM;
     if (bytes === 0 || this.#pages[first] === undefined) return -Errno.EINVAL;
     const range = this.#pages.slice(first, first + Math.ceil(bytes / PAGE_SIZE)).filter((page) => page !== undefined);
-    if (range.some((page) => page.sharedMapping)) return -Errno.EACCES;
+    if (range.some((page) => page.object !== undefined)) return -Errno.EACCES;
     for (const page of range) {
       if ((page.common !== undefined) === shared) continue;
       if (shared) {
@@ -234,15 +250,72 @@ export class ReferenceModel {
     return 0;
   }
 
-  /** mremap of one page. */
-  #move(from: number, to: number): number {
-    if (from === to) return -Errno.EINVAL;
-    const page = this.#pages[from];
-    if (page === undefined) return -Errno.EFAULT;
-    // Private pages stay so where they go, and nothing becomes private while there is more than one view.
-    if (page.common === undefined && this.#views.size > 1) return -Errno.EINVAL;
-    this.#pages[to] = page;
-    this.#pages[from] = undefined;
+  #map(first: number, count: number, kind: number): void {
+    const object = kind === Kind.shared ? new Array<number>(count).fill(0) : undefined;
+    for (let index = 0; index < count; index++) {
+      const common = { value: initialOf(kind, index), prot: Prot.read | Prot.write };
+      this.#pages[first + index] = { index, kind, object, common, own: new Map() };
+    }
+  }
+
+  /** The page as it was before anybody wrote, with the rights that each view has there; or one `further` on in the same mapping. */
+  #fresh(page: Page, further = 0): Page {
+    const index = page.index + further;
+    const clean = ({ prot }: Cell): Cell => ({ prot, value: initialOf(page.kind, index) });
+    return {
+      index,
+      kind: page.kind,
+      object: page.object,
+      common: page.common && clean(page.common),
+      own: new Map([...page.own].map(([view, cell]) => [view, clean(cell)])),
+    };
+  }
+
+  /** Whether a thread in `view` sees one mapping in these pages. What is private and what other views may do there makes no difference. */
+  #isOneMapping(view: number, first: number, end: number): boolean {
+    for (let page = first; page < end; page++) {
+      const here = this.#pages[page];
+      if (here === undefined) return false;
+      const before = this.#pages[page - 1];
+      if (page === first || before === undefined) continue;
+      const follows = here.kind === Kind.private || here.index === before.index + 1;
+      if (here.kind !== before.kind || here.object !== before.object || !follows) return false;
+      if (this.#cell(page, view)!.prot !== this.#cell(page - 1, view)!.prot) return false;
+    }
+    return true;
+  }
+
+  /** mremap to a certain place. */
+  #move(view: number, from: number, to: number, oldCount: number, newCount: number, dontUnmap: boolean): number {
+    if (from < to + newCount && to < from + oldCount) return -Errno.EINVAL;
+    const first = this.#pages[from];
+    if (first === undefined) return -Errno.EFAULT;
+    if (oldCount === 0 && first.object === undefined) return -Errno.EINVAL;
+    const kept = Math.min(oldCount, newCount);
+    if (!this.#isOneMapping(view, from, from + kept)) return -Errno.EFAULT;
+    const moved = this.#pages.slice(from, from + kept) as Page[];
+    // Of nothing, a second place for what is here; else more of what comes last.
+    const model = moved.at(-1) ?? first;
+    const skip = moved.length === 0 ? 0 : 1;
+    const added = Array.from({ length: newCount - kept }, (_, at) => this.#fresh(model, at + skip));
+    this.#pages.fill(undefined, from, from + oldCount);
+    for (const [at, page] of [...moved, ...added].entries()) this.#pages[to + at] = page;
+    if (dontUnmap) for (const [at, page] of moved.entries()) this.#pages[from + at] = this.#fresh(page);
+    return 0;
+  }
+
+  /** mremap in place. */
+  #resize(view: number, first: number, oldCount: number, newCount: number): number {
+    if (this.#pages[first] === undefined) return -Errno.EFAULT;
+    if (newCount <= oldCount) {
+      this.#pages.fill(undefined, first + newCount, first + oldCount);
+      return 0;
+    }
+    if (!this.#isOneMapping(view, first, first + oldCount)) return -Errno.EFAULT;
+    const last = first + oldCount;
+    if (this.#pages.slice(last, first + newCount).some((page) => page !== undefined)) return -Errno.ENOMEM;
+    for (let page = last; page < first + newCount; page++)
+      this.#pages[page] = this.#fresh(this.#pages[last - 1]!, page - last + 1);
     return 0;
   }
 
@@ -250,19 +323,15 @@ export class ReferenceModel {
     const range = this.#pages.slice(first, first + count);
     if (range.some((page) => page === undefined)) return -Errno.ENOMEM;
     for (const page of range) {
-      if (page!.sharedMapping) continue;
-      for (const cell of [page!.common, ...page!.own.values()]) if (cell !== undefined) cell.value = page!.initial;
+      const initial = initialOf(page!.kind, page!.index);
+      for (const cell of [page!.common, ...page!.own.values()]) if (cell !== undefined) cell.value = initial;
     }
     return 0;
   }
 }
 
-function newPage(kind: number, index: number): Page {
-  const initial = kind === Kind.file ? FILE_BYTE + index : 0;
-  return {
-    initial,
-    sharedMapping: kind === Kind.shared,
-    common: { value: initial, prot: Prot.read | Prot.write },
-    own: new Map(),
-  };
+/** What a private page holds before anybody writes, and again after MADV_DONTNEED; beyond the file there is nothing to load. */
+function initialOf(kind: number, index: number): number {
+  if (kind !== Kind.file) return 0;
+  return index < PAGES ? FILE_BYTE + index : FAULT;
 }

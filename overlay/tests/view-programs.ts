@@ -10,6 +10,7 @@ import type { Kernel } from '../../emulator/linux/kernel.ts';
 import { Machine, type MachineOptions } from '../../emulator/machine.ts';
 import type { AddressSpace } from '../../emulator/memory/address-space.ts';
 import { Peek } from '../../emulator/memory/peek.ts';
+import { UserFault } from '../../emulator/memory/user-memory.ts';
 import { Prot, protIn } from '../../emulator/memory/vma.ts';
 import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
 import type { Isa } from '../../setup/toolchain.ts';
@@ -28,6 +29,16 @@ const CHECKPOINT = 1999;
 const BATCH = 100;
 const SEED = 20230710;
 
+/** A byte of a mapping; none beyond its file. */
+function byteAt(memory: Peek, va: number): number {
+  try {
+    return memory.read(va, 1)[0]!;
+  } catch (error) {
+    if (error instanceof UserFault) return FAULT;
+    throw error;
+  }
+}
+
 /** As ReferenceModel.state has it, of the kernel's areas and page tables. Touches nothing. */
 function stateOf(space: AddressSpace): number[] {
   const state = [space.views.base];
@@ -38,7 +49,7 @@ function stateOf(space: AddressSpace): number[] {
       const va = REGION + page * PAGE_SIZE;
       const area = space.areas.find(va);
       const prot = area === undefined ? -1 : protIn(area, view);
-      state.push(prot, prot > 0 && (prot & Prot.read) !== 0 ? memory.read(va + OFFSET, 1)[0]! : FAULT);
+      state.push(prot, prot > 0 && (prot & Prot.read) !== 0 ? byteAt(memory, va + OFFSET) : FAULT);
     }
   }
   return state;

@@ -1,5 +1,6 @@
 import { Errno } from '../../errno.ts';
 import { PAGE_SIZE, pageUp } from '../../memory/physical.ts';
+import { remap } from '../../memory/remap.ts';
 import { Prot } from '../../memory/vma.ts';
 import type { SyscallTopic } from '../syscall.ts';
 import { changeTables } from '../table-work.ts';
@@ -81,14 +82,18 @@ function mremap(
   flags: number,
   newAddress: number,
 ): number {
-  if (flags & ~(Remap.mayMove | Remap.fixed) || (flags & Remap.fixed && !(flags & Remap.mayMove))) return -Errno.EINVAL;
+  if (flags & ~(Remap.mayMove | Remap.fixed | Remap.dontUnmap)) return -Errno.EINVAL;
   const mayMove = (flags & Remap.mayMove) !== 0;
-  const target = flags & Remap.fixed ? newAddress : undefined;
+  const fixed = (flags & Remap.fixed) !== 0;
+  const dontUnmap = (flags & Remap.dontUnmap) !== 0;
+  if (fixed && !mayMove) return -Errno.EINVAL;
   const { space } = thread.process;
   const { window } = space;
   const growth = pageUp(newLength) - pageUp(oldLength);
   if (growth > 0 && space.areas.find(address)?.locked === true && !mayLock(thread, growth)) return -Errno.EAGAIN;
-  const result = changeTables(thread, () => space.remap(address, oldLength, newLength, mayMove, target));
+  const wanted = fixed || dontUnmap ? newAddress : 0;
+  const request = { address, oldLength, newLength, mayMove, fixed, dontUnmap, newAddress: wanted };
+  const result = changeTables(thread, () => remap(space, thread.view, request));
   if (space.window !== window) for (const other of thread.kernel.threadsIn(space)) other.enterView(other.view);
   return result;
 }
@@ -123,7 +128,7 @@ export const memorySyscalls: SyscallTopic = {
   },
   mremap: {
     handler: mremap,
-    note: 'grows, shrinks and moves; unshared ranges grow and move only while there is one view (else EINVAL)',
+    note: 'grows, shrinks and moves, in all views; MREMAP_FIXED, MREMAP_DONTUNMAP',
   },
   brk: {
     handler: (thread, address) => {
