@@ -35,8 +35,9 @@ export function markLive(
   options: LinkOptions,
   table: SymbolTable,
   frames: ReadonlyMap<InputSection, FrameSection>,
+  defsymTargets: readonly LinkSymbol[],
 ): void {
-  new Marker(inputs, options, table, frames).run();
+  new Marker(inputs, options, table, frames).run(defsymTargets);
 }
 
 class Marker {
@@ -70,7 +71,7 @@ class Marker {
     }
   }
 
-  run(): void {
+  run(defsymTargets: readonly LinkSymbol[]): void {
     for (const file of this.#inputs.objects) {
       for (const section of file.sections) {
         if (section === undefined || section.fate !== 'keep') continue;
@@ -86,7 +87,7 @@ class Marker {
     }
     const roots = [this.#options.entry ?? '_start', ...(this.#options.undefinedSymbols ?? [])];
     for (const name of roots) this.#markSymbol(this.#table.lookup(name, COMMON));
-    for (const name of Object.keys(this.#options.defsyms ?? {})) this.#markSymbol(this.#table.lookup(name, COMMON));
+    for (const symbol of defsymTargets) this.#markSymbol(symbol);
     // Where all is live, nothing has to be followed.
     if (!this.#collect) this.#work.length = 0;
     for (let section = this.#work.pop(); section !== undefined; section = this.#work.pop()) {

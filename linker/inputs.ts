@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import type { Archive, ArchiveMember } from './archive.ts';
 import { isArchive, keysOf, readArchive } from './archive.ts';
+import type { Defsyms } from './defsyms.ts';
 import { STB_WEAK } from './elf.ts';
 import type { Diagnostics } from './errors.ts';
 import { InputError, LinkError } from './errors.ts';
@@ -63,8 +64,8 @@ function readVariantList(options: Pick<LinkOptions, 'variants' | 'defaultVariant
  * Reads all inputs and takes the archive members that are needed, like lld: archives answer from the start, whatever
  * their place on the command line. A member taken for one variant is taken for all that have it.
  */
-export function loadInputs(options: LinkOptions, diagnostics: Diagnostics): LoadedInputs {
-  return new Loader(options, diagnostics).load();
+export function loadInputs(options: LinkOptions, defsyms: Defsyms, diagnostics: Diagnostics): LoadedInputs {
+  return new Loader(options, defsyms, diagnostics).load();
 }
 
 /** The name that an undefined reference really asks for (`--wrap`). */
@@ -77,6 +78,7 @@ export function wrappedName(name: string, wrap: ReadonlySet<string>): string {
 
 class Loader {
   readonly #options: LinkOptions;
+  readonly #defsyms: Defsyms;
   #variants: VariantList;
   readonly #diagnostics: Diagnostics;
   readonly #objects: ObjectFile[] = [];
@@ -93,8 +95,9 @@ class Loader {
   /** Archives, which stay open until their last member is read. */
   readonly #open: InputFile[] = [];
 
-  constructor(options: LinkOptions, diagnostics: Diagnostics) {
+  constructor(options: LinkOptions, defsyms: Defsyms, diagnostics: Diagnostics) {
     this.#options = options;
+    this.#defsyms = defsyms;
     this.#variants = NO_VARIANTS;
     this.#diagnostics = diagnostics;
     this.#wrap = new Set(options.wrap ?? []);
@@ -118,10 +121,8 @@ class Loader {
     }
     this.#want(this.#options.entry ?? '_start', COMMON);
     for (const name of this.#options.undefinedSymbols ?? []) this.#want(name, COMMON);
-    for (const [name, value] of Object.entries(this.#options.defsyms ?? {})) {
-      this.#defined.set(name, 1);
-      if (/^[A-Za-z_.$]/.test(value)) this.#want(value.split('+')[0]!.trim(), COMMON);
-    }
+    for (const name of this.#defsyms.names) this.#defined.set(name, 1);
+    for (const name of this.#defsyms.references) this.#want(name, COMMON);
     const units = deriveUnits(this.#options.inputs);
     for (const [i, input] of this.#options.inputs.entries()) this.#addInput(input, units[i]!);
     for (const archive of this.#archives) {

@@ -294,7 +294,7 @@ describe('linking', () => {
   });
 
   const checkTools = (object: string): void => {
-    const path = shop.write('tools', shop.link([{ path: object }], { buildId: true }).bytes);
+    const path = shop.write('tools', shop.link([{ path: object }], { buildId: 'sha1' }).bytes);
     const [bin, text] = [path, shop.tool('sh', ['-c', `readelf -aW ${path} 2>&1`])];
     assert.doesNotMatch(text, /^readelf: /m);
     assert.match(text, /Build ID: [0-9a-f]{40}/);

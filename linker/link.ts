@@ -1,4 +1,6 @@
 import { Addresses, checkDeadReferences, placeLinkerSymbols } from './addresses.ts';
+import { buildIdPlacement, writeBuildId } from './build-id.ts';
+import { Defsyms } from './defsyms.ts';
 import { dynamicPlacements, findRelativeWords } from './dynamic.ts';
 import type { FrameSection } from './eh-frame.ts';
 import { parseFrames } from './eh-frame.ts';
@@ -27,7 +29,7 @@ import { bindReferences, resolveSymbols } from './resolution.ts';
 import { InputSection } from './section.ts';
 import { buildSymbolTable } from './symbol-table.ts';
 import type { Finished } from './synthetic.ts';
-import { buildId, buildIdPlacement, framePlacements, metadataPlacements, tablePlacements } from './synthetic.ts';
+import { framePlacements, metadataPlacements, tablePlacements } from './synthetic.ts';
 import { scanRelocations } from './tables.ts';
 import { checkTypeAgreement } from './type-agreement.ts';
 import type { VariantPlan } from './variants.ts';
@@ -73,7 +75,8 @@ export function link(options: LinkOptions): LinkResult {
     return result;
   };
 
-  const inputs = phase('inputs', () => loadInputs(options, diagnostics));
+  const defsyms = new Defsyms(options.defsyms ?? {});
+  const inputs = phase('inputs', () => loadInputs(options, defsyms, diagnostics));
   const backend = BACKENDS[inputs.isa];
   const frameSections = phase('sections', () => {
     turnOldLists(inputs);
@@ -81,12 +84,14 @@ export function link(options: LinkOptions): LinkResult {
   });
   phase('types', () => checkTypeAgreement(inputs, diagnostics));
   const table = phase('symbols', () => resolveSymbols(inputs, options, diagnostics));
+  defsyms.declare(table);
   allocateCommons(table);
   const linkerSymbols = provideLinkerSymbols(inputs, table, isPie);
+  defsyms.bind(table, isPie);
   bindReferences(inputs, options, table);
   const plan = phase('variants', () => planVariants(inputs, options, table, diagnostics));
   phase('gc', () => {
-    markLive(inputs, options, table, frameSections);
+    markLive(inputs, options, table, frameSections, defsyms.targets);
     reportPartialData(plan, options.strictData === true, diagnostics);
   });
   const tables = phase('scan', () => {
@@ -103,7 +108,7 @@ export function link(options: LinkOptions): LinkResult {
   const genmeta = window === undefined ? undefined : metadata.find((p) => p.section === '.genmeta')?.synthetic;
   const placements = [
     ...propertyPlacements(mergeProperties(inputs, plan.hasJumps), finished),
-    ...(options.buildId === true ? [buildIdPlacement(finished)] : []),
+    ...(options.buildId === undefined ? [] : [buildIdPlacement(options.buildId, finished)]),
     ...metadata,
     ...(words === undefined ? [] : dynamicPlacements(words, tables, genmeta, backend, finished)),
     ...tablePlacements(tables, backend, finished, isPie),
@@ -121,7 +126,9 @@ export function link(options: LinkOptions): LinkResult {
     );
     placeLinkerSymbols(linkerSymbols, layout);
     const at = { got: layout.byName.get('.got')?.va ?? 0, iplt: layout.byName.get('.plt')?.va ?? 0 };
-    return { layout, addresses: new Addresses(layout, at, tables, backend, diagnostics, veneers) };
+    const addresses = new Addresses(layout, at, tables, backend, diagnostics, veneers);
+    defsyms.place(addresses);
+    return { layout, addresses };
   };
   const { layout, addresses } = phase('layout', () => {
     const first = place();
@@ -146,8 +153,8 @@ export function link(options: LinkOptions): LinkResult {
     diagnostics.check();
   }
   const written = phase('write', () => {
-    const symbols =
-      options.stripAll === true ? undefined : buildSymbolTable(inputs, table, linkerSymbols, layout, addresses);
+    const own = { places: linkerSymbols, defsyms: defsyms.symbols };
+    const symbols = options.stripAll === true ? undefined : buildSymbolTable(inputs, table, own, layout, addresses);
     return writeFile({
       layout,
       addresses,
@@ -159,8 +166,7 @@ export function link(options: LinkOptions): LinkResult {
     });
   });
   const melf = phase('metadata', () => writeMetadata(plan, layout, window, options, written));
-  const id = layout.byName.get('.note.gnu.build-id');
-  if (id !== undefined) written.bytes.set(buildId(written.bytes), id.offset + 16);
+  if (options.buildId !== undefined) writeBuildId(options.buildId, layout, written.bytes);
   const warnings = diagnostics.all.filter((d) => d.severity === 'warning');
   return { bytes: written.bytes, melf, warnings, inputs, layout, plan, times };
 }

@@ -1,3 +1,4 @@
+import type { BuildId } from './build-id.ts';
 import type { Isa } from './object.ts';
 
 /** One input of a link. */
@@ -37,7 +38,7 @@ export interface LinkOptions {
   readonly entry?: string;
   /** Symbols that must be linked in although nothing refers to them (`-u`). */
   readonly undefinedSymbols?: readonly string[];
-  /** `name` to another symbol (with an optional `+n`) or to a number. */
+  /** `name` to a sum of symbols and numbers, as `b-4`. */
   readonly defsyms?: Readonly<Record<string, string>>;
   readonly wrap?: readonly string[];
   readonly gcSections?: boolean;
@@ -55,7 +56,7 @@ export interface LinkOptions {
   readonly pie?: boolean;
   readonly imageBase?: number;
   readonly relro?: boolean;
-  readonly buildId?: boolean;
+  readonly buildId?: BuildId;
   readonly executableStack?: boolean;
   readonly stripDebug?: boolean;
   readonly stripAll?: boolean;

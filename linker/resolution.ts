@@ -1,8 +1,7 @@
 import { chooseComdats } from './comdat.ts';
 import { describePlace } from './debug/object-lines.ts';
-import { STB_GLOBAL, STB_WEAK, STT_NOTYPE, STV_DEFAULT, STV_HIDDEN } from './elf.ts';
+import { STB_GLOBAL, STB_WEAK, STT_NOTYPE, STV_HIDDEN } from './elf.ts';
 import type { Diagnostics } from './errors.ts';
-import { LinkError } from './errors.ts';
 import type { LoadedInputs } from './inputs.ts';
 import { wrappedName } from './inputs.ts';
 import type { ObjectFile } from './object.ts';
@@ -94,7 +93,6 @@ export function resolveSymbols(inputs: LoadedInputs, options: LinkOptions, diagn
   const allowed = options.multipleDefinitions === true;
   for (const file of objects) addDefinitions(file, table, allowed ? undefined : diagnostics);
   if (!allowed && table.variantCount > 0) reportCommonClashes(table, diagnostics);
-  addDefsyms(options, table);
   return table;
 }
 
@@ -170,38 +168,5 @@ function reportCommonClashes(table: SymbolTable, diagnostics: Diagnostics): void
       const own = definitions[v];
       if (own !== undefined && rank(own) === 2) reportDuplicate(common, own, diagnostics);
     }
-  }
-}
-
-function addDefsyms(options: LinkOptions, table: SymbolTable): void {
-  for (const [name, value] of Object.entries(options.defsyms ?? {})) {
-    const match = /^([A-Za-z_.$][\w.$]*)?\s*(?:\+?\s*(0x[0-9a-fA-F]+|\d+))?$/.exec(value.trim());
-    if (match === null || value.trim() === '') {
-      throw new LinkError('link.bad-defsym', `--defsym ${name}=${value}: not a number, symbol or symbol+number`);
-    }
-    const offset = match[2] === undefined ? 0 : Number(match[2]);
-    if (!Number.isSafeInteger(offset)) {
-      throw new LinkError('link.bad-defsym', `--defsym ${name}=${value}: the number has more than 53 bits`);
-    }
-    const target = match[1] === undefined ? undefined : table.lookup(match[1], COMMON);
-    if (match[1] !== undefined && target === undefined) {
-      throw new LinkError('link.bad-defsym', `--defsym ${name}=${value}: ${match[1]} is not defined`);
-    }
-    const symbol =
-      target === undefined
-        ? new LinkSymbol(name, undefined, STB_GLOBAL, STT_NOTYPE, STV_DEFAULT, 'absolute', undefined, offset, 0)
-        : new LinkSymbol(
-            name,
-            undefined,
-            STB_GLOBAL,
-            target.type,
-            STV_DEFAULT,
-            target.kind,
-            target.section,
-            target.value + offset,
-            0,
-          );
-    table.entry(name).definitions.fill(undefined);
-    table.entry(name).definitions[0] = symbol;
   }
 }

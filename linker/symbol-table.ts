@@ -82,7 +82,7 @@ export class StringTableBuilder {
 export function buildSymbolTable(
   inputs: LoadedInputs,
   table: SymbolTable,
-  linkerSymbols: readonly LinkerSymbol[],
+  own: { readonly places: readonly LinkerSymbol[]; readonly defsyms: readonly LinkSymbol[] },
   layout: Layout,
   addresses: Addresses,
 ): SymbolTableBytes {
@@ -98,9 +98,9 @@ export function buildSymbolTable(
         continue;
       }
       if (symbol.type === STT_SECTION || symbol.name === '' || symbol.name.startsWith('.L')) continue;
-      const own = i >= file.firstGlobal;
+      const isGlobal = i >= file.firstGlobal;
       // Globals come below, but for the bodies that other variants have of them.
-      if (own && !isOtherBody(symbol)) continue;
+      if (isGlobal && !isOtherBody(symbol)) continue;
       if (!maker.hasPlace(symbol)) continue;
       if (source !== undefined) locals.add(source, STT_FILE, 0, SHN_ABS, 0, 0);
       source = undefined;
@@ -114,7 +114,12 @@ export function buildSymbolTable(
     if (hidden) maker.add(symbol, name, STB_LOCAL, locals);
     else maker.add(symbol, name, symbol.binding, globals);
   }
-  for (const { symbol, section } of linkerSymbols) {
+  for (const symbol of own.defsyms) {
+    const index = symbol.isPlace ? sectionAt(layout, undefined, symbol.value)?.index : undefined;
+    if (index === undefined) maker.add(symbol, symbol.name, symbol.binding, globals);
+    else globals.add(symbol.name, (STB_GLOBAL << 4) | symbol.type, symbol.visibility, index, symbol.value, 0);
+  }
+  for (const { symbol, section } of own.places) {
     const out = section === undefined ? undefined : sectionAt(layout, section, symbol.value);
     const index = out?.index ?? SHN_ABS;
     if (symbol.type !== STT_NOTYPE && symbol.type !== STT_OBJECT) continue;
@@ -126,10 +131,10 @@ export function buildSymbolTable(
 }
 
 /** The named section if the address is in it or at its end, or another such one. */
-function sectionAt(layout: Layout, name: string, va: number): OutputSection | undefined {
+function sectionAt(layout: Layout, name: string | undefined, va: number): OutputSection | undefined {
   const holds = (s: OutputSection): boolean =>
     (s.flags & SHF_ALLOC) !== 0 && s.variant < 0 && (s.flags & SHF_TLS) === 0 && va >= s.va && va <= s.va + s.size;
-  const named = layout.byName.get(name);
+  const named = name === undefined ? undefined : layout.byName.get(name);
   return named !== undefined && holds(named) ? named : layout.sections.find(holds);
 }
 

@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Addresses } from './addresses.ts';
-import { RELA_SIZE, SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_NOTE, SHT_PROGBITS, SHT_RELA, writeU64 } from './elf.ts';
+import { RELA_SIZE, SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_PROGBITS, SHT_RELA, writeU64 } from './elf.ts';
 import type { FrameTable } from './frame-table.ts';
 import { writeFrameHeader } from './frame-table.ts';
 import type { VariantList } from './inputs.ts';
@@ -150,28 +149,4 @@ export function metadataPlacements(
     synthetic: synthetic(name, bytes, align, finished, () => undefined),
   });
   return [later('.genmeta', 32 + 8 * specs.length, 16, isPie), later('.melf', size, 16, false)];
-}
-
-/** A build id note: the hash is filled in when everything else is written. */
-export function buildIdPlacement(finished: Finished): Placement {
-  const note = synthetic('build-id', 36, 4, finished, (out, offset) => {
-    const view = viewOf(out);
-    view.setUint32(offset, 4, true);
-    view.setUint32(offset + 4, 20, true);
-    view.setUint32(offset + 8, 3, true); // NT_GNU_BUILD_ID
-    out.set([0x47, 0x4e, 0x55, 0], offset + 12);
-  });
-  return {
-    section: '.note.gnu.build-id',
-    region: 'read',
-    type: SHT_NOTE,
-    flags: SHF_ALLOC,
-    first: true,
-    synthetic: note,
-  };
-}
-
-/** The first 20 bytes of a hash over the whole file: equal files, equal ids. */
-export function buildId(bytes: Uint8Array): Uint8Array {
-  return createHash('sha1').update(bytes).digest();
 }

@@ -84,7 +84,7 @@ describe('melf-cc reads the flags of ld', () => {
         defsyms: { a: 'b+4' },
         wrap: ['malloc'],
         undefinedSymbols: ['extra'],
-        buildId: true,
+        buildId: 'sha1',
         stripDebug: true,
         entry: 'go',
       },
@@ -115,6 +115,17 @@ describe('melf-cc reads the flags of ld', () => {
     assert.equal(read('-z relro -z norelro').options.relro, false);
     assert.deepEqual(read('--push-state --as-needed --pop-state').ignored, ['--as-needed: the executable is static']);
     assert.throws(() => read('--diagnostics=loud'), { code: 'cc.ld-value' });
+  });
+
+  it('every kind of build id, of which the last counts, and nothing that is none', () => {
+    const read = (text: string) => readLdCommand(text.split(' ')).options.buildId;
+    for (const kind of ['sha1', 'md5', 'uuid']) assert.equal(read(`--build-id=${kind}`), kind);
+    assert.equal(read('--build-id=md5 --build-id'), 'sha1');
+    assert.equal(read('--build-id=md5 --build-id=none'), undefined);
+    assert.deepEqual(read('--build-id=0x01ABcd'), Buffer.of(1, 0xab, 0xcd));
+    assert.deepEqual(read('--build-id=0xde-ad:be-ef'), Buffer.of(0xde, 0xad, 0xbe, 0xef));
+    for (const kind of ['0x', '0xabc', '0xgg', '0x-ab', 'crc', ''])
+      assert.throws(() => read(`--build-id=${kind}`), { code: 'cc.ld-value', message: /is no kind of build id/ });
   });
 
   it('a system root: for folders that begin with = and for the paths in scripts that lie in it', () => {

@@ -3,10 +3,12 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { isArchive } from '../archive.ts';
+import { type BuildId, parseBuildId } from '../build-id.ts';
 import { InputError, LinkError } from '../errors.ts';
 import { InputFile } from '../input-file.ts';
 import { isElf } from '../object.ts';
 import type { LinkInput, LinkOptions } from '../options.ts';
+import { IGNORED, IGNORED_VALUES, IGNORED_Z, SPEED } from './ld-ignored.ts';
 import { readLibraryScript } from './library-script.ts';
 
 /** A link as a command line of ld asks for it. */
@@ -21,100 +23,6 @@ export interface LdCommand {
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
-const STATIC = 'the executable is static';
-const SPEED = 'it only concerns speed or size of the linker itself';
-const ORDER = 'archives answer whatever their order';
-const ERRATUM = 'errata of the first Cortex-A53 are not worked around';
-
-/** Flags without a value and without an effect. */
-const IGNORED: Readonly<Record<string, string>> = {
-  '-static': STATIC,
-  '-Bstatic': STATIC,
-  '-Bdynamic': STATIC,
-  '-dn': STATIC,
-  '-non_shared': STATIC,
-  '-call_shared': STATIC,
-  '-dy': STATIC,
-  '--no-dynamic-linker': STATIC,
-  '--export-dynamic': STATIC,
-  '-export-dynamic': STATIC,
-  '-E': STATIC,
-  '-EL': 'programs are little-endian',
-  '--no-export-dynamic': STATIC,
-  '--as-needed': STATIC,
-  '--no-as-needed': STATIC,
-  '--copy-dt-needed-entries': STATIC,
-  '--no-copy-dt-needed-entries': STATIC,
-  '--add-needed': STATIC,
-  '--no-add-needed': STATIC,
-  '--enable-new-dtags': STATIC,
-  '--disable-new-dtags': STATIC,
-  '--no-allow-shlib-undefined': STATIC,
-  '--allow-shlib-undefined': STATIC,
-  '-Bsymbolic': STATIC,
-  '-Bsymbolic-functions': STATIC,
-  '--start-group': ORDER,
-  '--end-group': ORDER,
-  '-(': ORDER,
-  '-)': ORDER,
-  '--eh-frame-hdr': 'the table is always made',
-  '--no-undefined': 'undefined symbols are always errors',
-  '--no-add-lang': SPEED,
-  '--no-keep-memory': SPEED,
-  '--reduce-memory-overheads': SPEED,
-  '--threads': SPEED,
-  '--no-threads': SPEED,
-  '--relax': 'relaxation is always done',
-  '--no-relax': 'relaxation is always done',
-  '-nostdlib': 'folders are those of the command line',
-  '--warn-common': 'there is no such warning',
-  '--no-warn-rwx-segments': 'there are no such segments',
-  '--warn-unresolved-symbols': 'undefined symbols are errors',
-  '--no-warn-mismatch': 'objects of another kind are errors',
-  '--no-warnings': 'what the linker warns of may be wrong results',
-  '-g': 'ld ignores it, too',
-  '-X': 'local labels are never kept',
-  '--discard-locals': 'local labels are never kept',
-  '-d': 'common symbols always get their place',
-  '-dc': 'common symbols always get their place',
-  '-dp': 'common symbols always get their place',
-  '-n': 'segments are page aligned, so that views can share them',
-  '--no-print-gc-sections': 'nothing is printed',
-  '--no-define-common': 'common symbols always get their place',
-  '--fix-cortex-a53-835769': ERRATUM,
-  '--fix-cortex-a53-843419': ERRATUM,
-};
-/** Flags with a value (after `=` or as the next word) and without an effect. */
-const IGNORED_VALUES: Readonly<Record<string, string>> = {
-  '-plugin': 'objects of link-time optimisation are refused',
-  '-plugin-opt': 'objects of link-time optimisation are refused',
-  '--hash-style': STATIC,
-  '-dynamic-linker': STATIC,
-  '--dynamic-linker': STATIC,
-  '-I': STATIC,
-  '-rpath': STATIC,
-  '--rpath': STATIC,
-  '-rpath-link': STATIC,
-  '--rpath-link': STATIC,
-  '-R': STATIC,
-  '--version-script': STATIC,
-  '--dynamic-list': STATIC,
-  '-f': STATIC,
-  '-F': STATIC,
-  '-h': STATIC,
-  '-soname': STATIC,
-  '--soname': STATIC,
-  '--exclude-libs': STATIC,
-  '--sort-section': 'sections keep their order',
-  '--sort-common': 'sections keep their order',
-  '--compress-debug-sections': 'debug information is written as it is',
-  '--thread-count': SPEED,
-  '--unresolved-symbols': 'undefined symbols are errors',
-};
-/** Values of `-z` that change nothing here. */
-const IGNORED_Z =
-  /^(now|lazy|relro|defs|text|notext|textoff|combreloc|nocombreloc|noexecstack|noseparate-code|separate-code|origin|nodelete|nodlopen|initfirst|interpose|noextern-protected-data|norelro|max-page-size=.*|common-page-size=.*|start-stop-gc|nostart-stop-gc|(no)?pack-relative-relocs|nognustack|ibt|shstk|ibtplt|force-bti|pac-plt|undefs|dynamic-undefined-weak|nodynamic-undefined-weak|stack-size=.*|start-stop-visibility=.*|keep-text-section-prefix|nokeep-text-section-prefix)$/;
 
 /** Reads the words after the linker's own name. @throws LinkError for what cannot be honoured. */
 export function readLdCommand(words: readonly string[]): LdCommand {
@@ -236,8 +144,8 @@ class Reader {
         break;
       }
       case '--build-id':
-        // Of the kinds of id there is one here; a given one or none can be had, too.
-        options.buildId = word !== '--build-id=none';
+        options.buildId = readBuildId(word);
+        if (options.buildId === 'uuid') this.#ignored.push(`${word}: not random, so that equal links are equal files`);
         break;
       case '--strip-all':
         options.stripAll = true;
@@ -387,6 +295,18 @@ function textOf(path: string): string | undefined {
   } finally {
     file.close();
   }
+}
+
+/** The kind of id; the value stands behind `=`, or nowhere. */
+function readBuildId(word: string): BuildId | undefined {
+  const text = word.split('=')[1] ?? 'sha1';
+  const id = text === 'none' ? undefined : parseBuildId(text);
+  if (id === undefined && text !== 'none') {
+    throw new LinkError('cc.ld-value', `${word} is no kind of build id`, {
+      hint: 'sha1, md5, uuid, none, or 0x and an even number of hexadecimal digits',
+    });
+  }
+  return id;
 }
 
 /** Long flags that have an effect (or are refused for a reason of their own). */

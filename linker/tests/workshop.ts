@@ -75,6 +75,11 @@ export class Workshop {
     return object;
   }
 
+  /** The path of a program of GNU's binutils for the guest's ISA, as `ld` or `objdump`. */
+  binutil(name: string): string {
+    return this.toolchain.objcopy.replace(/objcopy$/, name);
+  }
+
   /** Makes an archive. */
   archive(name: string, objects: readonly string[]): string {
     const path = join(this.folder, name);
