@@ -9,7 +9,7 @@ namespace melf {
 
 void BringOut(Core* core) {
   if (!core->inlineAccounting) return;
-  Hot& hot = core->hot;
+  Hot& hot = *core->hot;
   Mailbox& box = core->box;
   // The instructions are below 2^24, so that rounding down leaves the cycles, also where those are negative.
   const int64_t left = hot.budget >> 24;
@@ -17,9 +17,10 @@ void BringOut(Core* core) {
   box.instructions += static_cast<double>(hot.budget & (kOneCycle - 1));
   hot.granted = left;
   hot.budget = left * kOneCycle;
-  if (hot.last) {
-    box.lastBlockVa = static_cast<double>(hot.last->va);
-    box.lastBlockSize = hot.last->size;
+  if (hot.last != Hot::kNoBlock) {
+    const BlockPlace& last = core->blocks[hot.last];
+    box.lastBlockVa = static_cast<double>(last.va);
+    box.lastBlockSize = last.size;
   }
 }
 
@@ -27,8 +28,8 @@ void BringIn(Core* core) {
   if (!core->inlineAccounting) return;
   const double left = std::ceil(core->box.limit - core->box.cycles);
   const double most = kOneCycle / 2;
-  core->hot.granted = core->exit == Exit::kError ? 0 : static_cast<int64_t>(std::clamp(left, -most, most));
-  core->hot.budget = core->hot.granted * kOneCycle;
+  core->hot->granted = core->exit == Exit::kError ? 0 : static_cast<int64_t>(std::clamp(left, -most, most));
+  core->hot->budget = core->hot->granted * kOneCycle;
 }
 
 namespace {
@@ -85,12 +86,12 @@ void OnBlock(uc_engine* uc, uint64_t va, uint32_t size, void* data) {
   if (block.counter >= 0) core->table->counters[block.counter]++;
 }
 
-bool FillCell(Core* core, Cell& cell, uint64_t va, uint32_t size) {
+bool ChargeOf(Core* core, uint64_t va, uint32_t size, BlockCharge& charge) {
   BlockCost unused{};
   const BlockCost& cost = BlockFromTable(core, KeyOf(core, va), va, size, unused);
   if (cost.cycles < 0) return false;
   const auto cycles = static_cast<int64_t>(cost.cycles), instructions = static_cast<int64_t>(cost.instructions);
-  cell = Cell{instructions - cycles * kOneCycle, cost.counter >= 0 ? &core->table->hits[cost.counter] : &core->uncounted, va, size};
+  charge = {instructions - cycles * kOneCycle, cost.counter >= 0 ? &core->table->hits[cost.counter] : &core->uncounted};
   return true;
 }
 

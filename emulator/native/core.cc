@@ -1,4 +1,8 @@
 // One core = one Unicorn engine with its own page-table root. Every core of a machine runs on one host thread.
+#include <sys/mman.h>
+
+#include <new>
+
 #include "machine.h"
 
 namespace melf {
@@ -78,8 +82,8 @@ void ReadSyscall(Core* core) {
 
 void DropTranslations(Core* core) {
   uc_ctl_flush_tb(core->uc);
-  core->cells.clear();
-  core->hot.last = nullptr;
+  core->blocks.clear();
+  core->hot->last = Hot::kNoBlock;
 }
 
 uint64_t Pc(Core* core) {
@@ -88,11 +92,21 @@ uint64_t Pc(Core* core) {
   return pc;
 }
 
+// A page of its own; with the flag an address of 31 bits, if there is one left.
+Hot* NewHot() {
+  void* page = MAP_FAILED;
+#ifdef MAP_32BIT
+  page = mmap(nullptr, kPageSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+#endif
+  if (page == MAP_FAILED) page = mmap(nullptr, kPageSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return page == MAP_FAILED ? nullptr : new (page) Hot;
+}
+
 // The engine goes; the mailbox stays readable for as long as the handle lives.
 void Close(Core* core) {
   if (core->uc) uc_close(core->uc);
   core->uc = nullptr;
-  core->cells.clear();
+  core->blocks.clear();
   core->touchedOf.clear();
 }
 
@@ -102,6 +116,7 @@ void Destroy(napi_env env, void* data, void*) {
   for (napi_ref ref : {core->onPageFault, core->onBlock, core->onPort}) {
     if (ref) napi_delete_reference(env, ref);
   }
+  if (core->hot) munmap(core->hot, kPageSize);
   delete core;
 }
 
@@ -123,6 +138,11 @@ napi_value CreateCore(napi_env env, napi_callback_info info) {
   core->env = env;
   napi_value handle;
   napi_create_external(env, core, Destroy, nullptr, &handle);
+  core->hot = NewHot();
+  if (!core->hot) {
+    napi_throw_error(env, "ENOMEM", "the host has no memory for one more core");
+    return nullptr;
+  }
   napi_get_value_external(env, args[0], reinterpret_cast<void**>(&core->memory));
   int32_t model = 0;
   double portPa = 0;
@@ -250,10 +270,10 @@ napi_value Registers(napi_env env, napi_callback_info info) {
 // Runs until the next exit and tells why.
 napi_value Start(napi_env env, Core* core) {
   core->exit = Exit::kBudget;
-  if (core->inlineAccounting && (core->cellsTable != core->table || core->cellsGeneration != core->table->generation)) {
+  if (core->inlineAccounting && (core->chargedTable != core->table || core->chargedGeneration != core->table->generation)) {
     DropTranslations(core);
-    core->cellsTable = core->table;
-    core->cellsGeneration = core->table->generation;
+    core->chargedTable = core->table;
+    core->chargedGeneration = core->table->generation;
   }
   runningCore = core;
   BringIn(core);

@@ -1,11 +1,11 @@
 // Block accounting inside the translated code. Unicorn's translator calls its own functions through its PLT, so functions of the same names in
 // the object that loads the library come first (as in exit-check.cc). Three of them let us replace the call that it emits at each
 // block's start (a check whether to stop) by a few operations of its intermediate language, with no call at all:
-//   if (budget < kOneCycle) goto stop; budget += cell.charge; last = &cell; if watched: ++*cell.counter;
+//   if (budget < kOneCycle) goto stop; budget += charge; last = index; if watched: ++*counter;
 // `budget` holds the cycles left above the instructions executed, so that one addition changes both (machine.h).
 // `stop` is put before the block's "exit requested" exit, from where the engine goes back to the block's first instruction.
-// The cell is filled when the block has been translated. Everything here belongs to Unicorn 2.1.4 and is only used with it;
-// ../core/self-test.ts checks counts, stops and faults at load.
+// What a block costs is known when it has been translated to intermediate code, before the host's code is made from that: the two constants are
+// put in then. Everything here belongs to Unicorn 2.1.4 and is only used with it; ../core/self-test.ts checks counts, stops and faults at load.
 #include "machine.h"
 
 namespace melf {
@@ -22,13 +22,19 @@ namespace melf {
 namespace {
 
 // From tcg/tcg-opc.h, tcg/tcg.h and exec/exec-all.h of Unicorn 2.1.4.
-constexpr int kSetLabel = 1, kLd64 = 73, kSt64 = 77, kAdd64 = 78, kExitTb = 130;
+constexpr int kSetLabel = 1, kMov64 = 64, kLd64 = 73, kSt64 = 77, kAdd64 = 78, kExitTb = 130;
 constexpr int kTypeI64 = 1, kCondLt = 2;
 constexpr unsigned kExitRequested = 3;
 struct TranslationBlock {
   uint64_t pc, csBase;
   uint32_t flags;
   uint16_t size, icount;
+};
+
+// TCGOp: number, lifetimes and links come first.
+struct Operation {
+  uint64_t head[3];
+  uintptr_t args[2];
 };
 
 using Context = void;   // TCGContext
@@ -43,6 +49,7 @@ struct Tcg {
   Variable* (*const32)(Context*, int32_t);
   Temp* (*newTemp)(Context*, int type, bool local);
   void (*freeTemp)(Context*, Temp*);
+  Operation* (*emit)(Context*, int op);
   void (*op1)(Context*, int op, uintptr_t);
   void (*op3)(Context*, int op, uintptr_t, uintptr_t, uintptr_t);
   void (*branch)(Context*, int condition, Variable*, int64_t, void* label);
@@ -82,6 +89,7 @@ Tcg LoadTcg(const char* suffix) {
   Load(tcg, library, tcg.const32, "tcg_const_i32", suffix);
   Load(tcg, library, tcg.newTemp, "tcg_temp_new_internal", suffix);
   Load(tcg, library, tcg.freeTemp, "tcg_temp_free_internal", suffix);
+  Load(tcg, library, tcg.emit, "tcg_emit_op", suffix);
   Load(tcg, library, tcg.op1, "tcg_gen_op1", suffix);
   Load(tcg, library, tcg.op3, "tcg_gen_op3", suffix);
   Load(tcg, library, tcg.branch, "tcg_gen_brcondi_i64", suffix);
@@ -90,66 +98,79 @@ Tcg LoadTcg(const char* suffix) {
   void (*addImmediate)(), (*exitTb)();
   Load(tcg, library, addImmediate, "tcg_gen_addi_i64", suffix);
   Load(tcg, library, exitTb, "tcg_gen_exit_tb", suffix);
-  tcg.complete = tcg.complete && Emits(reinterpret_cast<void*>(addImmediate), kAdd64) && Emits(reinterpret_cast<void*>(exitTb), kExitTb);
+  tcg.complete = tcg.complete && Emits(reinterpret_cast<void*>(tcg.const64), kMov64) && Emits(reinterpret_cast<void*>(addImmediate), kAdd64) && Emits(reinterpret_cast<void*>(exitTb), kExitTb);
   return tcg;
 }
 
 // State of the one translation under way in this thread; a fetch fault may leave it by longjmp.
-thread_local Cell* cell = nullptr;
-thread_local void* stopLabel = nullptr;
-thread_local bool counted = false;
+struct Translation {
+  bool accounted = false, counted = false;
+  int64_t index = 0;  // of the block
+  void* stopLabel = nullptr;
+  Operation* charge = nullptr;   // puts what is added to the budget into a temporary
+  Operation* counter = nullptr;  // the same with the counter's address
+};
+thread_local Translation translation;
 
 Temp* TempOf(Context* context, Variable* variable) {
   return static_cast<char*>(context) + reinterpret_cast<uintptr_t>(variable);
 }
 
-// Emits at a block's start; `cell` and `stopLabel` are set.
+// A temporary for a constant that is not known yet: args[1] of the operation.
+Temp* Unknown(const Tcg& tcg, Context* context, Operation*& operation) {
+  Temp* temp = tcg.newTemp(context, kTypeI64, false);
+  operation = tcg.emit(context, kMov64);
+  operation->args[0] = reinterpret_cast<uintptr_t>(temp);
+  operation->args[1] = 0;
+  return temp;
+}
+
+// Emits at a block's start.
 void EmitAccounting(const Tcg& tcg, Context* context, Core* core) {
   const auto arg = [](Temp* temp) { return reinterpret_cast<uintptr_t>(temp); };
   const auto constant = [&](const void* pointer) { return TempOf(context, tcg.const64(context, reinterpret_cast<int64_t>(pointer))); };
   Temp* value = tcg.newTemp(context, kTypeI64, false);
-  Temp* hot = constant(&core->hot);
+  Temp* hot = constant(core->hot);
   auto* variable = reinterpret_cast<Variable*>(arg(value) - reinterpret_cast<uintptr_t>(context));
   tcg.op3(context, kLd64, arg(value), arg(hot), offsetof(Hot, budget));
-  tcg.branch(context, kCondLt, variable, kOneCycle, stopLabel);
+  tcg.branch(context, kCondLt, variable, kOneCycle, translation.stopLabel);
   tcg.freeTemp(context, value);
   tcg.freeTemp(context, hot);
   // A branch ends the life of temporaries: new ones from here.
   value = tcg.newTemp(context, kTypeI64, false);
-  Temp* cost = tcg.newTemp(context, kTypeI64, false);
-  hot = constant(&core->hot);
-  Temp* here = constant(cell);
+  hot = constant(core->hot);
+  Temp* charge = Unknown(tcg, context, translation.charge);
+  Temp* index = TempOf(context, tcg.const64(context, translation.index));
   tcg.op3(context, kLd64, arg(value), arg(hot), offsetof(Hot, budget));
-  tcg.op3(context, kLd64, arg(cost), arg(here), offsetof(Cell, charge));
-  tcg.op3(context, kAdd64, arg(value), arg(value), arg(cost));
+  tcg.op3(context, kAdd64, arg(value), arg(value), arg(charge));
   tcg.op3(context, kSt64, arg(value), arg(hot), offsetof(Hot, budget));
-  tcg.op3(context, kSt64, arg(here), arg(hot), offsetof(Hot, last));
-  if (counted) {
+  tcg.op3(context, kSt64, arg(index), arg(hot), offsetof(Hot, last));
+  if (translation.counted) {
     Temp* one = TempOf(context, tcg.const64(context, 1));
-    tcg.op3(context, kLd64, arg(cost), arg(here), offsetof(Cell, counter));
-    tcg.op3(context, kLd64, arg(value), arg(cost), 0);
+    Temp* counter = Unknown(tcg, context, translation.counter);
+    tcg.op3(context, kLd64, arg(value), arg(counter), 0);
     tcg.op3(context, kAdd64, arg(value), arg(value), arg(one));
-    tcg.op3(context, kSt64, arg(value), arg(cost), 0);
-    tcg.freeTemp(context, one);
+    tcg.op3(context, kSt64, arg(value), arg(counter), 0);
+    for (Temp* temp : {one, counter}) tcg.freeTemp(context, temp);
   }
-  for (Temp* temp : {value, cost, hot, here}) tcg.freeTemp(context, temp);
+  for (Temp* temp : {value, charge, hot, index}) tcg.freeTemp(context, temp);
 }
 
 void OnCallN(const Tcg& tcg, void* check, Context* context, void* function, Temp* result, int count, Temp** arguments) {
   Core* core = runningCore;
-  if (function != check || core == nullptr || cell == nullptr) {
+  if (function != check || core == nullptr || !translation.accounted) {
     if (function == check && core != nullptr && !core->accounting) return;  // nothing counts, nothing stops it
     return tcg.callN(context, function, result, count, arguments);
   }
-  if (stopLabel != nullptr) return;  // once per block
-  stopLabel = tcg.newLabel(context);
+  if (translation.stopLabel != nullptr) return;  // once per block
+  translation.stopLabel = tcg.newLabel(context);
   EmitAccounting(tcg, context, core);
 }
 
 void OnExitTb(const Tcg& tcg, void* check, Context* context, TranslationBlock* block, unsigned index) {
-  if (index == kExitRequested && stopLabel != nullptr) {
-    *static_cast<unsigned*>(stopLabel) |= 1;  // TCGLabel::present
-    tcg.op1(context, kSetLabel, reinterpret_cast<uintptr_t>(stopLabel));
+  if (index == kExitRequested && translation.stopLabel != nullptr) {
+    *static_cast<unsigned*>(translation.stopLabel) |= 1;  // TCGLabel::present
+    tcg.op1(context, kSetLabel, reinterpret_cast<uintptr_t>(translation.stopLabel));
     Temp* arguments[2] = {TempOf(context, tcg.const64(context, 0)), TempOf(context, tcg.const32(context, 0))};
     tcg.callN(context, check, nullptr, 2, arguments);
   }
@@ -158,21 +179,24 @@ void OnExitTb(const Tcg& tcg, void* check, Context* context, TranslationBlock* b
 
 void OnTranslate(const Tcg& tcg, void* cpu, TranslationBlock* block, int maxInstructions) {
   Core* core = runningCore;
-  cell = nullptr;
-  stopLabel = nullptr;
+  translation = {};
   if (core == nullptr || !core->inlineAccounting || core->unguarded) return tcg.translate(cpu, block, maxInstructions);
-  core->cells.push_back(Cell{});
-  cell = &core->cells.back();
-  counted = core->table->watched.count(block->pc) != 0;
+  translation.accounted = true;
+  translation.counted = core->table->watched.count(block->pc) != 0;
+  translation.index = static_cast<int64_t>(core->blocks.size());
   tcg.translate(cpu, block, maxInstructions);
-  if (!FillCell(core, *cell, block->pc, block->size)) {
+  core->blocks.push_back({block->pc, block->size});
+  BlockCharge charge{};
+  if (ChargeOf(core, block->pc, block->size, charge)) {
+    if (translation.charge) translation.charge->args[1] = static_cast<uintptr_t>(charge.budget);
+    if (translation.counter) translation.counter->args[1] = reinterpret_cast<uintptr_t>(charge.counter);
+  } else {
     // It is about to be entered for the first time: with nothing left to spend it stops at its first instruction.
     BringOut(core);
-    core->hot.granted = core->hot.budget = 0;
+    core->hot->granted = core->hot->budget = 0;
     core->refused = true;
   }
-  cell = nullptr;
-  stopLabel = nullptr;
+  translation = {};
 }
 
 // Called from translated code when the budget is spent, with null; by blocks of other engines with their engine.
@@ -186,7 +210,7 @@ void OnCheck(const Tcg& tcg, void* engine, uint32_t slot) {
   }
   BringOut(core);
   BringIn(core);
-  if (core->hot.budget >= kOneCycle) return;  // only the field was used up
+  if (core->hot->budget >= kOneCycle) return;  // only the field was used up
   if (core->exit != Exit::kError) core->exit = Exit::kBudget;
   uc_emu_stop(core->uc);
 }

@@ -5,7 +5,6 @@
 #include <unicorn/unicorn.h>
 
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -61,16 +60,21 @@ struct BlockTable {
 constexpr int64_t kOneCycle = int64_t{1} << 24;
 struct Hot {
   int64_t budget = 0;
-  const struct Cell* last = nullptr;
-  int64_t granted = 0;  // cycles in `budget` when it was last brought in line with the mailbox
+  int64_t last = kNoBlock;  // index in Core::blocks
+  int64_t granted = 0;      // cycles in `budget` when it was last brought in line with the mailbox
+  static constexpr int64_t kNoBlock = -1;
 };
 
-// Cost of one translated block.
-struct Cell {
-  int64_t charge;  // instructions - cycles * 2^24
-  int64_t* counter;  // read only where a counted block may begin
+// Where a translated block is.
+struct BlockPlace {
   uint64_t va;
   uint32_t size;
+};
+
+// What translated code is to do for its block.
+struct BlockCharge {
+  int64_t budget;    // to add to Hot::budget: instructions - cycles * 2^24
+  int64_t* counter;  // to increase where a counted block may begin
 };
 
 struct Core {
@@ -81,13 +85,13 @@ struct Core {
   Mailbox box{};
   bool aarch64 = false;
   bool accounting = true, inlineAccounting = false;
-  Hot hot;
+  Hot* hot = nullptr;                        // in the lowest 2 GiB where possible: its address is a short operand there
   int64_t uncounted = 0;                     // where blocks at watched addresses count that have no counter in this view
   uint64_t random = 0;                       // what rdrand draws from
-  std::deque<Cell> cells;                    // of the translated blocks; translated code holds their addresses
+  std::vector<BlockPlace> blocks;            // the translated ones; translated code holds their indices
   bool refused = false;                      // the block translated last must not run
-  BlockTable* cellsTable = nullptr;          // whose costs the cells have
-  uint64_t cellsGeneration = 0;
+  BlockTable* chargedTable = nullptr;        // whose costs translated code has
+  uint64_t chargedGeneration = 0;
   uint32_t root = 0;                         // frame number of this core's top page table
   uint64_t windowStart = 0, windowSize = 0;  // code here differs between contexts (overlay window)
   uint64_t context = 0;                      // code context << 48
@@ -117,7 +121,7 @@ void BringOut(Core* core);
 void BringIn(Core* core);
 
 // accounting.cc: what the block at `va` costs, in the running core's view. False: the CPU lacks an instruction of it.
-bool FillCell(Core* core, Cell& cell, uint64_t va, uint32_t size);
+bool ChargeOf(Core* core, uint64_t va, uint32_t size, BlockCharge& charge);
 
 // callback.cc: calls TypeScript; null after an exception, which run() throws when the engine has stopped.
 napi_value Call(Core* core, napi_ref function, size_t argc, const napi_value* argv);

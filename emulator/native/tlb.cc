@@ -63,7 +63,7 @@ bool FillTlb(uc_engine*, uint64_t va, uc_mem_type type, uc_tlb_entry* result, vo
   }
   if (core->touched->insert(va).second) {
     core->box.tlbMisses++;
-    if (core->inlineAccounting) core->hot.budget -= static_cast<int64_t>(core->box.tlbMissCycles) * kOneCycle;
+    if (core->inlineAccounting) core->hot->budget -= static_cast<int64_t>(core->box.tlbMissCycles) * kOneCycle;
     else core->box.cycles += core->box.tlbMissCycles;
   }
   result->paddr = (entry >> 32) << kPageShift;
