@@ -1,5 +1,6 @@
 // For tests: compares a link of ours with GNU ld's of the same inputs, piece by piece.
 
+import { FIELDS, fieldExtent, PARTIAL_FIELDS } from './compare-fields.ts';
 import {
   RELA_SIZE,
   readU64,
@@ -24,26 +25,13 @@ export interface Comparison {
   readonly differences: readonly string[];
 }
 
-/** Types (psABIs) whose instructions no linker rewrites: bytes before the field, and its width. */
-const PLAIN_FIELDS: Readonly<Record<number, readonly [number, number]>> = {
-  1: [0, 8],
-  2: [0, 4],
-  4: [0, 4],
-  11: [3, 4],
-  257: [0, 8],
-  282: [0, 4],
-  283: [0, 4],
-};
-
 /** Addresses of bytes that hold addresses, in a file that was linked with -q (ld(1), --emit-relocs). */
 function relocatedBytes(file: MelfFile): ReadonlySet<number> {
   const relocated = new Set<number>();
   for (const section of file.sections.filter((s) => s.type === SHT_RELA)) {
     const view = new DataView(file.bytes.buffer, file.bytes.byteOffset + section.offset, section.size);
     for (let at = 0; at + 24 <= section.size; at += 24) {
-      const type = view.getUint32(at + 8, true);
-      // Of other types also the opcodes before it, which relaxation may change, and the largest field.
-      const [before, width] = PLAIN_FIELDS[type] ?? [3, 8];
+      const [before, width] = fieldExtent(view.getUint32(at + 8, true));
       for (let i = -before; i < width; i++) relocated.add(readU64(view, at) + i);
     }
   }
@@ -57,6 +45,8 @@ interface Word {
   readonly addend: number;
   /** Undefined for a section symbol. */
   readonly symbol: string | undefined;
+  /** What it leads to, by its symbol and addend. */
+  readonly target: number;
 }
 
 /** The words of the types that compilers use most, by which of them lie where; those of rewritten instructions are left out. */
@@ -75,31 +65,15 @@ function wordsOf(file: MelfFile): Word[] {
   for (const section of file.sections.filter((s) => s.type === SHT_RELA)) {
     for (let at = section.offset; at + RELA_SIZE <= section.offset + section.size; at += RELA_SIZE) {
       const type = view.getUint32(at + 8, true);
-      if (!(type in FIELDS)) continue;
-      words.push({
-        va: readU64(view, at),
-        type,
-        addend: view.getUint32(at + 16, true) + view.getInt32(at + 20, true) * 2 ** 32,
-        symbol: nameOf(view.getUint32(at + 12, true)),
-      });
+      if (!(type in FIELDS || type in PARTIAL_FIELDS)) continue;
+      const index = view.getUint32(at + 12, true);
+      const addend = view.getUint32(at + 16, true) + view.getInt32(at + 20, true) * 2 ** 32;
+      const target = readU64(view, symtab.offset + index * SYM_SIZE + 8) + addend;
+      words.push({ va: readU64(view, at), type, addend, symbol: nameOf(index), target });
     }
   }
   return words.sort((a, b) => a.va - b.va);
 }
-
-/** For each type (psABIs): where a word at `place` leads to, its addend included. */
-const FIELDS: Readonly<Record<number, (view: DataView, at: number, place: number) => number>> = {
-  // R_X86_64_64, PC32, PLT32, 32, 32S
-  1: (view, at) => readU64(view, at),
-  2: (view, at, place) => view.getInt32(at, true) + place,
-  4: (view, at, place) => view.getInt32(at, true) + place,
-  10: (view, at) => view.getUint32(at, true),
-  11: (view, at) => view.getInt32(at, true),
-  // R_AARCH64_ABS64, JUMP26, CALL26
-  257: (view, at) => readU64(view, at),
-  282: (view, at, place) => ((view.getUint32(at, true) << 6) >> 6) * 4 + place,
-  283: (view, at, place) => ((view.getUint32(at, true) << 6) >> 6) * 4 + place,
-};
 
 /** Where in a file an address is, and what is there. */
 class AddressMap {
@@ -115,9 +89,11 @@ class AddressMap {
 
   /** `name+offset` for each symbol that holds the address or lies up to `reach` bytes from it, numbers of statics left out. */
   namesAt(va: number, reach = 0): string[] {
-    return this.#symbols
-      .filter((s) => va >= s.va - reach && va < s.va + s.size + reach)
-      .map((s) => `${baseName(s.name)}+${va - s.va}`);
+    return this.symbolsAt(va, reach).map((s) => `${baseName(s.name)}+${va - s.va}`);
+  }
+
+  symbolsAt(va: number, reach = 0): SymbolEntry[] {
+    return this.#symbols.filter((s) => va >= s.va - reach && va < s.va + s.size + reach);
   }
 
   /** Offset in the file of what is at an address; undefined where it holds nothing. */
@@ -198,11 +174,25 @@ export function compareLinks(theirs: MelfFile, ours: MelfFile, variant = 0): Com
   const compareWords = (symbol: SymbolEntry, candidate: SymbolEntry): number | string => {
     const [from, to] = [theirs.sections[symbol.section]!, ours.sections[candidate.section]!];
     let count = 0;
+    const parts: { word: Word; actual: number }[] = [];
     for (let i = firstFrom(words, symbol.va); i < words.length && words[i]!.va < symbol.va + symbol.size; i++) {
       const word = words[i]!;
-      const field = FIELDS[word.type]!;
       const place = candidate.va + word.va - symbol.va;
       const [theirAt, ourAt] = [from.offset + word.va - from.va, to.offset + place - to.va];
+      const where = `the word at +${word.va - symbol.va}`;
+      const partial = PARTIAL_FIELDS[word.type];
+      if (partial !== undefined) {
+        const actual = partial.read(ourView, ourAt, place);
+        const change = theirView.getUint32(theirAt, true) ^ ourView.getUint32(ourAt, true);
+        if ((change & partial.opcode) !== 0) return `${where} (its instruction)`;
+        const name = theirMap.namesAt(word.target)[0] ?? word.symbol;
+        const targets = ourTargets(word);
+        if (targets === undefined) parts.push({ word, actual });
+        else if (!targets.some((target) => partial.part(target) === actual)) return `${where} (a part of ${name})`;
+        else count++;
+        continue;
+      }
+      const field = FIELDS[word.type]!;
       const theirTarget = field(theirView, theirAt, word.va);
       // A load from the GOT that both did without: GNU ld by an immediate (mov $x), ours by a distance (lea x).
       const rewritten = word.type === 11 && [1, 2, 3].some((b) => theirs.bytes[theirAt - b] !== ours.bytes[ourAt - b]);
@@ -211,11 +201,30 @@ export function compareLinks(theirs: MelfFile, ours: MelfFile, variant = 0): Com
       const loads = rewritten && ours.bytes[ourAt - 2] === 0x8b;
       const ourTarget = loads ? ourMap.wordAt(distant) : rewritten ? distant : field(ourView, ourAt, place);
       if (!sameTarget(word, theirTarget, ourTarget)) {
-        return `the word at +${word.va - symbol.va} (${word.symbol ?? theirMap.namesAt(theirTarget + 4)[0] ?? 'nameless'})`;
+        return `${where} (${word.symbol ?? theirMap.namesAt(theirTarget + 4)[0] ?? 'nameless'})`;
+      }
+      count++;
+    }
+    // Strings have no names: the page and what is added to it lead to the same text.
+    for (const { word, actual: low } of parts) {
+      const text = theirMap.textAt(word.target);
+      const pages = parts.filter((one) => one.word.target === word.target && one.actual >= 0x1000);
+      if (low >= 0x1000 || text === undefined || word.target - word.addend === 0) continue;
+      if (pages.length > 0 && !pages.some(({ actual }) => ourMap.textAt(actual + low) === text)) {
+        return `the word at +${word.va - symbol.va} (a text)`;
       }
       count++;
     }
     return count;
+  };
+  /** Addresses in ours of what a word leads to in theirs; undefined where no name tells. */
+  const ourTargets = ({ symbol, addend, target }: Word): number[] | undefined => {
+    if (symbol !== undefined && (target - addend === 0 || jumps.has(symbol))) return undefined;
+    const known = symbol === undefined ? undefined : byBase.get(baseName(symbol));
+    if (known !== undefined) return known.map((s) => s.va + addend);
+    const there = theirMap.symbolsAt(target);
+    const targets = there.flatMap((s) => (byBase.get(baseName(s.name)) ?? []).map((own) => own.va + target - s.va));
+    return targets.length === 0 ? undefined : targets;
   };
   const sameTarget = ({ symbol, addend }: Word, theirTarget: number, ourTarget: number, inTable = false): boolean => {
     if (symbol !== undefined && symbol !== '' && !symbol.startsWith('.L')) {

@@ -248,7 +248,8 @@ class Builder {
       const flags = v === 0 ? SHF_ALLOC | SHF_EXECINSTR : SHF_EXECINSTR;
       const out = new OutputSection(`.gen${v}`, v === 0 ? 'window' : 'variant', SHT_PROGBITS, flags, v);
       out.size = this.#window.size;
-      out.align = PAGE;
+      // strip and objcopy give a section that is not allocated another place: this keeps them to the one that it has.
+      out.align = v === 0 ? PAGE : this.#maxPage;
       this.#byName.set(out.name, out);
       this.#sections.push(out);
     }
