@@ -2,13 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Machine } from '../../emulator/machine.ts';
 import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
 import { readMelf } from '../../linker/melf-reader.ts';
 import { ensureEngine } from '../../setup/engine.ts';
+import { ensureGlibc, staticCommand } from '../../setup/glibc.ts';
 import { ensureToolchain, type Isa } from '../../setup/toolchain.ts';
 import { Symboliser } from '../symboliser.ts';
 import { asanReports, hasAsanRuntime } from './asan-call.ts';
@@ -27,9 +28,6 @@ const sanitised = [
   '-U__SANITIZE_ADDRESS__',
   `-include${join(runtime, 'redirect.h')}`,
 ];
-
-/** Compilers with a static glibc, where the machine has them: set-up does not fetch one. */
-const glibc: Readonly<Record<Isa, string>> = { 'x86-64': 'x86_64-linux-gnu-gcc', aarch64: 'aarch64-linux-gnu-gcc' };
 
 interface Ended {
   readonly code: number | undefined;
@@ -74,29 +72,39 @@ function describeOn(isa: Isa, libc: 'musl' | 'glibc'): void {
   describe(`AddressSanitizer runtime, ${isa}, ${libc}`, function () {
     this.timeout(120_000);
     let folder: string;
-    let compiler: string;
+    let compile: (args: readonly string[]) => void;
+    let link: (args: readonly string[]) => void;
     let errors: string;
 
     function build(name: string, source: string, flags: readonly string[] = sanitised): string {
       const object = join(folder, `${name}.o`);
       const path = join(folder, name);
       const common = ['-std=gnu99', '-O2', '-fno-pie', '-fno-optimize-sibling-calls'];
-      execFileSync(compiler, [...common, ...flags, '-c', source, '-o', object]);
-      const link = ['-static', '-no-pie', '-pthread', '-Wl,--eh-frame-hdr'];
-      execFileSync(compiler, [...link, object, join(folder, 'asan.o'), '-o', path]);
+      compile([...common, ...flags, '-c', source, '-o', object]);
+      link(['-no-pie', '-pthread', '-Wl,--eh-frame-hdr', object, join(folder, 'asan.o'), '-o', path]);
       return path;
     }
 
     before(async function () {
       await ensureEngine();
       folder = mkdtempSync(join(tmpdir(), 'melf-asan-'));
-      compiler = libc === 'musl' ? (await ensureToolchain(isa)).wrapper : glibc[isa];
-      writeFileSync(join(folder, 'empty.c'), 'int main(void) { return 0; }');
-      if (spawnSync(compiler, ['-static', join(folder, 'empty.c'), '-o', join(folder, 'empty')]).status !== 0)
-        this.skip();
+      if (libc === 'musl') {
+        const { wrapper } = await ensureToolchain(isa);
+        compile = (args) => execFileSync(wrapper, args);
+        link = (args) => execFileSync(wrapper, ['-static', ...args]);
+      } else {
+        const glibc = await ensureGlibc(isa);
+        if (glibc === undefined) return this.skip();
+        const [gcc = '', ...fixed] = glibc.cc;
+        compile = (args) => execFileSync(gcc, [...fixed, ...args]);
+        link = (args) => {
+          const [program, ...words] = staticCommand(glibc, args);
+          execFileSync(program, words);
+        };
+      }
       const warnings = ['-Wall', '-Wextra', '-Werror'];
       const flags = ['-std=gnu99', '-O2', '-fno-pie', ...warnings, '-c', join(runtime, 'asan.c')];
-      execFileSync(compiler, [...flags, '-o', join(folder, 'asan.o')]);
+      compile([...flags, '-o', join(folder, 'asan.o')]);
       errors = build('errors', join(tests, 'errors.c'));
     });
     after(() => rmSync(folder, { recursive: true, force: true }));
