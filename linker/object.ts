@@ -450,7 +450,8 @@ class ObjectReader {
     for (let i = 0, at = 0; i < count; i++, at += 6) {
       const offset = raw[at]!;
       const symbol = raw[at + 3]!;
-      if (raw[at + 1] !== 0 || offset >= limit) {
+      // One without an effect (R_…_NONE, 0 on both ISAs), which only keeps its symbol, may stand at the end.
+      if (raw[at + 1] !== 0 || offset > limit || (offset === limit && raw[at + 2] !== 0)) {
         this.#fail('link.malformed', `relocation ${i} of ${target.name} lies outside the section`);
       }
       if (symbol >= symbolCount) this.#fail('link.malformed', `relocation ${i} of ${target.name} names no symbol`);

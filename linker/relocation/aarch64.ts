@@ -118,6 +118,16 @@ for (const [first, names] of [
   for (const [i, name] of names.entries()) NAMES.set(first + i, name);
 }
 
+/** Types that have only names: those of the dynamic model, and initial-exec TLS of the large code model. */
+const UNKNOWN: ReadonlySet<number> = new Set([
+  A64.IRELATIVE,
+  A64.RELATIVE,
+  A64.TLSIE_MOVW_GOTTPREL_G1,
+  A64.TLSIE_MOVW_GOTTPREL_G0_NC,
+]);
+
+const isSupported = (type: number): boolean => NAMES.has(type) && !UNKNOWN.has(type);
+
 function needs(section: InputSection, index: number): number {
   const type = section.relocations.types[index]!;
   switch (type) {
@@ -131,13 +141,7 @@ function needs(section: InputSection, index: number): number {
     case A64.TLSIE_LD_GOTTPREL_PREL19:
       return NEEDS_TLS_GOT;
   }
-  return NAMES.has(type) &&
-    type !== A64.IRELATIVE &&
-    type !== A64.RELATIVE &&
-    type !== A64.TLSIE_MOVW_GOTTPREL_G1 &&
-    type !== A64.TLSIE_MOVW_GOTTPREL_G0_NC
-    ? NEEDS_NOTHING
-    : UNSUPPORTED;
+  return isSupported(type) ? NEEDS_NOTHING : UNSUPPORTED;
 }
 
 function dependence(type: number): Dependence {
@@ -506,6 +510,7 @@ function fillWords(out: Uint8Array, start: number, end: number, word: number): v
 
 export const AARCH64_BACKEND: RelocationBackend = {
   typeName: (type) => `R_AARCH64_${NAMES.get(type) ?? type}`,
+  types: [...NAMES.keys()].filter(isSupported),
   maxPage: 0x10000,
   ipltEntrySize: 16,
   irelativeType: A64.IRELATIVE,

@@ -53,6 +53,8 @@ export interface VeneerKind {
 /** The part of the linker that knows one instruction set. */
 export interface RelocationBackend {
   readonly typeName: (type: number) => string;
+  /** All types that a static link may hold. */
+  readonly types: readonly number[];
   /** Largest page size that segments are aligned for. */
   readonly maxPage: number;
   readonly ipltEntrySize: number;

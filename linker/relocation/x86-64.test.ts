@@ -4,7 +4,8 @@ import type { LinkError } from '../errors.ts';
 import { link } from '../link.ts';
 import { reread, Workshop } from '../tests/workshop.ts';
 import { makeObject } from '../tests/workshop-object.ts';
-import { X86 } from './x86-64.ts';
+import { untriedTypes } from './tests/untried-types.ts';
+import { X86, X86_64_BACKEND } from './x86-64.ts';
 
 /** Each function leaves 0 in eax when its way of reaching a thing works. The psABI's sequences, as gcc and clang write them. */
 const WAYS = `
@@ -148,8 +149,107 @@ const WAYS = `
   mov (%rax), %eax
   sub $42, %eax
   ret
+  check got_base_large
+  lea got_base_large(%rip), %rcx
+  movabs $_GLOBAL_OFFSET_TABLE_-got_base_large, %rax
+  add %rax, %rcx
+  lea _GLOBAL_OFFSET_TABLE_(%rip), %rax
+  sub %rcx, %rax
+  ret
+  check got_entry
+  lea _GLOBAL_OFFSET_TABLE_(%rip), %rcx
+  movslq got_words(%rip), %rax
+  mov (%rcx,%rax), %rcx
+  mov (%rcx), %eax
+  sub $42, %eax
+  ret
+  check got_entry_large
+  lea _GLOBAL_OFFSET_TABLE_(%rip), %rcx
+  movabs $target@GOT, %rax
+  mov (%rcx,%rax), %rcx
+  mov (%rcx), %eax
+  sub $42, %eax
+  ret
+  check got_entry_relative
+  lea got_words+4(%rip), %rcx
+  movslq (%rcx), %rax
+  mov (%rcx,%rax), %rcx
+  mov (%rcx), %eax
+  sub $42, %eax
+  ret
+  check got_entry_relative_large
+  lea got_words+8(%rip), %rcx
+  mov (%rcx), %rax
+  mov (%rcx,%rax), %rcx
+  mov (%rcx), %eax
+  sub $42, %eax
+  ret
+  check got_entry_of_plt
+  lea _GLOBAL_OFFSET_TABLE_(%rip), %rcx
+  mov got_words+16(%rip), %rax
+  mov (%rcx,%rax), %rcx
+  mov (%rcx), %eax
+  sub $42, %eax
+  ret
+  check plt_offset
+  sub $8, %rsp
+  lea _GLOBAL_OFFSET_TABLE_(%rip), %rcx
+  movabs $give@PLTOFF, %rax
+  add %rcx, %rax
+  call *%rax
+  sub $7, %eax
+  add $8, %rsp
+  ret
+  check near_words
+  lea near_words_here(%rip), %rcx
+  movsbq (%rcx), %rax
+  mov (%rcx,%rax), %eax
+  lea near_words_here+1(%rip), %rcx
+  movswq (%rcx), %rdx
+  add (%rcx,%rdx), %eax
+  sub $42, %eax
+  ret
+  check far_words
+  lea far_words_here(%rip), %rcx
+  mov (%rcx), %rax
+  mov (%rcx,%rax), %eax
+  lea far_words_here+8(%rip), %rcx
+  movslq (%rcx), %rdx
+  add (%rcx,%rdx), %eax
+  sub $84, %eax
+  ret
+  check number_words
+  movzbl numbers(%rip), %eax
+  movzwl numbers+1(%rip), %ecx
+  add %ecx, %eax
+  add numbers+3(%rip), %eax
+  sub $0x12+0x1234+0x12345678, %eax
+  ret
+  check local_dynamic_large
+  sub $8, %rsp
+  lea own@tlsld(%rip), %rdi
+  call __tls_get_addr@PLT
+  movabs $own@dtpoff, %rcx
+  mov (%rax,%rcx), %eax
+  sub $12, %eax
+  add $8, %rsp
+  ret
+  check module_offsets
+  mov thread_words(%rip), %rax
+  sub thread_words+8(%rip), %rax
+  sub $4, %eax
+  ret
+  check thread_offset_large
+  mov thread_words+16(%rip), %rcx
+  mov %fs:(%rcx), %eax
+  sub $12, %eax
+  ret
   check sizes
   mov $target@SIZE, %eax
+  sub $4, %eax
+  ret
+  check sizes_large
+  movabs $target@SIZE, %rax
   sub $4, %eax
   ret
   check weak
@@ -170,6 +270,27 @@ zero:
   .type target, @object
   .size target, 4
 target: .long 42
+  .section .data.words, "aw"
+got_words:
+  .long target@GOT, target@GOTPCREL
+  .quad target@GOTPCREL, target@GOTPLT
+far_words_here:
+  .quad target - .
+  .long target - .
+numbers:
+  .byte eight
+  .value sixteen
+  .long thirtytwo
+  .reloc ., R_X86_64_NONE, target
+thread_words:
+  .quad own@dtpoff, counter@dtpoff, own@tpoff
+  .section .text.near_words, "ax"
+near_words_here:
+  .byte near - .
+  .value near - .
+  .section .text.near_words.target, "ax"
+  .globl near
+near: .long 21
   .section .tdata, "awT", @progbits
   .globl counter
 counter: .long 11
@@ -177,6 +298,9 @@ own: .long 12
   .section .note.GNU-stack, "", @progbits
 `;
 
+/** In an object of its own, so that the assembler does not fill these in itself. */
+const NUMBERS =
+  '.globl eight, sixteen, thirtytwo\n.set eight, 0x12\n.set sixteen, 0x1234\n.set thirtytwo, 0x12345678\n';
 const NAMES = [...WAYS.matchAll(/^ {2}check (\w+)$/gm)].map((m) => m[1]!);
 
 describe('x86-64 relocations', () => {
@@ -188,10 +312,12 @@ describe('x86-64 relocations', () => {
 
   it(`reach what they mean, run natively: ${NAMES.length} sequences`, async () => {
     const ways = shop.compile('ways.s', WAYS, []);
+    const numbers = shop.compile('numbers.s', NUMBERS, []);
+    assert.deepEqual(untriedTypes(X86_64_BACKEND, ways), []);
     const calls = NAMES.map((name) => `extern int ${name}(void);`).join('\n');
     const prints = NAMES.map((name) => `printf("${name} %d\\n", ${name}());`).join('\n');
     const main = shop.compile('main.c', `#include <stdio.h>\n${calls}\nint main(void) {\n${prints}\nreturn 0; }`);
-    const run = await shop.run(shop.link([{ path: ways }, { path: main }]));
+    const run = await shop.run(shop.link([ways, main, numbers].map((path) => ({ path }))));
     assert.equal(run.output, NAMES.map((name) => `${name} 0\n`).join(''));
     assert.equal(run.status, 0);
   });

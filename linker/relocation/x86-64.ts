@@ -119,6 +119,23 @@ function tlsIeRewrite(section: InputSection, index: number): boolean {
   return (rex === 0x48 || rex === 0x4c) && (opcode === 0x8b || opcode === 0x03);
 }
 
+/** Whether a static link knows what to do: those of the dynamic model have only names. */
+function isSupported(type: number): boolean {
+  switch (type) {
+    case 5:
+    case 6:
+    case 7:
+    case 8:
+    case 16:
+    case 36:
+    case 37:
+    case 38:
+      return false;
+    default:
+      return NAMES[type] !== undefined;
+  }
+}
+
 function needs(section: InputSection, index: number, symbol: LinkSymbol, isPie: boolean): number {
   switch (section.relocations.types[index]) {
     case X86.GOT32:
@@ -135,17 +152,8 @@ function needs(section: InputSection, index: number, symbol: LinkSymbol, isPie: 
     case X86.TLSGD:
     case X86.TLSLD:
       return SKIPS_NEXT;
-    case 5:
-    case 6:
-    case 7:
-    case 8:
-    case 16:
-    case 36:
-    case 37:
-    case 38:
-      return UNSUPPORTED;
     default:
-      return NAMES[section.relocations.types[index]!] === undefined ? UNSUPPORTED : NEEDS_NOTHING;
+      return isSupported(section.relocations.types[index]!) ? NEEDS_NOTHING : UNSUPPORTED;
   }
 }
 
@@ -467,6 +475,7 @@ function outOfRange(section: InputSection, i: number, value: number, context: Re
 
 export const X86_64_BACKEND: RelocationBackend = {
   typeName: (type) => `R_X86_64_${NAMES[type] ?? type}`,
+  types: Object.keys(NAMES).map(Number).filter(isSupported),
   maxPage: 0x1000,
   ipltEntrySize: 16,
   irelativeType: X86.IRELATIVE,
