@@ -29,7 +29,7 @@ const weights: Partial<Record<Op, number>> = {
   switchBase: 2,
   move: 4,
   resize: 2,
-  discard: 1,
+  discard: 2,
   start: 2,
   exit: 1,
   observe: 2,
@@ -48,13 +48,34 @@ const draft: fc.Arbitrary<Draft> = fc.oneof(
   })),
 );
 
+/** Where a program begins: with `views` more views that hold different things in an unshared range. */
+interface Start {
+  readonly page: number;
+  readonly count: number;
+  readonly views: number;
+}
+
+export interface Program {
+  readonly drafts: readonly Draft[];
+  readonly eager: boolean;
+  readonly start: Start | undefined;
+}
+
 /**
  * Programs of up to 60 drafts. In `eager` ones a thread also loads from every page after each step, which touches everything; all are looked at from
- * outside after each step, which touches nothing.
+ * outside after each step, which touches nothing. Drafts alone come seldom to where much can go wrong, so most programs start there.
  */
-export const programs: fc.Arbitrary<{ drafts: Draft[]; eager: boolean }> = fc.record({
+export const programs: fc.Arbitrary<Program> = fc.record({
   drafts: fc.array(draft, { minLength: 1, maxLength: 60, size: 'max' }),
   eager: fc.boolean(),
+  start: fc.option(
+    fc.record({
+      page: fc.nat(PAGES - 1),
+      count: fc.integer({ min: 1, max: 4 }),
+      views: fc.integer({ min: 1, max: 3 }),
+    }),
+    { nil: undefined, freq: 3 },
+  ),
 });
 
 const MOST_VIEWS = 6;
@@ -78,7 +99,7 @@ export interface Step {
 }
 
 /** The steps of a program. */
-export function concrete({ drafts, eager }: { drafts: readonly Draft[]; eager: boolean }): Step[] {
+export function concrete({ drafts, eager, start }: Program): Step[] {
   const model = new ReferenceModel();
   const steps: Step[] = [];
   const add = (slot: number, op: Op, a = 0, b = 0, c = 0): void => {
@@ -87,6 +108,15 @@ export function concrete({ drafts, eager }: { drafts: readonly Draft[]; eager: b
     steps.push({ command, answers, state: model.state() });
   };
   add(0, 'map', 0, PAGES, 0);
+  if (start !== undefined) {
+    const pages = Array.from({ length: Math.min(start.count, PAGES - start.page) }, (_, at) => start.page + at);
+    add(0, 'unshare', start.page, pages.length);
+    for (let view = 0; view <= start.views; view++) {
+      if (view > 0) add(0, 'create');
+      if (view > 0) add(0, 'migrate', view);
+      for (const page of pages) add(0, 'write', page, 100 + 10 * view + page);
+    }
+  }
   for (const { op, slot: drawn, x, y, z } of drafts) {
     const slot = pick(model.slots, drawn);
     const page = x % PAGES;

@@ -27,6 +27,8 @@ const OFFSET = 5;
 const CHECKPOINT = 1999;
 /** Programs that one interpreter executes. */
 const BATCH = 100;
+/** Where a failure is expected. */
+const SMALL_BATCH = 25;
 const SEED = 20230710;
 
 /** A byte of a mapping; none beyond its file. */
@@ -140,7 +142,7 @@ async function runBatch(
   isa: Isa,
   elf: Uint8Array,
   batch: readonly (readonly Step[])[],
-  options: Partial<MachineOptions>,
+  { extensions = [], ...options }: Partial<MachineOptions>,
 ): Promise<Comparison> {
   const comparison = new Comparison(batch);
   let input: Uint8Array = Buffer.concat(batch.map(encode));
@@ -149,7 +151,7 @@ async function runBatch(
   const machine = await Machine.create({
     description: loadMachine('uniform-2', isa),
     ramBytes: 64 * 2 ** 20,
-    extensions: [installMmview, comparison.install],
+    extensions: [installMmview, ...extensions, comparison.install],
     console: {
       stdout: keep,
       stderr: keep,
@@ -172,32 +174,56 @@ async function runBatch(
   return comparison;
 }
 
-/** Runs `count` random programs. */
-export async function checkPrograms(isa: Isa, count: number, options: Partial<MachineOptions> = {}): Promise<void> {
+async function compileInterpreter(isa: Isa): Promise<Uint8Array> {
   const folder = mkdtempSync(join(tmpdir(), 'view-programs-'));
   try {
-    const elf = new Uint8Array(readFileSync(await compileGuest(isa, 'interpreter.c', folder, ['-O2'])));
-    const drawn = fc.sample(programs, { numRuns: count, seed: SEED }).map(concrete);
-    assert.equal(drawn.length, count);
-    let compared = 0;
-    for (let first = 0; first < count; first += BATCH) {
-      const comparison = await runBatch(isa, elf, drawn.slice(first, first + BATCH), options);
-      compared += comparison.compared;
-      const { failure } = comparison;
-      if (failure === undefined) continue;
-      // The same program again, alone, and smaller ones.
-      await fc.assert(
-        fc.asyncProperty(programs, async (program) => {
-          const alone = await runBatch(isa, elf, [concrete(program)], options);
-          assert.equal(alone.failure?.text, undefined);
-        }),
-        { seed: SEED, path: `${first + failure.program}`, numRuns: 1, endOnFailure: false },
-      );
-      assert.fail(`program ${first + failure.program} fails only behind others:\n${failure.text}`);
-    }
-    const exits = drawn.flat().filter(({ command }) => command.op === 'exit').length;
-    assert.equal(compared, drawn.flat().length - exits, 'the state was compared after every command');
+    return new Uint8Array(readFileSync(await compileGuest(isa, 'interpreter.c', folder, ['-O2'])));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function draw(count: number): Step[][] {
+  const drawn = fc.sample(programs, { numRuns: count, seed: SEED }).map(concrete);
+  assert.equal(drawn.length, count);
+  return drawn;
+}
+
+/** How the first of `count` random programs that goes another way than the model does so, if any does. Extensions in `options` are put over mmview's. */
+export async function firstFailure(
+  isa: Isa,
+  count: number,
+  options: Partial<MachineOptions> = {},
+): Promise<string | undefined> {
+  const elf = await compileInterpreter(isa);
+  const drawn = draw(count);
+  for (let first = 0; first < count; first += SMALL_BATCH) {
+    const { failure } = await runBatch(isa, elf, drawn.slice(first, first + SMALL_BATCH), options);
+    if (failure !== undefined) return failure.text;
+  }
+  return undefined;
+}
+
+/** Runs `count` random programs. */
+export async function checkPrograms(isa: Isa, count: number, options: Partial<MachineOptions> = {}): Promise<void> {
+  const elf = await compileInterpreter(isa);
+  const drawn = draw(count);
+  let compared = 0;
+  for (let first = 0; first < count; first += BATCH) {
+    const comparison = await runBatch(isa, elf, drawn.slice(first, first + BATCH), options);
+    compared += comparison.compared;
+    const { failure } = comparison;
+    if (failure === undefined) continue;
+    // The same program again, alone, and smaller ones.
+    await fc.assert(
+      fc.asyncProperty(programs, async (program) => {
+        const alone = await runBatch(isa, elf, [concrete(program)], options);
+        assert.equal(alone.failure?.text, undefined);
+      }),
+      { seed: SEED, path: `${first + failure.program}`, numRuns: 1, endOnFailure: false },
+    );
+    assert.fail(`program ${first + failure.program} fails only behind others:\n${failure.text}`);
+  }
+  const exits = drawn.flat().filter(({ command }) => command.op === 'exit').length;
+  assert.equal(compared, drawn.flat().length - exits, 'the state was compared after every command');
 }
