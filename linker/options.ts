@@ -68,7 +68,7 @@ export interface LinkOptions {
   readonly measure?: boolean;
 }
 
-/** Turns a `*`/`?` pattern into a predicate over whole names. */
+/** Turns a `*`/`?` pattern into a predicate over whole names. (libmelf's, overlay/guest/libmelf/glob.h, means the same.) */
 export function globMatcher(patterns: readonly string[]): (name: string) => boolean {
   if (patterns.length === 0) return () => false;
   const sources = patterns.map((p) =>
@@ -77,6 +77,6 @@ export function globMatcher(patterns: readonly string[]): (name: string) => bool
       .replaceAll('*', '.*')
       .replaceAll('?', '.'),
   );
-  const regex = new RegExp(`^(?:${sources.join('|')})$`, 's');
+  const regex = new RegExp(`^(?:${sources.join('|')})$`, 'su');
   return (name) => regex.test(name);
 }

@@ -34,6 +34,13 @@ static void show(const char *what) {
     fflush(stdout);
 }
 
+static void tell_current(void) {
+    errno = 0;
+    int here = melf_current(), error = errno;
+    printf("current: %s%s\n", here < 0 ? "none" : melf_variant_name(here), error == ENOENT ? ", ENOENT" : "");
+    fflush(stdout);
+}
+
 static void try(const char *spec) {
     errno = 0;
     int view = melf_view_create(spec);
@@ -54,11 +61,26 @@ static void *thread(void *view) {
 }
 
 int main(int count, char **arguments) {
-    if (count > 1) { /* somebody outside chooses */
+    if (count > 1 && strcmp(arguments[1], "outside") == 0) { /* somebody outside chooses */
         for (int i = 0; i < 2; i++) show("outside");
+        tell_current();
         return 0;
     }
-    (void)arguments;
+    if (count > 1) { /* somebody outside moves the thread to prof whenever it has written a line */
+        tell_current();
+        tell_current();
+        int before = melf_switch(2), here = melf_current();
+        printf("from %s to %s\n", melf_variant_name(before), melf_variant_name(here));
+        fflush(stdout);
+        before = melf_switch(2); /* it takes itself to be there already */
+        here = melf_current();
+        printf("%s stays %s\n", melf_variant_name(before), melf_variant_name(here));
+        fflush(stdout);
+        before = melf_switch(2);
+        here = melf_current();
+        printf("from %s to %s\n", melf_variant_name(before), melf_variant_name(here));
+        return 0;
+    }
     show("default");
     try("fast");
     try("prof");
@@ -70,6 +92,9 @@ int main(int count, char **arguments) {
     try("fast, packed_two=prof");
     try("fast, same_everywhere=prof");
     try("fast, nothing=prof");
+    try("fast, has?=prof");
+    try("fast, *_??er=prof, ?=prof");
+    try("fast, has[gh]=prof");
     try("slow");
     try("fast, hash=slow");
     try("fast, hash");

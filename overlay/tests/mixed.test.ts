@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { readMelf } from '../../linker/melf-reader.ts';
 import { ensureEngine } from '../../setup/engine.ts';
 import type { Isa } from '../../setup/toolchain.ts';
-import { OverlayManager } from '../manager.ts';
+import { OverlayError, OverlayManager } from '../manager.ts';
+import { deleteView, guardMigrations } from '../mmview.ts';
 import { composeWindow, ViewSpecError } from '../view-spec.ts';
 import { runGuest } from './guest.ts';
 import { buildVariants, readProgram } from './variants.ts';
@@ -27,6 +28,9 @@ const lines = [
   'fast, packed_two=prof: 10 20 30 40 51 60', // the page is variant half's
   'fast, same_everywhere=prof: 10 20 30 40 50 60',
   'fast, nothing=prof: EINVAL',
+  'fast, has?=prof: 10 20 31 40 50 60',
+  'fast, *_??er=prof, ?=prof: EINVAL',
+  'fast, has[gh]=prof: EINVAL',
   'slow: EINVAL',
   'fast, hash=slow: EINVAL',
   'fast, hash: EINVAL',
@@ -79,7 +83,60 @@ for (const isa of isas) {
           for (const thread of process.threads.values()) manager.enter(thread, view);
         },
       });
-      assert.equal(output, 'outside: 11 21 30 40 50 60\n'.repeat(2));
+      assert.equal(output, `${'outside: 11 21 30 40 50 60\n'.repeat(2)}current: none, ENOENT\n`);
+    });
+
+    it('libmelf tells what the manager outside has put the thread into', async () => {
+      const file = readMelf(readProgram(path));
+      const one = await runGuest(isa, path, {
+        args: ['outside'],
+        prepare: (process) => {
+          const manager = new OverlayManager(process, file);
+          for (const thread of process.threads.values()) manager.switch(thread, manager.indexOf('prof'));
+        },
+      });
+      assert.equal(one.output, `${'outside: 11 21 31 41 51 60\n'.repeat(2)}current: prof\n`);
+      const again = await runGuest(isa, path, {
+        args: ['moved'],
+        prepare: (process, { kernel }) => {
+          const manager = new OverlayManager(process, file);
+          kernel.policies.push({
+            afterSyscall: (thread) => {
+              if (/^writev?$/.test(kernel.dispatcher.nameOf(thread.core.sysno)))
+                manager.switch(thread, manager.indexOf('prof'));
+            },
+          });
+        },
+      });
+      const moved = ['current: fast', 'current: prof', 'from prof to half', 'half stays prof', 'from prof to half'];
+      assert.deepEqual(again.output.trimEnd().split('\n'), moved);
+    });
+
+    it('a switch that cannot be made is an error: a view that the program deleted, a guard that refuses', async () => {
+      const file = readMelf(readProgram(path));
+      const refused: unknown[] = [];
+      const attempt = (action: () => void): void => {
+        try {
+          action();
+        } catch (error) {
+          refused.push(error instanceof OverlayError ? error.code : error);
+        }
+      };
+      const { output } = await runGuest(isa, path, {
+        args: ['outside'],
+        prepare: (process) => {
+          const manager = new OverlayManager(process, file);
+          const thread = [...process.threads.values()][0]!;
+          const [prof, half] = [manager.viewOf(1), manager.viewOf(2)];
+          assert.equal(deleteView(thread, half), 0);
+          attempt(() => manager.enter(thread, half));
+          guardMigrations(process, (_, to) => to !== prof);
+          attempt(() => manager.switch(thread, 1));
+          assert.equal(thread.view, 0, 'the thread is where it was');
+        },
+      });
+      assert.deepEqual(refused, ['overlay.no-view', 'overlay.no-view']);
+      assert.equal(output, `${'outside: 10 20 30 40 50 60\n'.repeat(2)}current: fast\n`);
     });
 
     it('refuses what a packed page cannot do, naming the neighbours', () => {
@@ -93,6 +150,10 @@ for (const isa of isas) {
           /--page-align=/.test(error.hint ?? ''),
       );
       assert.throws(() => composeWindow(file, { default: 'slow' }), /no variant "slow"/);
+      assert.throws(
+        () => composeWindow(file, { default: 'fast', functions: { 'has[gh]': 'prof' } }),
+        /no multivariant function matches "has\[gh\]"/,
+      );
       assert.throws(
         () => composeWindow(file, { default: 'fast', functions: { main: 'prof' } }),
         /no multivariant function matches "main"/,

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -22,6 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "glob.h"
 #include "melf-format.h"
 
 /* The mmview system call: one number, the operation first. */
@@ -156,7 +156,7 @@ static void after_fork(void) {
 static void after_fork_in_child(void) {
     if (backend == BACKEND_VIEWS) {
         for (int i = 0; i < MAX_CHOICES; i++) views[i] = NO_VIEW;
-        views[current] = 0;
+        if (current != UNKNOWN) views[current] = 0;
     }
     after_fork();
 }
@@ -311,22 +311,50 @@ static long view_of(int variant) {
     return view;
 }
 
-/* The variant that a thread is in which has not switched yet. */
+/* What a view shows, if this library made it, or UNKNOWN. */
+static int choice_of(long view) {
+    for (int i = 0; i < __atomic_load_n(&choice_count, __ATOMIC_ACQUIRE); i++)
+        if (__atomic_load_n(&views[i], __ATOMIC_ACQUIRE) == view) return i;
+    return UNKNOWN;
+}
+
+/* The variant whose code is in the window, or UNKNOWN with errno. */
+static int variant_in_window(void) {
+    int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    if (file < 0) return UNKNOWN;
+    int found = UNKNOWN, before = errno, error = ENOENT;
+    for (int i = 0; i < variant_count && found == UNKNOWN; i++) {
+        void *code = mmap(NULL, genmeta_start.segment_bytes, PROT_READ, MAP_PRIVATE, file,
+                          (off_t)genmeta_start.file_offsets[i]);
+        if (code == MAP_FAILED) {
+            error = errno;
+            break;
+        }
+        if (memcmp(code, window, genmeta_start.segment_bytes) == 0) found = i;
+        munmap(code, genmeta_start.segment_bytes);
+    }
+    close(file);
+    errno = found == UNKNOWN ? error : before;
+    return found;
+}
+
+/* The variant that a thread is in which has not switched yet, or which somebody outside may have switched. */
 static int inherited(void) {
     if (backend == BACKEND_OVERWRITE) return __atomic_load_n(&process_variant, __ATOMIC_ACQUIRE);
     if (backend == BACKEND_VIEWS) {
-        long view = mmview(MMVIEW_CURRENT, 0, 0);
-        for (int i = 0; i < __atomic_load_n(&choice_count, __ATOMIC_ACQUIRE); i++)
-            if (__atomic_load_n(&views[i], __ATOMIC_ACQUIRE) == view) return i;
+        int choice = choice_of(mmview(MMVIEW_CURRENT, 0, 0));
+        if (choice != UNKNOWN) return choice;
+    } else if (window == NULL) {
+        return 0; /* no variants, or more than are known here */
     }
-    return 0;
+    return variant_in_window(); /* a view that is not ours */
 }
 
 int melf_current(void) {
     melf_init();
-    int known = backend == BACKEND_OVERWRITE ? UNKNOWN : current;
-    if (known == UNKNOWN) current = known = inherited();
-    return known;
+    int choice = inherited();
+    if (backend == BACKEND_VIEWS) current = choice;
+    return choice;
 }
 
 static bool has_other_threads(void) {
@@ -366,15 +394,18 @@ static int switch_process(int variant, bool vouched) {
 }
 
 static int switch_thread(int variant) {
-    int before = melf_current();
-    if (before == variant) return before;
+    int before = current == UNKNOWN ? inherited() : current;
+    if (before == variant) return current = before;
     long view = view_of(variant);
     if (view < 0) return -1;
     /* A signal handler that switches, and switches back, must not take the old variant for what it interrupted. */
     current = UNKNOWN;
-    bool moved = mmview(MMVIEW_MIGRATE, view, 0) >= 0;
-    current = moved ? variant : before;
-    return moved ? before : -1;
+    long left = mmview(MMVIEW_MIGRATE, view, 0);
+    current = left >= 0 ? variant : before;
+    if (left < 0) return -1;
+    /* Somebody outside may have put the thread elsewhere meanwhile. */
+    int choice = choice_of(left);
+    return choice != UNKNOWN ? choice : before != UNKNOWN ? before : 0;
 }
 
 static int switch_to(int variant, bool vouched) {
@@ -399,7 +430,8 @@ int melf_switch(int variant) {
 int melf_switch_all(int variant) {
     if (variant == NOT_PINNED) {
         __atomic_store_n(&pinned, NOT_PINNED, __ATOMIC_RELEASE);
-        return melf_current();
+        int here = melf_current();
+        return here == UNKNOWN ? 0 : here;
     }
     int before = switch_to(variant, true);
     if (before >= 0) __atomic_store_n(&pinned, variant, __ATOMIC_RELEASE);
@@ -444,7 +476,7 @@ static int read_spec(const struct melf_header *header, const char *spec, unsigne
         pattern[equals - rule] = '\0';
         bool found = false;
         for (uint32_t i = 0; i < header->functions.entries; i++) {
-            if (fnmatch(pattern, function_name(header, i), 0) != 0) continue;
+            if (!glob_matches(pattern, function_name(header, i))) continue;
             wanted[i] = (unsigned char)variant;
             found = true;
         }

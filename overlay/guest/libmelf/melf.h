@@ -41,8 +41,8 @@ const char *melf_variant_name(int variant);
 /* Number of the variant with that name, or -1. */
 int melf_variant(const char *name);
 
-/* Lets the calling thread go on in a variant. Costs no system call when it is there already. Returns the variant it was in, or
- * -1 with errno: EINVAL (no such variant), EBUSY (no views on this kernel, and the process has other threads, which an overwrite
+/* Lets the calling thread go on in a variant. Costs no system call when it is there already, as far as this library knows: what somebody outside
+ * did to the thread meanwhile it learns from melf_current. Returns the variant it was in (0 for a mixture made outside), or -1 with errno: EINVAL (no such variant), EBUSY (no views on this kernel, and the process has other threads, which an overwrite
  * of the code would hit). */
 int melf_switch(int variant);
 
@@ -51,11 +51,13 @@ int melf_switch(int variant);
  * of them has a multivariant function on its stack. Returns as melf_switch does. */
 int melf_switch_all(int variant);
 
-/* The variant that the calling thread is in. */
+/* What the calling thread is in: of the kernel, with one system call, so that it is right also where somebody outside (melf run --variant, a policy of
+ * a sandbox) has switched the thread. A view that this library did not make is told by its code, with some more calls. Returns -1 with errno
+ * where none of the variants is there: ENOENT, a mixture made outside. */
 int melf_current(void);
 
 /* A view that mixes variants function by function: "fast, validate_*=prof, hash=prof" shows variant fast, but functions whose names match a
- * pattern (fnmatch) in another one; the last pattern that matches counts. Returns a number that melf_switch takes as it takes a variant's,
+ * pattern in another one; `*` is any number of characters, `?` one, nothing else is special; the last pattern that matches counts. Returns a number that melf_switch takes as it takes a variant's,
  * and whose melf_variant_name is the text; or -1 with errno: EINVAL (no such variant or function), ENOTSUP (one page would have to show
  * two variants, or the file does not say where its functions are; MELF_VERBOSE names the functions: link them with --page-align), ENOSPC (too
  * many), ENOMEM. */
