@@ -9,4 +9,6 @@ describe('random programs of view calls answer as the reference model does, at l
   it('10,000 programs where each view has its own tables', () =>
     checkPrograms('x86-64', 10_000, { views: 'mmview-5.15' }));
   it('10,000 programs on AArch64', () => checkPrograms('aarch64', 10_000));
+  it('10,000 programs there where each view has its own tables', () =>
+    checkPrograms('aarch64', 10_000, { views: 'mmview-5.15' }));
 });
