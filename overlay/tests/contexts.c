@@ -25,12 +25,7 @@ void **labels(void);
 
 #ifdef VARIANT_CODE
 
-#if VARIANT_CODE == 1
-#define MORE(x)                                                                                                        \
-    for (volatile int i = 0; i < 3; i++) x = x * 3 + i;
-#else
-#define MORE(x)
-#endif
+#include "unequal-bodies.h"
 
 jmp_buf saved;
 
@@ -45,12 +40,6 @@ int keeper(sigjmp_buf *context, int x, int (*then)(int)) {
     MORE(x)
     if (sigsetjmp(*context, 1) != 0) return -1;
     return then(x) + 2;
-}
-
-int middle(int x, int (*common)(int)) {
-    int before = x + VARIANT_CODE;
-    MORE(before)
-    return common(before) * 2 + VARIANT_CODE;
 }
 
 static void *table[4]; /* in writable memory on purpose */

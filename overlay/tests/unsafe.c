@@ -18,20 +18,7 @@ void spin(volatile int *flag);
 
 #ifdef VARIANT_CODE
 
-/* Bodies that differ from variant to variant in size and in what lies where. */
-#if VARIANT_CODE == 1
-#define MORE(x)                                                                                                        \
-    for (volatile int i = 0; i < 3; i++) x = x * 3 + i;
-#else
-#define MORE(x)
-#endif
-
-int middle(int x, int (*common)(int)) {
-    int before = x + VARIANT_CODE;
-    MORE(before)
-    int got = common(before); /* the switch happens in there */
-    return got * 2 + VARIANT_CODE;
-}
+#include "unequal-bodies.h"
 
 static int leaf(int x) {
     MORE(x)

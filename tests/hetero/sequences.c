@@ -1,26 +1,18 @@
 /* Restartable sequences (rseq(2)): where a thread is without a call, and that it was moved to another CPU in the midst of a sequence. */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#define SIGNATURE 0x53053053
-
-struct rseq {
-    uint32_t cpu_id_start, cpu_id;
-    uint64_t rseq_cs;
-    uint32_t flags, padding[3];
-} __attribute__((aligned(32)));
+#include "../rseq.h"
 
 static struct rseq area;
 static pthread_t spinner;
 static volatile int is_spinning;
 
-static long call(int flags) { return syscall(SYS_rseq, &area, sizeof area, flags, SIGNATURE); }
+static long call(int flags) { return call_rseq(&area, sizeof area, flags, SIGNATURE); }
 
 static void go_to(pthread_t thread, int cpu) {
     cpu_set_t set;
@@ -84,7 +76,7 @@ int main(void) {
     spin_in_sequence();
     printf("moved in a sequence: %s, cpu_id %u\n", area.rseq_cs == 0 ? "aborted" : "not aborted", *(volatile uint32_t *)&area.cpu_id);
     pthread_join(thread, NULL);
-    printf("again %s\n", call(0) == -1 && errno == EBUSY ? "EBUSY" : "?");
+    printf("again %s\n", call(0) == EBUSY ? "EBUSY" : "?");
     printf("%s\n", call(1) == 0 && area.cpu_id == UINT32_MAX ? "left" : "not left");
     return 0;
 }

@@ -13,13 +13,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#define SIGNATURE 0x53053053
-
-struct rseq {
-    uint32_t cpu_id_start, cpu_id;
-    uint64_t rseq_cs;
-    uint32_t flags, padding[3];
-} __attribute__((aligned(32)));
+#include "../rseq.h"
 
 struct section {
     uint32_t version, flags;
@@ -52,10 +46,6 @@ __asm__(".pushsection .text\n"
         ".long 0x12345678\n"
         "unsigned_abort: ret\n"
         ".popsection\n");
-
-static long call_rseq(struct rseq *where, unsigned length, int flags, uint32_t signature) {
-    return syscall(SYS_rseq, where, length, flags, signature) == 0 ? 0 : errno;
-}
 
 static long enter(void) { return call_rseq(&area, sizeof area, 0, SIGNATURE); }
 
