@@ -270,16 +270,43 @@ interface Point {
   readonly line: string;
 }
 
+const publishedLine = 'published, on hardware';
+/** Every line looks the same in every plot, and is seen where another covers it. */
+const looks: Readonly<Record<string, { readonly color: string; readonly dash: readonly number[] }>> = {
+  subtree: { color: '#e8710a', dash: [1, 0] },
+  'mmview-5.15': { color: '#3b6fb6', dash: [8, 5] },
+  [publishedLine]: { color: '#666666', dash: [2, 4] },
+};
+
 function figure(points: readonly Point[], x: string, y: string, scale: 'log' | 'symlog' = 'log'): TopLevelSpec {
+  const lines = Object.keys(looks).filter((name) => points.some(({ line }) => line === name));
+  const values = [...new Set(points.map((point) => point.x))];
   return {
     width: 560,
     height: 300,
     data: { values: [...points] },
     mark: { type: 'line', point: true },
     encoding: {
-      x: { field: 'x', type: 'quantitative', scale: { type: 'log', base: 2 }, title: x },
+      x: {
+        field: 'x',
+        type: 'quantitative',
+        scale: { type: 'log', base: 2 },
+        axis: { values, format: 'd', labelOverlap: false, labelBound: false, labelFlush: false },
+        title: x,
+      },
       y: { field: 'y', type: 'quantitative', scale: { type: scale }, title: y },
-      color: { field: 'line', type: 'nominal', title: null },
+      color: {
+        field: 'line',
+        type: 'nominal',
+        scale: { domain: lines, range: lines.map((name) => looks[name]!.color) },
+        title: null,
+      },
+      strokeDash: {
+        field: 'line',
+        type: 'nominal',
+        scale: { domain: lines, range: lines.map((name) => [...looks[name]!.dash]) },
+        title: null,
+      },
     },
   };
 }
@@ -293,7 +320,7 @@ async function plots(results: Results): Promise<{ title: string; body: string }[
       .map(({ touchedMib }) => ({
         x: touchedMib,
         y: publishedCreate(touchedMib) / 1e3,
-        line: 'published, on hardware',
+        line: publishedLine,
       })),
   ];
   const memory = full.map((one) => ({ x: one.touchedMib, y: one.bytesPerView / 1024, line: one.model }));
@@ -331,6 +358,9 @@ what is private (<b>subtree</b>), so that a view costs its window, not the proce
 const safetyNote = `<p class="note">Counted: stacks unwound, frames met, pages searched for saved contexts (where the program calls setjmp or its like), switches called unsafe. Modelled: nothing; the look is the host's, and the guest executes the same
 instructions in the same cycles. Measured: the host's CPU time for a look, which differs from run to run. A kernel that did this would have to pay for it.</p>`;
 
+const sharedTableNote = `<p class="note">A last-level page table maps 2 MiB. Where only 1 MiB is mapped, it lies in one table with the window, and with subtree, too, each view has a
+table of its own there: mprotect goes through all of them. The linker keeps a program's window in 2 MiB of its own.</p>`;
+
 /** report.html */
 export async function costsPage(
   all: readonly { readonly isa: Isa; readonly own: Results }[],
@@ -344,7 +374,10 @@ export async function costsPage(
       { title: named('By mapped memory'), body: `${htmlTable(sizeTable(own))}${published}` },
       { title: named(`Each operation, ${standardMib} MiB mapped`), body: htmlTable(operationTable(own)) },
       { title: named('By number of views'), body: htmlTable(viewsTable(own)) },
-      { title: named('By mapped memory and number of views'), body: `${htmlTable(gridTable(own))}${published}` },
+      {
+        title: named('By mapped memory and number of views'),
+        body: `${htmlTable(gridTable(own))}${sharedTableNote}${published}`,
+      },
       { title: named('With other CPUs at work'), body: htmlTable(othersTable(own)) },
       {
         title: named('Looking at the stack and for saved contexts before a switch'),

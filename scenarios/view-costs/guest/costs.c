@@ -50,8 +50,12 @@ static volatile unsigned char *map(size_t bytes) {
     if (at == MAP_FAILED) abort();
     return at;
 }
-static void protect(volatile unsigned char *at, size_t bytes, int prot) {
-    if (mprotect((void *)at, bytes, prot) != 0) abort();
+/* Takes the right to write away and gives it back. */
+static void measure_protect(enum operation operation, volatile unsigned char *at, size_t bytes) {
+    mark(operation, REPEAT);
+    for (int i = 0; i < REPEAT; i++)
+        if (mprotect((void *)at, bytes, i % 2 == 0 ? PROT_READ : PROT_READ | PROT_WRITE) != 0) abort();
+    mark(END, 0);
 }
 
 static volatile int stop, running;
@@ -80,12 +84,8 @@ int main(int count, char **arguments) {
     mark(TOUCH_ALONE, REPEAT);
     for (int i = 1; i <= REPEAT; i++) alone[i * PAGE] = 1;
     mark(END, 0);
-    mark(PROTECT_ALONE, REPEAT);
-    for (int i = 0; i < REPEAT; i++) protect(memory, PAGE, i % 2 == 0 ? PROT_READ : PROT_READ | PROT_WRITE);
-    mark(END, 0);
-    mark(PROTECT_RANGE_ALONE, REPEAT);
-    for (int i = 0; i < REPEAT; i++) protect(memory, MIB, i % 2 == 0 ? PROT_READ : PROT_READ | PROT_WRITE);
-    mark(END, 0);
+    measure_protect(PROTECT_ALONE, memory, PAGE);
+    measure_protect(PROTECT_RANGE_ALONE, memory, MIB);
     for (size_t at = 0; at < MIB; at += PAGE) memory[at] = 1; /* writable in the page tables again */
 
     static long ids[MOST_VIEWS];
@@ -133,17 +133,11 @@ int main(int count, char **arguments) {
     mark(COPY_OWN, REPEAT);
     for (int i = 0; i < REPEAT; i++) window[i * PAGE] = 2;
     mark(END, 0);
-    mark(PROTECT_OWN, REPEAT);
-    for (int i = 0; i < REPEAT; i++) protect(window, WINDOW * PAGE, i % 2 == 0 ? PROT_READ : PROT_READ | PROT_WRITE);
-    mark(END, 0);
+    measure_protect(PROTECT_OWN, window, WINDOW * PAGE);
     migrate(0);
 
-    mark(PROTECT_SHARED, REPEAT);
-    for (int i = 0; i < REPEAT; i++) protect(memory, PAGE, i % 2 == 0 ? PROT_READ : PROT_READ | PROT_WRITE);
-    mark(END, 0);
-    mark(PROTECT_RANGE, REPEAT);
-    for (int i = 0; i < REPEAT; i++) protect(memory, MIB, i % 2 == 0 ? PROT_READ : PROT_READ | PROT_WRITE);
-    mark(END, 0);
+    measure_protect(PROTECT_SHARED, memory, PAGE);
+    measure_protect(PROTECT_RANGE, memory, MIB);
 
     stop = 1;
     for (int i = 0; i < others; i++) pthread_join(threads[i], NULL);
