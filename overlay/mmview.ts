@@ -98,7 +98,8 @@ export function setShared(thread: Thread, address: number, length: number, share
   // be unshared").
   for (const area of space.areas.overlapping(address, address + pageUp(length)))
     if (area.sharedMapping) return -Errno.EACCES;
-  space.setViewShared(address, length, shared);
+  const refusal = space.setViewShared(address, length, shared);
+  if (refusal < 0) return refusal;
   for (const other of thread.kernel.threadsIn(space)) other.enterView(other.view); // the code window changed
   return 0;
 }

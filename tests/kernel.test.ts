@@ -55,7 +55,7 @@ describe('programs with threads, signals, faults and clocks, natively and emulat
     return program;
   }
 
-  for (const name of ['threads', 'signals', 'faults', 'clocks', 'waits', 'server', 'sequences']) {
+  for (const name of ['threads', 'signals', 'faults', 'clocks', 'waits', 'server', 'sequences', 'mappings']) {
     it(`${name}: both ISAs print what the host prints`, async () => {
       const program = await compile(name, 'x86-64');
       const native = spawnSync(program, { timeout: 60_000 });

@@ -97,11 +97,13 @@ export class AddressSpace {
   map(request: MapRequest): number {
     const length = pageUp(request.length);
     let address = request.address;
+    if (!this.areas.hasRoomFor(0)) return -Errno.ENOMEM;
     if (request.fixed || request.noReplace) {
       if (address % PAGE_SIZE !== 0 || address < 0 || address + length > TASK_SIZE) return -Errno.EINVAL;
       const taken = this.areas.overlapping(address, address + length);
       if (taken.length > 0 && request.noReplace) return -Errno.EEXIST;
-      if (taken.length > 0) this.unmap(address, length);
+      const refusal = taken.length > 0 ? this.unmap(address, length) : 0;
+      if (refusal < 0) return refusal;
     } else {
       const found = this.placeFor(length, address);
       if (found === undefined) return -Errno.ENOMEM;
@@ -137,10 +139,13 @@ export class AddressSpace {
     return { mappable, offset: 0 };
   }
 
-  /** munmap, in all views. Returns 0 or a negated errno. */
+  /** munmap, in all views. Returns 0 or a negated errno: ENOMEM where a hole would make one area too many. */
   unmap(address: number, length: number): number {
     const end = address + pageUp(length);
     if (address % PAGE_SIZE !== 0 || length <= 0 || end > TASK_SIZE) return -Errno.EINVAL;
+    const around = this.areas.find(address);
+    const isHole = around !== undefined && around.start < address && end < around.end;
+    if (isHole && !this.areas.hasRoomFor(1)) return -Errno.ENOMEM;
     const memories = new Set<SharedMemory>();
     let unshared = false;
     for (const { prot, file, viewShared } of this.areas.overlapping(address, end)) {
@@ -189,12 +194,16 @@ export class AddressSpace {
     const covered = this.areas.overlapping(address, end);
     if (!isGapless(covered, address, end)) return -Errno.ENOMEM;
     if (covered.some((area) => area.viewShared !== covered[0]!.viewShared)) return -Errno.EACCES;
+    const changes = covered.some((area) => protIn(area, view) !== prot);
+    if (changes && !this.areas.mayBound(address, end)) return -Errno.ENOMEM;
     if (prot & Prot.exec) this.#leaveSharedCodeMap();
-    this.areas.split(address);
-    this.areas.split(end);
-    for (const area of this.areas.overlapping(address, end)) {
-      if (area.viewShared) area.prot = prot;
-      else rightsPerView(area, this.views.ids()).set(view, prot);
+    if (changes) {
+      this.areas.split(address);
+      this.areas.split(end);
+      for (const area of this.areas.overlapping(address, end)) {
+        if (area.viewShared) area.prot = prot;
+        else rightsPerView(area, this.views.ids()).set(view, prot);
+      }
     }
     const allowed = Pte.present | entryFlags(prot);
     // A page of an area that may be written and executed has one of these rights at a time: here it keeps the one it has.
@@ -218,11 +227,14 @@ export class AddressSpace {
     return this.#brk;
   }
 
-  /** mlock and munlock of whole pages: of all views, as areas are. */
-  setLocked(start: number, end: number, locked: boolean): void {
+  /** mlock and munlock of whole pages: of all views, as areas are. Returns 0 or a negated errno. */
+  setLocked(start: number, end: number, locked: boolean): number {
+    if (this.areas.overlapping(start, end).every((area) => area.locked === locked)) return 0;
+    if (!this.areas.mayBound(start, end)) return -Errno.ENOMEM;
     this.areas.split(start);
     this.areas.split(end);
     for (const area of this.areas.overlapping(start, end)) area.locked = locked;
+    return 0;
   }
 
   /** brk: the new break, or the old one if the request cannot be met. */
@@ -232,9 +244,11 @@ export class AddressSpace {
     const newEnd = pageUp(address);
     if (newEnd > oldEnd) {
       if (this.areas.overlapping(oldEnd, newEnd).length > 0) return this.#brk;
-      this.map({ address: oldEnd, length: newEnd - oldEnd, prot: Prot.read | Prot.write, fixed: true, name: '[heap]' });
-    } else if (newEnd < oldEnd) {
-      this.unmap(newEnd, oldEnd - newEnd);
+      const rights = Prot.read | Prot.write;
+      if (this.map({ address: oldEnd, length: newEnd - oldEnd, prot: rights, fixed: true, name: '[heap]' }) < 0)
+        return this.#brk;
+    } else if (newEnd < oldEnd && this.unmap(newEnd, oldEnd - newEnd) < 0) {
+      return this.#brk;
     }
     this.#brk = address;
     return address;
@@ -255,11 +269,11 @@ export class AddressSpace {
 
   /**
    * UNSHARE and SHARE: whether each view has its own pages in [address, address + length). Only while one view exists.
-   * Holes are tolerated. Returns false if no area is touched.
+   * Holes are tolerated. Returns 0, or a negated errno: ENOMEM where there would be too many areas.
    */
-  setViewShared(address: number, length: number, shared: boolean): boolean {
+  setViewShared(address: number, length: number, shared: boolean): number {
     const end = address + pageUp(length);
-    if (this.areas.overlapping(address, end).length === 0) return false;
+    if (!this.areas.mayBound(address, end)) return -Errno.ENOMEM;
     this.areas.split(address);
     this.areas.split(end);
     for (const area of this.areas.overlapping(address, end)) {
@@ -271,7 +285,7 @@ export class AddressSpace {
     this.noteUnshared();
     this.codeChanges();
     this.tlbGeneration++;
-    return true;
+    return 0;
   }
 
   /** Where views may differ has changed: code there is known by its view from now on, and threads have to enter their views anew. */

@@ -34,12 +34,15 @@ export function remap(space: AddressSpace, view: number, request: RemapRequest):
     if (newAddress % PAGE_SIZE !== 0 || newAddress < 0 || newAddress + length > TASK_SIZE) return -Errno.EINVAL;
     if (newAddress < oldEnd && address < newAddress + length) return -Errno.EINVAL;
   }
+  // As Linux' mremap_to and move_vma have it: what is split on the way must fit in, whatever that is.
+  const isFull = !space.areas.hasRoomFor(4);
+  if ((fixed || dontUnmap) && !space.areas.hasRoomFor(6)) return -Errno.ENOMEM;
   const first = space.areas.find(address);
   if (first === undefined) return -Errno.EFAULT;
   const keptEnd = Math.min(oldEnd, address + length);
   if (!fixed && !dontUnmap && keptEnd === address + length) {
-    if (keptEnd < oldEnd) space.unmap(keptEnd, oldEnd - keptEnd);
-    return address;
+    const refusal = keptEnd < oldEnd ? space.unmap(keptEnd, oldEnd - keptEnd) : 0;
+    return refusal < 0 ? refusal : address;
   }
   // Of no old bytes at all a MAP_SHARED mapping gets a second place.
   if (oldEnd === address && !first.sharedMapping) return -Errno.EINVAL;
@@ -53,7 +56,7 @@ export function remap(space: AddressSpace, view: number, request: RemapRequest):
       grow(space, last, newEnd);
       return address;
     }
-    if (!mayMove) return -Errno.ENOMEM;
+    if (!mayMove || isFull) return -Errno.ENOMEM;
   }
   const target = fixed ? newAddress : space.placeFor(length, newAddress);
   if (target === undefined) return -Errno.ENOMEM;

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { loadEngine } from '../core/engine-loader.ts';
+import { Errno } from '../errno.ts';
 import { Access } from '../native/binding.ts';
 import { AddressSpace } from './address-space.ts';
 import { BytesMappable } from './mappable.ts';
 import { PAGE_SIZE, PhysicalMemory } from './physical.ts';
 import { UserFault } from './user-memory.ts';
 import { viewModels } from './views.ts';
-import { Prot } from './vma.ts';
+import { MOST_AREAS, Prot } from './vma.ts';
 
 /** A few pages in two neighbouring last-level tables, so that tables with both kinds of ranges occur. */
 const BASE = 0x20_0000 * 3 - 4 * PAGE_SIZE;
@@ -260,6 +261,36 @@ describe('views of an address space', function () {
     // Where both are allowed a page keeps the one it has.
     protect(RW | Prot.exec);
     assert.equal(flags(), Access.read | Access.write);
+    space.destroy();
+  });
+
+  it('refuses to split areas where there are too many: UNSHARE, mprotect and a hole; not what needs no border', () => {
+    const space = new AddressSpace(physical);
+    const address = 2 ** 30;
+    const area = (start: number, pages: number, prot: number): void => {
+      space.map({ address: start, length: pages * PAGE_SIZE, prot, fixed: true });
+    };
+    const two = 2 ** 29;
+    area(two, 2, RW);
+    area(address, 3, RW);
+    for (let at = 1; space.areas.length < MOST_AREAS - 1; at++) area(address + at * 8 * PAGE_SIZE, 1, RW);
+    const middle = address + PAGE_SIZE;
+    assert.equal(space.setViewShared(middle, PAGE_SIZE, false), -Errno.ENOMEM);
+    assert.equal(space.protect(0, middle, PAGE_SIZE, Prot.read), -Errno.ENOMEM);
+    assert.equal(space.protect(0, middle, PAGE_SIZE, RW), 0);
+    assert.equal(space.unsharedRanges().length, 0);
+    assert.equal(space.setViewShared(address, PAGE_SIZE, false), 0);
+    assert.equal(space.areas.length, MOST_AREAS);
+    assert.equal(space.unmap(middle + PAGE_SIZE, PAGE_SIZE), 0);
+    assert.equal(space.setViewShared(address, 8 * PAGE_SIZE, false), 0, 'whole areas');
+    assert.equal(space.areas.length, MOST_AREAS);
+    // The two pages that are left have become equal: in need of room they are one area again. But not while another view has other rights there.
+    const other = space.createView(0);
+    space.protect(other, middle, PAGE_SIZE, Prot.read);
+    assert.equal(space.protect(0, two, PAGE_SIZE, Prot.read), -Errno.ENOMEM);
+    space.protect(other, middle, PAGE_SIZE, RW);
+    assert.equal(space.protect(0, two, PAGE_SIZE, Prot.read), 0);
+    assert.ok(space.areas.find(address) === space.areas.find(middle));
     space.destroy();
   });
 });

@@ -3,6 +3,9 @@ import type { Mappable } from './mappable.ts';
 /** PROT_* of mmap(2). */
 export const Prot = { none: 0, read: 1, write: 2, exec: 4 } as const;
 
+/** Linux' default of /proc/sys/vm/max_map_count. */
+export const MOST_AREAS = 65_530;
+
 /** One virtual memory area. Areas never overlap; a change of part of one splits it. */
 export interface Vma {
   start: number;
@@ -97,6 +100,26 @@ export class VmaList {
     this.#areas.splice(index + 1, 1);
   }
 
+  /**
+   * Whether there may be so many areas more. Neighbours that have become equal are made one only when it comes to that: borders that a program once
+   * drew tell where its stacks end.
+   */
+  hasRoomFor(count: number): boolean {
+    if (this.#areas.length + count > MOST_AREAS) this.#mergeAll();
+    return this.#areas.length + count <= MOST_AREAS;
+  }
+
+  #mergeAll(): void {
+    for (let index = this.#areas.length - 2; index >= 0; index--) this.#mergeWithNext(index);
+  }
+
+  /** Whether borders at `start` and `end` are possible: each splits an area. (That a piece could join a neighbour is not counted on.) */
+  mayBound(start: number, end: number): boolean {
+    const splits = (): number => [start, end].filter((va) => (this.find(va)?.start ?? va) < va).length;
+    // Making room can take a border away.
+    return splits() === 0 || this.hasRoomFor(splits()) || this.hasRoomFor(splits());
+  }
+
   /** Splits so that `va` is a border. */
   split(va: number): void {
     const index = this.#lowerBound(va);
@@ -137,9 +160,10 @@ export class VmaList {
 }
 
 function mergeable(a: Vma, b: Vma): boolean {
+  const offset = a.file && a.file.offset + (a.end - a.start);
   return (
-    a.file === undefined &&
-    b.file === undefined &&
+    a.file?.mappable === b.file?.mappable &&
+    offset === b.file?.offset &&
     a.port === undefined &&
     b.port === undefined &&
     a.prot === b.prot &&
@@ -147,9 +171,8 @@ function mergeable(a: Vma, b: Vma): boolean {
     a.name === b.name &&
     a.viewShared === b.viewShared &&
     a.locked === b.locked &&
-    a.protOf === undefined &&
-    b.protOf === undefined &&
     a.growsDownTo === undefined &&
-    b.growsDownTo === undefined
+    b.growsDownTo === undefined &&
+    [...(a.protOf?.keys() ?? []), ...(b.protOf?.keys() ?? [])].every((view) => protIn(a, view) === protIn(b, view))
   );
 }

@@ -1,5 +1,5 @@
 import { Errno } from '../../errno.ts';
-import { Prot, protIn, type Vma } from '../../memory/vma.ts';
+import { MOST_AREAS, Prot, protIn, type Vma } from '../../memory/vma.ts';
 import { unnamedByLinux } from '../../scheduler/machines/cpu-models.ts';
 import type { Process } from '../process.ts';
 import type { Thread } from '../thread.ts';
@@ -79,7 +79,7 @@ function rootEntries(vfs: Vfs): VirtualEntries {
       net: fixed('net', { core: fixed('core', { somaxconn: text(() => '4096\n') }) }),
       vm: fixed('vm', {
         overcommit_memory: text(() => '0\n'),
-        max_map_count: text(() => '65530\n'),
+        max_map_count: text(() => `${MOST_AREAS}\n`),
       }),
     }),
     uptime: text((caller) => `${(caller.now() / 1e9).toFixed(2)} 0.00\n`),

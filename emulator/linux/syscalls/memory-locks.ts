@@ -69,14 +69,14 @@ function lock(thread: Thread, address: number, length: number, isOnFault: boolea
   if (!mayLock(thread, end - start - space.areas.lockedBytes(start, end))) return -Errno.ENOMEM;
   const refusal = checkMapped(thread, address, length);
   if (refusal !== 0) return refusal;
-  space.setLocked(start, end, true);
-  return isOnFault ? 0 : populateRange(thread, start, end);
+  const full = space.setLocked(start, end, true);
+  return isOnFault || full < 0 ? full : populateRange(thread, start, end);
 }
 
 function unlock(thread: Thread, address: number, length: number): number {
   const refusal = checkMapped(thread, address, length);
-  if (refusal === 0) thread.process.space.setLocked(pageDown(address), pageUp(address + length), false);
-  return refusal;
+  if (refusal < 0) return refusal;
+  return thread.process.space.setLocked(pageDown(address), pageUp(address + length), false);
 }
 
 function lockAll(thread: Thread, flags: number): number {

@@ -98,6 +98,19 @@ function mremap(
   return result;
 }
 
+function mprotect(thread: Thread, address: number, length: number, prot: number): number {
+  if (prot & ~(PROT_ALL | PROT_IGNORED)) return -Errno.EINVAL;
+  return changeTables(thread, () => thread.process.space.protect(thread.view, address, length, prot & PROT_ALL));
+}
+
+/** No CPU here has protection keys: x86-64 then knows none (arch/x86/include/asm/pkeys.h), AArch64 the one that all pages have (include/linux/pkeys.h). */
+function pkeyMprotect(thread: Thread, address: number, length: number, prot: number, pkey: number): number {
+  const key = pkey | 0;
+  const isKnown = key === -1 || (key === 0 && thread.kernel.abi.isa === 'aarch64');
+  if (!isKnown && address % PAGE_SIZE === 0 && length === 0) return 0;
+  return isKnown ? mprotect(thread, address, length, prot) : -Errno.EINVAL;
+}
+
 function mincore(thread: Thread, address: number, length: number, vector: number): number {
   if (address % PAGE_SIZE !== 0) return -Errno.EINVAL;
   const { space } = thread.process;
@@ -120,11 +133,12 @@ export const memorySyscalls: SyscallTopic = {
     note: 'in all views',
   },
   mprotect: {
-    handler: (thread, address, length, prot) =>
-      prot & ~(PROT_ALL | PROT_IGNORED)
-        ? -Errno.EINVAL
-        : changeTables(thread, () => thread.process.space.protect(thread.view, address, length, prot & PROT_ALL)),
+    handler: mprotect,
     note: 'shared ranges: all views; unshared ranges: the calling view; a page is never writable and executable at once',
+  },
+  pkey_mprotect: {
+    handler: pkeyMprotect,
+    note: 'pkey -1: as mprotect; EINVAL otherwise, as on CPUs without protection keys (AArch64 has key 0)',
   },
   mremap: {
     handler: mremap,
