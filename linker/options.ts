@@ -68,7 +68,7 @@ export interface LinkOptions {
   readonly measure?: boolean;
 }
 
-/** Turns a `*`/`?` pattern into a predicate over whole names. (libmelf's, overlay/guest/libmelf/glob.h, means the same.) */
+/** Turns a `*`/`?` pattern into a predicate over whole names. (libmelf's, overlay/guest/libmelf/melf-glob.h, means the same.) */
 export function globMatcher(patterns: readonly string[]): (name: string) => boolean {
   if (patterns.length === 0) return () => false;
   const sources = patterns.map((p) =>

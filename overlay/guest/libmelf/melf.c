@@ -21,8 +21,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "glob.h"
 #include "melf-format.h"
+#include "melf-glob.h"
 
 /* The mmview system call: one number, the operation first. */
 enum { SYS_mmview = 1000 };
