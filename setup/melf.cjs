@@ -1,5 +1,5 @@
 #!/bin/sh
-':' //; export MELF_CA_CERTS="$NODE_EXTRA_CA_CERTS" NODE_EXTRA_CA_CERTS=; exec node --interrupt-budget=600000 "$0" "$@"
+':' //; export MELF_CA_CERTS="$NODE_EXTRA_CA_CERTS" NODE_EXTRA_CA_CERTS=; exec node "$0" "$@"
 // The command `melf`. The line above is a shell's: setup/quick-start.cjs says why. A build waits for each link, so `melf link` runs in this
 // process when its bundle is there. All else, and the first link, goes the way of every command.
 
