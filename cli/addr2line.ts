@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { defineCommand } from 'citty';
 import { parseCommandLine, UsageError } from '../base/arguments.ts';
 import { suggestion } from '../base/suggest.ts';
 import { type SourceFrame, SourceMap } from '../linker/debug/source-map.ts';
 import { InputError } from '../linker/errors.ts';
 import { type MelfFile, readMelf } from '../linker/melf-reader.ts';
+import { readExecutable } from './executable-file.ts';
 
 const command = defineCommand({
   meta: {
@@ -37,7 +37,7 @@ export async function main(argv: string[]): Promise<number> {
       hint: 'Give addresses after the file, like 0x401136 or main+0x10.',
     });
   }
-  const file = readMelf(readProgram(path), path);
+  const file = readMelf(readExecutable(path), path);
   const variants = args.all === true ? namesOf(file).map((_, index) => index) : [variantOf(file, args.variant)];
   const map = new SourceMap(file, path);
   if (!variants.some((v) => map.has(v)) && !map.has(0)) {
@@ -109,13 +109,4 @@ function readNumber(text: string, flag: string): number {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value >= 0) return value;
   throw new UsageError('cli.value', `${flag} cannot be ${text}`, { hint: 'Give a number, like 0x555555400000.' });
-}
-
-function readProgram(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
-    throw new InputError('melf.unreadable', path, `cannot be read (${reason})`, 'check the path');
-  }
 }

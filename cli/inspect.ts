@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { defineCommand } from 'citty';
 import Table from 'cli-table3';
 import { parseCommandLine, UsageError } from '../base/arguments.ts';
@@ -9,6 +8,7 @@ import { inspectMelf } from '../linker/inspection.ts';
 import type { MelfFunction, MelfInfo } from '../linker/melf-format.ts';
 import { BODY_FILLED, BODY_THUNK } from '../linker/melf-format.ts';
 import { readMelf } from '../linker/melf-reader.ts';
+import { readExecutable } from './executable-file.ts';
 import { sideBySide } from './inspect-function.ts';
 
 const command = defineCommand({
@@ -51,15 +51,6 @@ export async function main(argv: string[]): Promise<number> {
   if (chosen === undefined && args.functions === true) parts.push(functionTable(melf, melf.functions));
   process.stdout.write(`${parts.join('\n')}\n`);
   return 0;
-}
-
-function readExecutable(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
-    throw new InputError('melf.unreadable', path, `cannot be read (${reason})`, 'check the path');
-  }
 }
 
 function findFunctions(melf: MelfInfo, name: string): readonly MelfFunction[] {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { Workshop } from '../linker/tests/workshop.ts';
 import type { Isa } from '../setup/toolchain.ts';
 import { runMelf } from './tests/melf.ts';
@@ -116,6 +117,20 @@ describe('melf link', function () {
     wrong(/There is nothing to link/, 2, 'link');
     wrong(/cannot be read/, 1, 'link', '/nonexistent.o');
     wrong(/not an ELF file/, 1, 'inspect', import.meta.filename);
+    const large = join(mkdtempSync(join(tmpdir(), 'melf-large-')), 'large');
+    try {
+      // A hole: it takes no place.
+      writeFileSync(large, '');
+      truncateSync(large, 3 * 2 ** 30);
+      for (const words of [
+        ['inspect', large],
+        ['addr2line', large, 'main'],
+      ])
+        wrong(/larger than 2 GiB.*melf\.too-large[\s\S]*hint: /, 1, ...words);
+      wrong(/Cannot read [\s\S]*hint: It is larger than 2 GiB/, 2, 'run', large);
+    } finally {
+      rmSync(dirname(large), { recursive: true });
+    }
     wrong(/holds no variants/, 1, 'inspect', process.execPath);
   });
 

@@ -82,9 +82,13 @@ function readProgram(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code;
     throw new UsageError('run.file', `Cannot read ${path}`, {
-      facts: { reason: (error as NodeJS.ErrnoException).code },
-      hint: 'Give the path of a static executable.',
+      facts: { reason },
+      hint:
+        reason === 'ERR_FS_FILE_TOO_LARGE'
+          ? 'It is larger than 2 GiB: strip its debug information from a copy (strip -g).'
+          : 'Give the path of a static executable.',
       cause: error,
     });
   }
