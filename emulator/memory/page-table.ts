@@ -67,3 +67,84 @@ export function releaseTable(physical: PhysicalMemory, frame: number, level: num
   }
   physical.release(frame);
 }
+
+/** Indices of the entries of a table that begins at `va` whose addresses touch [start, end): the first and the last. */
+function indicesWithin(level: number, va: number, start: number, end: number): [first: number, last: number] {
+  const span = spanOf(level);
+  return [Math.max(0, Math.floor((start - va) / span)), Math.min(ENTRIES - 1, Math.floor((end - 1 - va) / span))];
+}
+
+/**
+ * Makes every table on the way from `root` to [start, end) one that nobody else refers to, by copying. What the root leads to stays the same.
+ * Returns how many last-level entries were copied. Throws OutOfMemory: then some tables are copied, which shows nowhere.
+ */
+export function ownTables(
+  physical: PhysicalMemory,
+  root: number,
+  start: number,
+  end: number,
+  level: number = TOP_LEVEL,
+  va = 0,
+): number {
+  if (level === 0) return 0;
+  const words = physical.u32;
+  const [first, last] = indicesWithin(level, va, start, end);
+  let copied = 0;
+  for (let index = first; index <= last; index++) {
+    const entry = entryAt(root, index);
+    if ((words[entry]! & Pte.present) === 0) continue;
+    const child = words[entry + 1]!;
+    if (physical.references(child) > 1) {
+      const copy = physical.allocate();
+      const count = copyReferences(physical, child, copy);
+      if (level === 1) copied += count;
+      setEntry(physical, entry, words[entry]!, copy);
+      physical.release(child);
+    }
+    copied += ownTables(physical, words[entry + 1]!, start, end, level - 1, va + index * spanOf(level));
+  }
+  return copied;
+}
+
+/** Gives a new table the entries of another one, whatever they lead to. Returns how many there were. */
+function copyReferences(physical: PhysicalMemory, source: number, copy: number): number {
+  const words = physical.u32;
+  let count = 0;
+  for (let index = 0; index < ENTRIES; index++) {
+    const entry = entryAt(source, index);
+    if ((words[entry]! & Pte.present) === 0) continue;
+    count++;
+    physical.retain(words[entry + 1]!);
+    setEntry(physical, entryAt(copy, index), words[entry]!, words[entry + 1]!);
+  }
+  return count;
+}
+
+/** Releases the tables on the way from `root` to [start, end) that have no entries. */
+export function pruneTables(
+  physical: PhysicalMemory,
+  root: number,
+  start: number,
+  end: number,
+  level: number = TOP_LEVEL,
+  va = 0,
+): void {
+  if (level === 0) return;
+  const words = physical.u32;
+  const [first, last] = indicesWithin(level, va, start, end);
+  for (let index = first; index <= last; index++) {
+    const entry = entryAt(root, index);
+    if ((words[entry]! & Pte.present) === 0) continue;
+    const child = words[entry + 1]!;
+    pruneTables(physical, child, start, end, level - 1, va + index * spanOf(level));
+    if (!isEmpty(physical, child)) continue;
+    setEntry(physical, entry, 0, 0);
+    physical.release(child);
+  }
+}
+
+function isEmpty(physical: PhysicalMemory, table: number): boolean {
+  for (let index = 0; index < ENTRIES; index++)
+    if ((physical.u32[entryAt(table, index)]! & Pte.present) !== 0) return false;
+  return true;
+}

@@ -4,7 +4,9 @@ import {
   entryAt,
   findEntry,
   indexAt,
+  ownTables,
   Pte,
+  pruneTables,
   releaseTable,
   setEntry,
   spanOf,
@@ -243,42 +245,11 @@ export class Views {
    * Throws OutOfMemory.
    */
   separate(start: number, end: number): void {
-    for (const id of this.#roots.keys())
-      if (id !== this.#base) this.#ownTables(this.root(id), TOP_LEVEL, 0, start, end);
-    this.#ownTables(this.root(this.#base), TOP_LEVEL, 0, start, end);
-  }
-
-  #ownTables(table: number, level: number, va: number, start: number, end: number): void {
-    if (level === 0) return;
-    const physical = this.#physical;
-    const words = physical.u32;
-    const span = spanOf(level);
-    const first = Math.max(0, Math.floor((start - va) / span));
-    const last = Math.min(ENTRIES - 1, Math.floor((end - 1 - va) / span));
-    for (let index = first; index <= last; index++) {
-      const entry = entryAt(table, index);
-      if ((words[entry]! & Pte.present) === 0) continue;
-      const child = words[entry + 1]!;
-      if (physical.references(child) > 1) {
-        setEntry(physical, entry, words[entry]!, this.#copyReferences(child, level - 1));
-        physical.release(child);
-      }
-      this.#ownTables(words[entry + 1]!, level - 1, va + index * span, start, end);
-    }
-  }
-
-  /** A table with the same entries, whatever they lead to. */
-  #copyReferences(source: number, level: number): number {
-    const physical = this.#physical;
-    const copy = physical.allocate();
-    for (let index = 0; index < ENTRIES; index++) {
-      const entry = entryAt(source, index);
-      if ((physical.u32[entry]! & Pte.present) === 0) continue;
-      if (level === 0) this.entriesVisited++;
-      physical.retain(physical.u32[entry + 1]!);
-      setEntry(physical, entryAt(copy, index), physical.u32[entry]!, physical.u32[entry + 1]!);
-    }
-    return copy;
+    const own = (root: number): void => {
+      this.entriesVisited += ownTables(this.#physical, root, start, end);
+    };
+    for (const [id, root] of this.#roots) if (id !== this.#base) own(root);
+    own(this.root(this.#base)); // what nobody else refers to any more it keeps
   }
 
   /** The views whose entries for a range have to be looked at to know all: where tables are shared, the base's show what is shared. */
@@ -301,24 +272,7 @@ export class Views {
 
   /** Gives back the tables on the way to [start, end) that hold nothing. */
   prune(start: number, end: number): void {
-    for (const root of this.#roots.values()) this.#prune(root, TOP_LEVEL, 0, start, end);
-  }
-
-  #prune(table: number, level: number, va: number, start: number, end: number): void {
-    if (level === 0) return;
-    const words = this.#physical.u32;
-    const span = spanOf(level);
-    const first = Math.max(0, Math.floor((start - va) / span));
-    const last = Math.min(ENTRIES - 1, Math.floor((end - 1 - va) / span));
-    for (let index = first; index <= last; index++) {
-      const entry = entryAt(table, index);
-      if ((words[entry]! & Pte.present) === 0) continue;
-      const child = words[entry + 1]!;
-      this.#prune(child, level - 1, va + index * span, start, end);
-      if (!isEmpty(words, child)) continue;
-      setEntry(this.#physical, entry, 0, 0);
-      this.#physical.release(child);
-    }
+    for (const root of this.#roots.values()) pruneTables(this.#physical, root, start, end);
   }
 
   /** Maps the pages of a range a second time, `distance` further, in each view those that it has. Nothing is there yet. */
@@ -425,9 +379,4 @@ export class Views {
     for (const root of this.#roots.values()) releaseTable(this.#physical, root, TOP_LEVEL);
     this.#roots.clear();
   }
-}
-
-function isEmpty(words: Uint32Array, table: number): boolean {
-  for (let index = 0; index < ENTRIES; index++) if ((words[entryAt(table, index)]! & Pte.present) !== 0) return false;
-  return true;
 }
