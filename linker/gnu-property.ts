@@ -1,6 +1,6 @@
 // What all code of a program can do, from the notes of its objects (Linux extensions to gABI, ".note.gnu.property").
 
-import { alignUp, SHF_ALLOC, SHT_NOTE } from './elf.ts';
+import { alignUp, readU64, SHF_ALLOC, SHT_NOTE } from './elf.ts';
 import { InputError } from './errors.ts';
 import type { LoadedInputs } from './inputs.ts';
 import type { Placement } from './layout.ts';
@@ -77,8 +77,7 @@ function readProperties(sections: readonly (InputSection | undefined)[]): Proper
         for (let p = start; p + 8 <= end; ) {
           const [type, bytes] = [view.getUint32(p, true), view.getUint32(p + 4, true)];
           if (p + 8 + bytes > end) fail();
-          const value =
-            bytes >= 8 ? Number(view.getBigUint64(p + 8, true)) : bytes >= 4 ? view.getUint32(p + 8, true) : 0;
+          const value = bytes >= 8 ? readU64(view, p + 8) : bytes >= 4 ? view.getUint32(p + 8, true) : 0;
           properties.set(type, value);
           p += 8 + alignUp(bytes, 8);
         }
