@@ -179,7 +179,10 @@ for (const isa of ['x86-64', 'aarch64'] as const)
         });
 
         it(`is the default variant's to gdb: ${compiler} ${own.join(' ')}`, function () {
-          if (spawnSync(GDB[isa], ['--version']).status !== 0) this.skip();
+          if (spawnSync(GDB[isa], ['--version']).status !== 0) {
+            process.stderr.write(`      skipped: ${GDB[isa]} is not on this machine\n`);
+            this.skip();
+          }
           const built = build(compiler, own);
           const path = shop.write('melf', built.file.bytes);
           const { crt, libc, libgcc } = shop.toolchain;
