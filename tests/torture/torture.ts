@@ -1,9 +1,10 @@
-// One program of gcc's torture tests: compiled at three levels, linked as the three variants of one MELF and, level by level, with GNU ld;
+// One program of gcc's torture tests: compiled at three levels, linked as the three variants of one MELF and, level by level, with GNU ld, and with lld where it is installed;
 // then run natively and in the sandbox in every variant.
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { findProgram } from '../../base/command.ts';
 import { MelfError } from '../../base/errors.ts';
 import { Machine } from '../../emulator/machine.ts';
 import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
@@ -116,9 +117,14 @@ export async function tryProgram(
   }
   const references = LEVELS.map((level) => join(folder, `theirs-${level}`));
   const ld = toolchain.objcopy.replace(/objcopy$/, 'ld');
+  const lld = findProgram('ld.lld');
   for (const [i, reference] of references.entries()) {
     const ends = ['--start-group', libc, libgcc, '--end-group', crt.crtn];
-    const failure = tool([ld, '-static', '-q', '-o', reference, crt.crt1, crt.crti, objects[i]!, libmelf, ...ends]);
+    const words = ['-static', '-q', crt.crt1, crt.crti, objects[i]!, libmelf, ...ends];
+    // lld would turn an ADRP into an ADR where that reaches.
+    const failure =
+      tool([ld, ...words, '-o', reference]) ??
+      (lld === undefined ? undefined : tool([lld, '--no-relax', ...words, '-o', `${reference}-lld`]));
     if (failure !== undefined) return { stage: 'reference', reason: failure.split('\n')[0]! };
     const wrong = bench.runsNatively ? native(reference) : undefined;
     if (wrong !== undefined) return { stage: 'reference', reason: wrong };
@@ -142,11 +148,15 @@ export async function tryProgram(
   let compared = 0;
   let words = 0;
   for (const [i, reference] of references.entries()) {
-    const comparison = compareLinks(readMelf(readFileSync(reference), reference), file, i);
-    if (comparison.differences.length > 0)
-      return { stage: 'compare', reason: `${LEVELS[i]}: ${comparison.differences.slice(0, 3).join('; ')}` };
-    compared += comparison.compared;
-    words += comparison.words;
+    for (const other of lld === undefined ? [reference] : [reference, `${reference}-lld`]) {
+      const comparison = compareLinks(readMelf(readFileSync(other), other), file, i);
+      if (comparison.differences.length > 0) {
+        const differences = comparison.differences.slice(0, 3).join('; ');
+        return { stage: 'compare', reason: `${LEVELS[i]}${other === reference ? '' : ', lld'}: ${differences}` };
+      }
+      compared += comparison.compared;
+      words += comparison.words;
+    }
   }
   const program = join(folder, 'program');
   writeFileSync(program, bytes);
