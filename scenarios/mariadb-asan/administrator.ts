@@ -40,6 +40,7 @@ export class Administrator {
     this.#connect(at, at + connectLimit, (session, now) => {
       this.#clients.listening(now);
       this.#run(session, statements, now, (end) => {
+        this.#clients.countCommand(false);
         session.close(end);
         then(end);
       });
@@ -58,12 +59,12 @@ export class Administrator {
     if (table === tables.length) {
       // The server may close the connection before or after its answer.
       session.expectEnd();
-      this.#clients.count();
+      this.#clients.count(false);
       session.query('SHUTDOWN', now, () => {});
       return;
     }
     const sql = `SELECT COUNT(*), SUM(k), COUNT(DISTINCT id) FROM ${tables[table]!.name}`;
-    this.#clients.count();
+    this.#clients.count(false);
     session.query(sql, now, (answer, at) => {
       const rows = [[count, sums[table]!, count].map(String)];
       const complaint = mismatch({ sql, rows, changed: undefined }, answer);
@@ -79,7 +80,7 @@ export class Administrator {
       then(at);
       return;
     }
-    this.#clients.count();
+    this.#clients.count(false);
     session.query(sql, at, ({ error }: Answer, now) => {
       if (error !== undefined) {
         throw new MelfError('client.prepare', `The server refuses ${sql.slice(0, 60)}: ${error}`);

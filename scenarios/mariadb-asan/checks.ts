@@ -2,7 +2,7 @@
 
 import { type Check, checkEachRun } from '../runner/checks.ts';
 import type { RelativeChange } from '../runner/statistics.ts';
-import { parseConfiguration } from './configurations.ts';
+import { type Configuration, configurationOfRun } from './configurations.ts';
 import { type Plant, plantAllocates, plantFrees, plants, statementFunction } from './plants.ts';
 import type { FoundError, RunRecord } from './run-record.ts';
 
@@ -23,15 +23,24 @@ export function isReportOf({ kind, access, function: maker, isFreed }: Plant, er
   );
 }
 
-/** What is wrong with the reports of a run whose connections planted mistakes; undefined: nothing. */
-export function wrongReports({ errors, planted }: RunRecord): string | undefined {
-  const connections = planted.sanitised / plants.length;
-  if (connections === 0 || planted.plain === 0) return 'mistakes were not planted in both kinds of connections';
-  const elsewhere = errors.filter(({ variant }) => variant !== 'asan');
+/**
+ * What is wrong with the reports of a run whose connections planted mistakes; undefined: nothing. The runtime's own malloc sees a second free by
+ * whoever has not said to be plain code, which a form with one variant cannot.
+ */
+export function wrongReports({ configuration, errors, planted, connections }: RunRecord): string | undefined {
+  const { form } = configurationOfRun(configuration);
+  const [plain, sanitised] = [connections.plain, connections.sanitised];
+  if ((form !== 'always' && plain === 0) || (form !== 'plain-allocator' && sanitised === 0))
+    return 'there were not the connections that such a run is about';
+  if (planted.plain !== plain * plants.length || planted.sanitised !== sanitised * plants.length)
+    return `${planted.plain} and ${planted.sanitised} mistakes by ${plain} and ${sanitised} connections`;
+  const variant = form === 'plain-allocator' ? 'plain' : 'asan';
+  const elsewhere = errors.filter((error) => error.variant !== variant);
   if (elsewhere.length > 0) return `${elsewhere.length} reports of variant ${elsewhere[0]!.variant}`;
   for (const plant of plants) {
     const found = errors.filter((error) => isReportOf(plant, error)).length;
-    if (found !== connections) return `${plant.name}: ${found} right reports for ${connections} sanitised connections`;
+    const wanted = form === 'plain-allocator' ? (plant.access === 'free' ? plain : 0) : sanitised;
+    if (found !== wanted) return `${plant.name}: ${found} right reports, not ${wanted}`;
   }
   const others = errors.filter((error) => !plants.some((plant) => isReportOf(plant, error)));
   return others.length === 0
@@ -39,12 +48,25 @@ export function wrongReports({ errors, planted }: RunRecord): string | undefined
     : `${others.length} other reports (${others[0]!.kind} in ${others[0]!.stack[0]})`;
 }
 
+/** What is wrong with the variants that executed a run's commands. */
+export function wrongVariants({ commands, entries }: RunRecord): string | undefined {
+  if (entries === undefined) return 'the machine counted nothing';
+  return entries.plain === commands.plain && entries.sanitised === commands.sanitised
+    ? undefined
+    : `${entries.plain} in plain and ${entries.sanitised} in asan for ${commands.plain} and ${commands.sanitised} sent`;
+}
+
+const sum = (runs: readonly RunRecord[], value: (run: RunRecord) => number): number =>
+  runs.reduce((total, run) => total + value(run), 0);
+
 /** Runs every check on the finished runs. */
 export function checkRuns(runs: readonly RunRecord[]): Check[] {
-  const statements = runs.reduce((sum, run) => sum + run.statements, 0);
-  const isPlanted = (run: RunRecord): boolean => parseConfiguration(run.configuration).planted;
-  const planted = runs.filter(isPlanted);
-  const ordinary = runs.filter((run) => !isPlanted(run));
+  const of = (run: RunRecord): Configuration => configurationOfRun(run.configuration);
+  const planted = runs.filter((run) => of(run).planted);
+  const ordinary = runs.filter((run) => !of(run).planted);
+  const multivariant = runs.filter((run) => of(run).form === 'melf');
+  const sanitised = multivariant.filter((run) => of(run).sanitisedShare > 0);
+  const nobody = runs.filter((run) => !sanitised.includes(run));
   const checks = [
     checkEachRun(
       'every answer is right',
@@ -53,7 +75,7 @@ export function checkRuns(runs: readonly RunRecord[]): Check[] {
         if (run.statements === 0) return 'no statement was sent';
         return run.wrongCount === 0 ? undefined : `${run.wrongCount} wrong (${run.wrong[0]})`;
       },
-      `${statements} statements, compared with each client's model of its rows; sums over the tables at the end`,
+      `${sum(runs, (run) => run.statements)} statements, compared with each client's model of its rows; sums over the tables at the end`,
     ),
     checkEachRun(
       'the server ends well',
@@ -61,35 +83,47 @@ export function checkRuns(runs: readonly RunRecord[]): Check[] {
       ({ exitCode }) => (exitCode === 0 ? undefined : `exit code ${exitCode}`),
       'exit code 0 in every run',
     ),
-    checkEachRun(
-      'nothing is reported where nothing is wrong',
-      ordinary,
-      ({ errors }) =>
-        errors.length === 0 ? undefined : `${errors.length} reports (${errors[0]!.kind} in ${errors[0]!.stack[0]})`,
-      `no report in ${ordinary.length} runs`,
-    ),
   ];
-  const nobody = ordinary.filter(({ configuration }) => parseConfiguration(configuration).sanitisedShare === 0);
-  checks.push(
-    checkEachRun(
-      'nothing switches where no connection is sanitised',
-      nobody,
-      ({ counters }) => (counters.switches === 0 ? undefined : `${counters.switches} switches`),
-      'no switch',
-    ),
+  /** Nothing is claimed where there are no such runs. */
+  const over = (
+    name: string,
+    some: readonly RunRecord[],
+    complaint: (run: RunRecord) => string | undefined,
+    fine: string,
+  ): void => {
+    if (some.length > 0) checks.push(checkEachRun(name, some, complaint, fine));
+  };
+  over(
+    'nothing is reported where nothing is wrong',
+    ordinary,
+    ({ errors }) =>
+      errors.length === 0 ? undefined : `${errors.length} reports (${errors[0]!.kind} in ${errors[0]!.stack[0]})`,
+    `no report in ${ordinary.length} runs`,
   );
-  if (planted.length > 0) {
-    const count = planted.reduce((sum, run) => sum + run.planted.sanitised, 0);
-    const unseen = planted.reduce((sum, run) => sum + run.planted.plain, 0);
-    checks.push(
-      checkEachRun(
-        'each planted mistake is found in sanitised connections, with the stacks of access, allocation and free, and in no other',
-        planted,
-        wrongReports,
-        `${count} found; ${unseen} made by plain connections, none of them reported`,
-      ),
-    );
-  }
+  over(
+    'each statement is executed in the variant that its connection asks for',
+    multivariant,
+    wrongVariants,
+    `${sum(multivariant, ({ entries }) => entries?.sanitised ?? 0)} in asan and ${sum(multivariant, ({ entries }) => entries?.plain ?? 0)} in plain: entries of ${statementFunction} by view, compared with what each client sent`,
+  );
+  over(
+    'nothing switches where no connection is sanitised, or all code is',
+    nobody,
+    ({ switches }) => (switches === 0 ? undefined : `${switches} switches`),
+    `no switch from the start to the end of ${nobody.length} runs`,
+  );
+  over(
+    'threads switch where some connections are sanitised',
+    sanitised,
+    ({ switches }) => (switches > 0 ? undefined : 'no switch'),
+    `${sum(sanitised, ({ switches }) => switches)} switches in ${sanitised.length} runs`,
+  );
+  over(
+    'each planted mistake is found where its connection is sanitised, with the stacks of access, allocation and free, and nowhere else',
+    planted,
+    wrongReports,
+    `${sum(planted, (run) => run.planted.sanitised)} found; ${sum(planted, (run) => run.planted.plain)} made by plain connections, none of them reported but second frees by code without variants, which the runtime's malloc sees`,
+  );
   return checks;
 }
 

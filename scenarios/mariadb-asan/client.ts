@@ -25,6 +25,9 @@ export interface ClientResult {
   readonly statements: number;
   /** Mistakes asked for, by connection. */
   readonly planted: { readonly plain: number; readonly sanitised: number };
+  readonly connections: { readonly plain: number; readonly sanitised: number };
+  /** Commands by the variant that is to execute them: statements, and the one that ends a session. */
+  readonly commands: { readonly plain: number; readonly sanitised: number };
   readonly wrong: readonly string[];
   readonly wrongCount: number;
   readonly windowStart: number;
@@ -41,12 +44,14 @@ export class MariadbClients {
   readonly load: Load;
   readonly world: ClientWorld;
   readonly isPlanting: boolean;
+  readonly isCommanding: boolean;
   readonly #events: ClientEvents;
   readonly #sessions: readonly LoadSession[];
   readonly #administrator: Administrator;
   readonly #performance = new Latencies();
   readonly #sanitised = new Latencies();
   readonly #planted = { plain: 0, sanitised: 0 };
+  readonly #commands = { plain: 0, sanitised: 0 };
   readonly #wrong: string[] = [];
   #wrongCount = 0;
   #statements = 0;
@@ -62,12 +67,15 @@ export class MariadbClients {
     streams: readonly RandomStream[];
     sanitised: ReadonlySet<number>;
     planting: boolean;
+    /** Sessions change their variant by themselves. */
+    commanding: boolean;
     events: ClientEvents;
   }) {
-    const { world, load, streams, sanitised, planting, events } = options;
+    const { world, load, streams, sanitised, planting, commanding, events } = options;
     this.world = world;
     this.load = load;
     this.isPlanting = planting;
+    this.isCommanding = commanding;
     this.#events = events;
     this.#sessions = Array.from(
       { length: load.connections },
@@ -115,9 +123,15 @@ export class MariadbClients {
     this.#administrator.finish(now, sums);
   }
 
-  /** A statement is sent. */
-  count(): void {
+  /** A statement is sent, to be executed in this variant. */
+  count(sanitised: boolean): void {
     this.#statements++;
+    this.countCommand(sanitised);
+  }
+
+  /** Any command is sent: a statement, or the end of a session. */
+  countCommand(sanitised: boolean): void {
+    this.#commands[sanitised ? 'sanitised' : 'plain']++;
   }
 
   countPlant(sanitised: boolean): void {
@@ -147,6 +161,11 @@ export class MariadbClients {
       measured: this.#performance.count + this.#sanitised.count,
       statements: this.#statements,
       planted: this.#planted,
+      connections: {
+        plain: this.#sessions.filter(({ sanitised }) => !sanitised).length,
+        sanitised: this.#sessions.filter(({ sanitised }) => sanitised).length,
+      },
+      commands: this.#commands,
       wrong: this.#wrong,
       wrongCount: this.#wrongCount,
       windowStart: this.#windowStart,

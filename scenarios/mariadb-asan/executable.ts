@@ -44,6 +44,12 @@ const runtimeOf = (form: Form, { compiler }: MariadbBuild): string[] =>
 const configurationText = (form: Form): string =>
   configurationOf(readFileSync(configurationFile, 'utf8'), forms[form].variants);
 
+/**
+ * Writable data that one variant lacks is an error, no warning. Not in melf.toml: the small programs that the build links for itself
+ * have stand-ins in the place of the sanitiser's runtime, and need not be held to it.
+ */
+const strictData = ['-Wl,--fatal-warnings'];
+
 export interface LinkCommand {
   /** Without `-o`; to be run in the build's folder. */
   readonly command: readonly string[];
@@ -55,7 +61,7 @@ export function linkCommand(form: Form, build: MariadbBuild, folder: string): Li
   const toml = join(folder, 'melf.toml');
   writeFileSync(toml, configurationText(form));
   return {
-    command: [process.execPath, linker, ...runtimeOf(form, build), ...build.linkWords],
+    command: [process.execPath, linker, ...strictData, ...runtimeOf(form, build), ...build.linkWords],
     environment: { MELF_CONFIG: toml, MELF_CXX: build.compiler },
   };
 }
@@ -65,6 +71,7 @@ async function linkForm(form: Form, build: MariadbBuild): Promise<string> {
     build.key,
     form,
     configurationText(form),
+    ...strictData,
     ...build.linkWords,
     ...runtimeOf(form, build),
     libmelfObject([build.compiler]),

@@ -19,7 +19,7 @@ export function distributionFigure(groups: readonly ConfigurationRuns[]): TopLev
   const curves = groups.flatMap(({ configuration, runs }) =>
     Object.entries(distributions(runs)).map(([clients, points]) => ({
       configuration: configuration.id,
-      clients: clients === 'performance' ? 'connections that did not ask for checks' : 'sanitised connections',
+      clients: clients === 'performance' ? 'plain connections' : 'sanitised connections',
       points,
     })),
   );
@@ -33,7 +33,7 @@ export function shareFigure(results: readonly ConfigurationResult[]): TopLevelSp
     .filter(({ id }) => id.startsWith('melf-'))
     .flatMap(({ sanitisedShare, performanceChange, sanitisedChange }) =>
       [
-        { clients: 'did not ask for checks', ...performanceChange },
+        { clients: 'plain', ...performanceChange },
         { clients: 'sanitised', ...sanitisedChange },
       ].flatMap(({ clients, percent, low, high }) =>
         percent === null
@@ -43,7 +43,10 @@ export function shareFigure(results: readonly ConfigurationResult[]): TopLevelSp
     );
   const lines = results
     .filter(({ id }) => id === 'always' || id === 'plain-allocator')
-    .map(({ id, performanceChange: { percent } }) => ({ name: id, change: percent }));
+    .map(({ id, performanceChange, sanitisedChange }) => ({
+      name: id,
+      change: performanceChange.percent ?? sanitisedChange.percent,
+    }));
   return {
     title: `Mean latency against ${baselineId}`,
     width: 560,

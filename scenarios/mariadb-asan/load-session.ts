@@ -8,6 +8,10 @@ import { OwnRows, type Statement } from './statements.ts';
 const connectGap = 50e3;
 /** Statements of the load between two planted mistakes. */
 const plantEvery = 4;
+/** Statements of the load between two commands that change the session's variant. */
+const commandEvery = 3;
+/** What such a session says in turns; USER is what its user's name says. */
+const commands = ['ON', 'OFF', 'USER'] as const;
 
 const shown = (rows: Answer['rows']): string => (rows === undefined ? 'no rows' : JSON.stringify(rows).slice(0, 200));
 
@@ -25,11 +29,14 @@ export function mismatch(
 /** One of the clients that the measurement is about: sends a statement, waits for its answer, thinks, sends the next. */
 export class LoadSession {
   readonly rows: OwnRows;
+  /** By its user's name. */
   readonly sanitised: boolean;
   readonly #number: number;
   readonly #clients: MariadbClients;
   readonly #thinking: RandomStream;
   #session: Session | undefined;
+  /** What executes the next statement. */
+  #isSanitised: boolean;
   #sent = 0;
   #planted = 0;
 
@@ -41,6 +48,7 @@ export class LoadSession {
     this.#number = options.number;
     this.#thinking = options.thinking;
     this.sanitised = options.sanitised;
+    this.#isSanitised = options.sanitised;
     this.rows = new OwnRows(options.number, clients.load.rows, options.statements, clients.load.writes);
   }
 
@@ -60,7 +68,7 @@ export class LoadSession {
   }
 
   #ask(now: number, sql: string, then: (now: number) => void): void {
-    this.#clients.count();
+    this.#clients.count(this.#isSanitised);
     this.#session!.query(sql, now, ({ error }, at) => {
       if (error !== undefined) this.#clients.complain(`${this.user}: ${sql}: ${error}`);
       then(at);
@@ -76,6 +84,7 @@ export class LoadSession {
     // A connection that planted all of its mistakes has no more to do in such a run.
     const isDone = this.#clients.isPlanting ? this.#planted === plants.length : this.#clients.stopped(now);
     if (isDone && this.rows.isComplete) {
+      this.#clients.countCommand(this.#isSanitised);
       this.#session!.close(now);
       this.#clients.drained(now);
       return;
@@ -84,18 +93,37 @@ export class LoadSession {
       this.#plant(now);
       return;
     }
+    if (this.#clients.isCommanding && !isDone && ++this.#sent % commandEvery === 0) {
+      this.#command(now);
+      return;
+    }
     const statement = this.rows.next();
-    this.#clients.count();
+    this.#clients.count(this.#isSanitised);
     this.#session!.query(statement.sql, now, (answer, at) => {
       this.#compare(statement, answer);
-      this.#clients.finish(this.sanitised, now, at);
+      this.#clients.finish(this.#isSanitised, now, at);
       this.thinkAndSend(at);
+    });
+  }
+
+  /** Changes the variant, which holds from the next statement on, and has the server say which one it is. */
+  #command(now: number): void {
+    const word = commands[(this.#sent / commandEvery - 1) % commands.length]!;
+    this.#ask(now, `SET melf_sanitize=${word}`, (then) => {
+      this.#isSanitised = word === 'USER' ? this.sanitised : word === 'ON';
+      const sql = 'SELECT MELF_VARIANT()';
+      const rows = [[this.#isSanitised ? 'asan' : 'plain']];
+      this.#clients.count(this.#isSanitised);
+      this.#session!.query(sql, then, (answer, at) => {
+        this.#compare({ sql, rows, changed: undefined }, answer);
+        this.thinkAndSend(at);
+      });
     });
   }
 
   #plant(now: number): void {
     const { name } = plants[this.#planted++]!;
-    this.#clients.count();
+    this.#clients.count(this.#isSanitised);
     this.#clients.countPlant(this.sanitised);
     const sql = `SELECT MELF_PLANT('${name}')`;
     this.#session!.query(sql, now, (answer, at) => {

@@ -25,7 +25,12 @@ const flags = {
     default: standardConfigurations.join(','),
     description: 'Which configurations, with commas; melf-P for every share P',
   },
-  plant: { type: 'boolean', default: true, description: 'Make a run more, in which connections plant mistakes' },
+  plant: { type: 'boolean', default: true, description: 'Make three runs more, in which connections plant mistakes' },
+  contexts: {
+    type: 'boolean',
+    default: true,
+    description: 'Make two runs more: by a pool of threads, and with sessions that change their variant midway',
+  },
   connections: { type: 'string', default: String(defaultLoad.connections), description: 'Clients' },
   rows: { type: 'string', default: String(defaultLoad.rows), description: 'Rows of each client in each table' },
   writes: { type: 'boolean', default: true, description: 'Statements that change rows, too (a fifth of all)' },
@@ -56,6 +61,7 @@ const command = {
 export interface ScenarioOptions extends RunnerOptions {
   readonly configurations: readonly Configuration[];
   readonly plant: boolean;
+  readonly contexts: boolean;
   readonly serve: number | undefined;
   readonly load: Load;
   readonly machine: MachineSettings;
@@ -96,6 +102,7 @@ export async function readOptions(argv: string[]): Promise<ScenarioOptions | und
   return {
     configurations: ids.map(parseConfiguration),
     plant: args.plant,
+    contexts: args.contexts,
     serve: args.serve === undefined ? undefined : integerValue('--serve', args.serve, 1, 65535),
     ...runnerOptions(args),
     load,

@@ -11,6 +11,8 @@ import type { ConfigurationResult } from './summary.ts';
 export interface Report {
   readonly scenario: string;
   readonly results: readonly ConfigurationResult[];
+  /** The runs that are only checked: planted mistakes, a pool of threads, commands that change a session's variant. */
+  readonly checked: readonly CheckedRun[];
   /** Of the run with planted mistakes: the errors that one connection's mistakes led to, and one report as text. */
   readonly planted: { readonly errors: readonly FoundError[]; readonly example: string } | null;
   readonly checks: readonly Check[];
@@ -27,28 +29,49 @@ export interface Report {
   readonly paper: { readonly source: string; readonly note: string };
 }
 
+export interface CheckedRun {
+  readonly configuration: string;
+  readonly connections: RunRecord['connections'];
+  readonly commands: RunRecord['commands'];
+  /** `null` in a form with one variant. */
+  readonly entries: NonNullable<RunRecord['entries']> | null;
+  readonly switches: number;
+  readonly planted: RunRecord['planted'];
+  readonly reports: number;
+}
+
 /** The slides name the case, and that is all that can be had of it. */
 const paperNote = 'names the case (context-specific address sanitizer, MariaDB) and gives no figures for it';
 
 export function buildReport(parts: {
   options: ScenarioOptions;
   results: readonly ConfigurationResult[];
-  planted: RunRecord | undefined;
+  checked: readonly RunRecord[];
   checks: readonly Check[];
   failures: readonly JobFailure[];
   versions: Readonly<Record<string, string>>;
 }): Report {
-  const { options, results, planted, checks, failures, versions } = parts;
+  const { options, results, checked, checks, failures, versions } = parts;
+  const planted = checked.find(({ configuration }) => configuration === 'planted');
   const hash = createHash('sha256');
   for (const { id, traceHashes } of results) hash.update(`${id} ${traceHashes.join(' ')}\n`);
   const thread = planted?.errors[0]?.thread;
   return {
     scenario: 'mariadb-asan',
     results,
+    checked: checked.map(({ configuration, connections, commands, entries, switches, planted: made, errors }) => ({
+      configuration,
+      connections,
+      commands,
+      entries: entries ?? null,
+      switches,
+      planted: made,
+      reports: errors.length,
+    })),
     planted:
       planted === undefined
         ? null
-        : { errors: planted.errors.filter((error) => error.thread === thread), example: planted.firstReport ?? '' },
+        : { errors: planted.errors.filter((error) => error.thread === thread), example: planted.example ?? '' },
     checks,
     failures: failures.map(({ stack: _, ...failure }) => failure),
     seed: options.seeds[0]!,

@@ -48,11 +48,18 @@ export interface RunRecord {
   readonly measured: number;
   readonly statements: number;
   readonly planted: { readonly plain: number; readonly sanitised: number };
+  readonly connections: { readonly plain: number; readonly sanitised: number };
+  /** What clients sent in the whole run, by the variant that was to execute it: statements, and the command that ends a session. */
+  readonly commands: { readonly plain: number; readonly sanitised: number };
+  /** Entries of the function that executes a command, as the machine counted them by view; undefined in a form with one variant. */
+  readonly entries: { readonly plain: number; readonly sanitised: number } | undefined;
+  /** Changes of a thread's view from the start of the server on; `counters` has those in the window. */
+  readonly switches: number;
   readonly wrong: readonly string[];
   readonly wrongCount: number;
   readonly errors: readonly FoundError[];
-  /** The first report as a user sees it. */
-  readonly firstReport: string | undefined;
+  /** A report as a user sees it: the first of a use after free, which has most to tell, or else the first. */
+  readonly example: string | undefined;
   readonly exitCode: number;
   readonly counters: RunCounters;
   /** Share of the CPUs' time in the window that was used. */

@@ -15,9 +15,11 @@ import { Symboliser } from '../../overlay/symboliser.ts';
 import { worldOf } from '../runner/client-world.ts';
 import { CountingSink, readCounters, windowCounters } from '../runner/machine-counters.ts';
 import { randomStreams } from '../runner/random.ts';
+import { readFunctions } from '../runner/symbols.ts';
 import { MariadbClients } from './client.ts';
-import { parseConfiguration, sanitisedConnections } from './configurations.ts';
+import { configurationOfRun, sanitisedConnections } from './configurations.ts';
 import type { Form } from './executable.ts';
+import { statementFunction } from './plants.ts';
 import type { FoundError, RunInput, RunRecord } from './run-record.ts';
 import { serverCommand, serverMounts, serverProgram } from './server.ts';
 
@@ -42,16 +44,21 @@ const tunables = 'GLIBC_TUNABLES=glibc.malloc.arena_max=1';
 /** Reports with names in the place of addresses. */
 class Findings {
   readonly errors: FoundError[] = [];
-  first: string | undefined;
+  #first: AsanReport | undefined;
   readonly #names: Symboliser;
 
   constructor(elf: Uint8Array) {
     this.#names = new Symboliser(readMelf(elf));
   }
 
+  get example(): string | undefined {
+    return this.#first === undefined ? undefined : formatReport(this.#first, this.#names);
+  }
+
   add(report: AsanReport): void {
     const named = (stack: readonly number[] = []): string[] => callSites(stack).map((pc) => this.#names.at(pc));
-    this.first ??= formatReport(report, this.#names);
+    const tellsMore = report.block?.freed !== undefined && this.#first?.block?.freed === undefined;
+    if (this.#first === undefined || tellsMore) this.#first = report;
     this.errors.push({
       kind: report.kind,
       access: report.access,
@@ -64,11 +71,21 @@ class Findings {
   }
 }
 
+/** Has the machine count, by view, how often the function is entered that executes a client's command; the default variant's view has number 0. */
+function countCommands(machine: Machine, elf: Uint8Array): () => RunRecord['entries'] {
+  const found = readFunctions(elf).functions.filter(({ name }) => name.includes(statementFunction));
+  const address = found[0]?.address;
+  if (found.length !== 1 || address === undefined)
+    throw new MelfError('run.statements', `${found.length} functions named ${statementFunction}`);
+  const [plain, sanitised] = [0, 1].map((view) => machine.kernel.watchBlocks(view, [address]));
+  return () => ({ plain: plain!.read()[0] ?? 0, sanitised: sanitised!.read()[0] ?? 0 });
+}
+
 /** Runs one configuration with one seed. */
 export async function run(input: RunInput): Promise<RunRecord> {
   const started = performance.now();
   const { load, machine: settings, seed } = input;
-  const configuration = parseConfiguration(input.configuration);
+  const configuration = configurationOfRun(input.configuration);
   const elf = readFileSync(input.executable);
   const findings = new Findings(elf);
   let output = '';
@@ -90,6 +107,7 @@ export async function run(input: RunInput): Promise<RunRecord> {
     // A CPU must not be ahead of what a client may still answer to another one's reply.
     scheduling: { lookahead: 2 * settings.networkLatency },
   });
+  const commands = configuration.form === 'melf' ? countCommands(machine, elf) : undefined;
   const server = machine.spawn(elf, {
     argv: serverCommand({
       port,
@@ -113,6 +131,7 @@ export async function run(input: RunInput): Promise<RunRecord> {
     streams,
     sanitised: sanitisedConnections(configuration, order),
     planting: configuration.planted,
+    commanding: configuration.commands,
     events: {
       onListening: (now) => {
         if (Number.isNaN(startTime)) [startTime, hostStart] = [now, performance.now()];
@@ -146,10 +165,14 @@ export async function run(input: RunInput): Promise<RunRecord> {
     measured: result.measured,
     statements: result.statements,
     planted: result.planted,
+    connections: result.connections,
+    commands: result.commands,
+    entries: commands?.(),
+    switches: counting.switches,
     wrong: result.wrong,
     wrongCount: result.wrongCount,
     errors: findings.errors,
-    firstReport: findings.first,
+    example: findings.example,
     exitCode: end.code,
     ...windowCounters(before, after, load.window),
     traceHash: hash.digest(),

@@ -5,28 +5,31 @@ import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureEngine } from '../../setup/engine.ts';
 import { type Check, checkNoRunFailed, checkRepeat } from '../runner/checks.ts';
+import { demangled } from '../runner/demangle.ts';
 import { conduct, type Findings, showcase } from '../runner/experiment.ts';
 import { failuresOf, type Job, type JobFailure, noRun, outputsOf, runJobs } from '../runner/jobs.ts';
 import { modelCaveat } from '../runner/provenance.ts';
 import type { ResultFolder } from '../runner/results.ts';
 import { terminalTable } from '../runner/terminal.ts';
 import { checkRuns, checkShape } from './checks.ts';
-import { baselineId, type Configuration, parseConfiguration, plantedId } from './configurations.ts';
+import { baselineId, type Configuration, configurationOfRun, contextIds, plantedIds } from './configurations.ts';
 import { type Executables, ensureExecutables } from './executable.ts';
+import { checkedOnlyLoad, type Load } from './load.ts';
 import { readOptions, type ScenarioOptions } from './options.ts';
 import { buildReport } from './report.ts';
 import { drawPlots, reportPage } from './report-page.ts';
 import type { RunInput, RunRecord } from './run-record.ts';
 import { serve } from './serve.ts';
 import { changeAgainst, groupRuns, summarise } from './summary.ts';
-import { latencyTable, machineTable } from './tables.ts';
+import { checkedTable, latencyTable, machineTable } from './tables.ts';
 
 const name = 'mariadb-asan';
 const runModule = join(import.meta.dirname, 'run.ts');
 
 interface Finished {
   readonly runs: RunRecord[];
-  readonly planted: RunRecord | undefined;
+  /** Those that are only checked. */
+  readonly checked: RunRecord[];
   /** The showcase run for a second time. */
   readonly repeat: RunRecord | undefined;
   readonly failures: JobFailure[];
@@ -36,21 +39,24 @@ async function runAll(options: ScenarioOptions, executables: Executables, folder
   const { configurations, seeds, load, machine } = options;
   const shown = showcase(configurations, ({ form, sanitisedShare }) => (form === 'melf' ? sanitisedShare : undefined));
   const first = seeds[0]!;
-  const job = ({ id, form }: Configuration, seed: number, what = '', trace?: string): Job<RunInput> => ({
-    label: `${id}, seed ${seed}${what}`,
+  const job = (one: Configuration, seed: number, what = '', trace?: string, of: Load = load): Job<RunInput> => ({
+    label: `${one.id}, seed ${seed}${what}`,
     input: {
-      configuration: id,
-      executable: executables.paths[form],
+      configuration: one.id,
+      executable: executables.paths[one.form],
       files: executables.files,
       seed,
-      load,
-      machine,
+      load: of,
+      machine: one.pool === undefined ? machine : { ...machine, threads: { groups: one.pool } },
       trace,
     },
   });
+  const checked = [...(options.plant ? plantedIds : []), ...(options.contexts ? contextIds : [])].map(
+    configurationOfRun,
+  );
   const jobs = [
     job(shown, first, ', again'),
-    ...(options.plant ? [job(parseConfiguration(plantedId), first)] : []),
+    ...checked.map((one) => job(one, first, '', undefined, checkedOnlyLoad(load))),
     ...seeds.flatMap((seed) =>
       configurations.map((one) =>
         job(one, seed, '', one === shown && seed === first ? folder.file('trace.json') : undefined),
@@ -61,22 +67,30 @@ async function runAll(options: ScenarioOptions, executables: Executables, folder
   const [again, ...others] = outcomes;
   const runs = outputsOf(others);
   return {
-    runs: runs.filter(({ configuration }) => configuration !== plantedId),
-    planted: runs.find(({ configuration }) => configuration === plantedId),
+    runs: runs.filter(({ configuration }) => configurations.some(({ id }) => id === configuration)),
+    checked: runs.filter(({ configuration }) => checked.some(({ id }) => id === configuration)),
     repeat: again !== undefined && 'output' in again ? again.output : undefined,
     failures: failuresOf(outcomes),
   };
 }
 
-function check(options: ScenarioOptions, { runs, planted, repeat, failures }: Finished): Check[] {
-  const checks = checkRuns(planted === undefined ? runs : [...runs, planted]);
+function check(options: ScenarioOptions, { runs, checked, repeat, failures }: Finished): Check[] {
+  const checks = checkRuns([...runs, ...checked]);
   const original = runs.find((run) => run.configuration === repeat?.configuration && run.seed === repeat.seed);
   if (repeat !== undefined && original !== undefined) checks.push(checkRepeat(original, repeat));
   if (options.standard) {
     const of = (id: string): RunRecord[] => runs.filter(({ configuration }) => configuration === id);
-    checks.push(...checkShape(new Map(['melf-75', 'always'].map((id) => [id, changeAgainst(of(id), of(baselineId))]))));
+    const plain = of(baselineId);
+    checks.push(
+      ...checkShape(
+        new Map([
+          ['melf-75', changeAgainst(of('melf-75'), plain)],
+          ['always', changeAgainst(of('always'), plain, 'sanitised')],
+        ]),
+      ),
+    );
   }
-  checks.push(checkNoRunFailed(runs.length + (planted === undefined ? 0 : 1), failures));
+  checks.push(checkNoRunFailed(runs.length + checked.length, failures));
   return checks;
 }
 
@@ -85,7 +99,7 @@ async function measure(options: ScenarioOptions, folder: ResultFolder): Promise<
   const engine = await ensureEngine();
   const executables = await ensureExecutables(options.machine.isa);
   const finished = await runAll(options, executables, folder);
-  const { runs, planted, failures } = finished;
+  const { runs, checked, failures } = finished;
   if (runs.length === 0) throw noRun(failures);
   const groups = groupRuns(
     options.configurations.map(({ id }) => id),
@@ -94,19 +108,22 @@ async function measure(options: ScenarioOptions, folder: ResultFolder): Promise<
   const report = buildReport({
     options,
     results: summarise(groups),
-    planted,
+    checked,
     checks: check(options, finished),
     failures,
     versions: { ...executables.versions, unicorn: engine.unicorn.version },
   });
   copyFileSync(executables.paths.melf, folder.file('mariadbd'));
-  if (planted?.firstReport !== undefined) folder.write('planted-report.txt', planted.firstReport);
+  const example = report.planted?.example ?? '';
+  if (example !== '') folder.write('planted-report.txt', demangled(example) ?? example);
   const plots = await drawPlots(report, groups);
   for (const [plot, svg] of Object.entries(plots)) folder.write(`${plot}.svg`, svg);
   return {
     report,
     page: reportPage(report, plots),
-    summary: [latencyTable(report.results), machineTable(report.results)].map(terminalTable),
+    summary: [latencyTable(report.results), machineTable(report.results), checkedTable(report.checked)]
+      .filter(({ rows }) => rows.length > 0)
+      .map(terminalTable),
     failures,
     caveat: modelCaveat,
   };

@@ -27,7 +27,7 @@ export interface ConfigurationResult {
   readonly id: string;
   readonly sanitisedShare: number;
   readonly seeds: readonly number[];
-  /** Of connections that are not sanitised (in `always`: of all); `null` where all are. */
+  /** Of connections that are not sanitised; `null` where all are. */
   readonly performance: GroupResult | null;
   readonly sanitised: GroupResult | null;
   /** Change of their means against the mean of `plain`, paired by seed. */
@@ -38,6 +38,7 @@ export interface ConfigurationResult {
   readonly throughputChange: Change;
   readonly instructionsPerStatement: number;
   readonly syscallsPerStatement: number;
+  /** From the start of the server to its end. */
   readonly switches: number;
   readonly pageFaults: number;
   readonly tlbMisses: number;
@@ -45,6 +46,9 @@ export interface ConfigurationResult {
   /** Share of the CPUs' time that was used. */
   readonly utilisation: number;
   readonly statements: number;
+  /** Until the server listened: seconds of the host, and virtual ns. */
+  readonly hostStartSeconds: number;
+  readonly startTime: number;
   readonly reports: number;
   readonly traceHashes: readonly string[];
   readonly unimplemented: Readonly<Record<string, number>>;
@@ -98,12 +102,14 @@ export function summarise(groups: readonly ConfigurationRuns[]): ConfigurationRe
         throughputChange: inReport(pairedChange(runs, baseline, throughputOf, throughputOf)),
         instructionsPerStatement: average(({ counters, measured }) => counters.instructions / measured),
         syscallsPerStatement: average(({ counters, measured }) => counters.syscalls / measured),
-        switches: average(({ counters }) => counters.switches),
+        switches: average(({ switches }) => switches),
         pageFaults: average(({ counters }) => counters.pageFaults),
         tlbMisses: average(({ counters }) => counters.tlbMisses),
         contextSwitches: average(({ counters }) => counters.contextSwitches),
         utilisation: average((run) => run.utilisation),
         statements: runs.reduce((sum, run) => sum + run.statements, 0),
+        hostStartSeconds: average((run) => run.hostStartSeconds),
+        startTime: average((run) => run.startTime),
         reports: runs.reduce((sum, run) => sum + run.errors.length, 0),
         traceHashes: runs.map(({ traceHash }) => traceHash),
         unimplemented: addCounts(runs.map((run) => run.unimplemented)),
