@@ -123,6 +123,7 @@ function describeOn(isa: Isa, libc: 'musl' | 'glibc'): void {
       before: ['heap-buffer-underflow', 'read', ['read_byte', 'main'], -1],
       wild: ['wild-heap-access', 'read', ['read_byte', 'main'], undefined],
       freed: ['heap-use-after-free', 'read', ['read_byte', 'main'], 3],
+      reused: ['heap-use-after-free', 'read', ['read_byte', 'main'], 3],
       double: ['double-free', 'free', ['drop_block', 'main'], 0],
       inner: ['invalid-free', 'free', ['drop_block', 'main'], 16],
       stack: ['invalid-free', 'free', ['drop_block', 'main'], undefined],
@@ -133,6 +134,23 @@ function describeOn(isa: Isa, libc: 'musl' | 'glibc'): void {
       thread: ['heap-buffer-overflow', 'read', ['read_byte', 'in_thread'], 40],
       aligned: ['heap-buffer-overflow', 'read', ['read_byte', 'main'], 100],
       realloc: ['heap-use-after-free', 'read', ['read_byte', 'main'], 0],
+      // One for each function of redirect.h, and each side.
+      'memmove-write': ['heap-buffer-overflow', 'write', ['move_block', 'wrong_call'], 40],
+      'memmove-read': ['heap-buffer-overflow', 'read', ['move_block', 'wrong_call'], 40],
+      memset: ['heap-buffer-overflow', 'write', ['set_block', 'wrong_call'], 40],
+      'memcmp-first': ['heap-buffer-overflow', 'read', ['compare_blocks', 'wrong_call'], 40],
+      'memcmp-second': ['heap-buffer-overflow', 'read', ['compare_blocks', 'wrong_call'], 40],
+      'strcpy-write': ['heap-buffer-overflow', 'write', ['copy_text', 'wrong_call'], 40],
+      'strcpy-read': ['heap-buffer-overflow', 'read', ['copy_text', 'wrong_call'], 40],
+      'strncpy-write': ['heap-buffer-overflow', 'write', ['copy_some_text', 'wrong_call'], 40],
+      'strncpy-read': ['heap-buffer-overflow', 'read', ['copy_some_text', 'wrong_call'], 40],
+      'strcat-write': ['heap-buffer-overflow', 'write', ['append_text', 'wrong_call'], 40],
+      'strcat-read': ['heap-buffer-overflow', 'read', ['append_text', 'wrong_call'], 40],
+      'strcmp-first': ['heap-buffer-overflow', 'read', ['compare_texts', 'wrong_call'], 40],
+      'strcmp-second': ['heap-buffer-overflow', 'read', ['compare_texts', 'wrong_call'], 40],
+      'strncmp-first': ['heap-buffer-overflow', 'read', ['compare_some_text', 'wrong_call'], 40],
+      'strncmp-second': ['heap-buffer-overflow', 'read', ['compare_some_text', 'wrong_call'], 40],
+      strdup: ['heap-buffer-overflow', 'read', ['duplicate_text', 'wrong_call'], 40],
     };
 
     for (const [what, [kind, access, innermost, distance]] of Object.entries(expected)) {
@@ -152,7 +170,7 @@ function describeOn(isa: Isa, libc: 'musl' | 'glibc'): void {
           assert.deepEqual(allocated.slice(0, 2), what === 'aligned' ? ['main', allocated[1]] : ['make_block', 'main']);
           assert.equal(block.bytes, what === 'aligned' ? 100 : 40);
         }
-        const freed = { freed: 'drop_block', double: 'drop_block', realloc: 'main' }[what];
+        const freed = { freed: 'drop_block', reused: 'drop_block', double: 'drop_block', realloc: 'main' }[what];
         assert.equal(block?.freed === undefined ? undefined : functions(names, block.freed.stack)[0], freed);
         assert.match(
           formatReport(report, names),
@@ -160,6 +178,36 @@ function describeOn(isa: Isa, libc: 'musl' | 'glibc'): void {
         );
       });
     }
+
+    it('finds them at blocks of all sizes: those that fill their chunk, those in spans of their own, and none at all', async () => {
+      // Up to 520 every size: of these 64, 96, 128 and more fill a chunk of the heap to its end.
+      const small = Array.from({ length: 521 }, (_, bytes) => bytes);
+      const large = [1000, 4096, 28_000, 29_127, 32_704, 32_768, 40_000, 65_536, 262_144, 300_000, 1_048_576];
+      const program = build('sizes', join(tests, 'sizes.c'));
+      const env = ['MELF_ASAN_OPTIONS=halt_on_error=0:max_reports=100000'];
+      // Downwards, too: then those that fill their chunk come first, beside chunks that nobody had yet.
+      for (const sizes of [[...small, ...large], [...small, ...large].reverse()]) {
+        const { code, output, reports } = await runGuest(isa, program, sizes.map(String), env);
+        assert.equal(code, 0, output.slice(-500));
+        const blocks = [...output.matchAll(/^(\d+) 0x([0-9a-f]+)$/gm)].map(([, bytes, at]) => [
+          Number(bytes),
+          Number.parseInt(at!, 16),
+        ]);
+        assert.deepEqual(
+          blocks.map(([bytes]) => bytes),
+          sizes,
+        );
+        const wanted = blocks.flatMap(([bytes, at]) => [
+          // A block of no bytes has one that may be touched, as with other sanitisers.
+          ['heap-buffer-overflow', bytes, at, at! + Math.max(bytes!, 1)],
+          ['heap-buffer-underflow', bytes, at, at! - 1],
+          ['heap-use-after-free', bytes, at, at],
+          ...(bytes! > 0 ? [['heap-use-after-free', bytes, at, at! + bytes! - 1]] : []),
+        ]);
+        const found = reports.map(({ kind, block, address }) => [kind, block?.bytes, block?.start, address]);
+        assert.deepEqual(found, wanted);
+      }
+    });
 
     it('finds nothing in plain code, which shares the heap', async () => {
       const plain = build('plain', join(tests, 'errors.c'), []);

@@ -383,7 +383,13 @@ static struct header *block_near(uintptr_t address) {
     if (!in_heap(address) || !heap_ready) return NULL;
     unsigned size_class;
     uintptr_t chunk = chunk_at(address, &size_class);
-    if (chunk == 0 || *shadow_of(chunk) != SHADOW_LEFT) return NULL;
+    if (chunk == 0) return NULL;
+    if (*shadow_of(chunk) != SHADOW_LEFT) {
+        /* A chunk that nobody had yet has no red zone: its first bytes are behind the block before, should that one fill its chunk. */
+        if (chunk == HEAP_START || address - chunk >= HEADER) return NULL;
+        struct header *full = block_near(chunk - 1);
+        return full != NULL && memory_of(full) + full->bytes == chunk ? full : NULL;
+    }
     struct header *header = (struct header *)chunk;
     if (header->is_offset && in_heap(header->bytes)) header = (struct header *)(uintptr_t)header->bytes;
     uintptr_t memory = memory_of(header);

@@ -153,7 +153,7 @@ static void report_access(uintptr_t address, size_t bytes, enum access_kind acce
         uintptr_t memory = memory_of(block);
         if (bad < memory) kind = REPORT_UNDERFLOW;
         else if (*shadow_of(bad) == SHADOW_FREED) kind = REPORT_USE_AFTER_FREE;
-        else if (*shadow_of(bad) != SHADOW_NEVER) kind = REPORT_OVERFLOW;
+        else kind = REPORT_OVERFLOW;
     }
     report(kind, access, bad, bytes, where);
 }
