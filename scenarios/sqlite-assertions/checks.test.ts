@@ -5,7 +5,7 @@ import { checkRefusal, checkService, checkShape, checkSpeedtest } from './checks
 import { configurationNames } from './configurations.ts';
 import type { ServiceRecord, SpeedtestRecord } from './run-record.ts';
 import { groupRuns, summarise } from './summary.ts';
-import { fakeClients, fakeRun, plantedFailures } from './tests/fake-runs.ts';
+import { fakeClients, fakeRun, fakeStatements, plantedFailures } from './tests/fake-runs.ts';
 
 const failing = (checks: readonly Check[]): string[] => checks.filter(({ ok }) => !ok).map(({ name }) => name);
 const all = (): ServiceRecord[] => configurationNames.map((id) => fakeRun(id));
@@ -22,7 +22,7 @@ describe('checks of the service', () => {
   it('hold for runs that are right', () => {
     const checks = checkService(all(), fakeClients);
     assert.deepEqual(failing(checks), []);
-    assert.equal(checks.length, 7);
+    assert.equal(checks.length, 8);
     assert.deepEqual(checkService([], fakeClients), []);
   });
 
@@ -67,6 +67,35 @@ describe('checks of the service', () => {
     );
   });
 
+  it('notice statements that one variant alone executes where both should', () => {
+    const turns = ['where variants change within statements, both execute their parts of each'];
+    const wrong: readonly Partial<ServiceRecord>[] = [
+      { resets: { noassert: 1, assert: fakeClients * fakeStatements - 1 } },
+      { resets: { noassert: 0, assert: 1 } },
+      { binds: { noassert: 0, assert: 0 } },
+      { binds: { noassert: 9, assert: 1 } },
+      { switches: 2 * fakeClients * fakeStatements },
+    ];
+    for (const changes of wrong)
+      assert.deepEqual(
+        withChange('middle', () => changes),
+        turns,
+        JSON.stringify(changes),
+      );
+  });
+
+  it('claim nothing of views where there is one variant', () => {
+    const elsewhere = ({ statements }: ServiceRecord) => ({
+      statements: statements.map((one) => ({ ...one, view: 7 })),
+    });
+    for (const id of ['plain', 'noassert', 'always']) assert.deepEqual(withChange(id, elsewhere), [], id);
+    const alone = checkService([fakeRun('plain'), fakeRun('always')], fakeClients).map(({ name }) => name);
+    assert.ok(
+      alone.every((name) => !/variant/.test(name)),
+      alone.join(),
+    );
+  });
+
   it('notice an assertion that fails where nothing was planted', () => {
     assert.deepEqual(
       withChange('melf-75', () => ({ failures: plantedFailures(1) })),
@@ -98,6 +127,10 @@ describe('checks of the service', () => {
         planted,
         what,
       );
+    assert.deepEqual(
+      withChange('planted-single', ({ failures }) => ({ failures: failures.slice(1) })),
+      planted,
+    );
     assert.deepEqual(
       withChange('planted-never', () => ({ failures: plantedFailures(1) })),
       planted,

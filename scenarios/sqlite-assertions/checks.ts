@@ -29,14 +29,13 @@ function checkHashes(runs: readonly ServiceRecord[]): Check {
   return { name: 'every configuration gives the same answers and rows', ok, detail: ok ? fine : different.join('; ') };
 }
 
-/** Each statement must have been in the view of the variant that its configuration wants for it. */
+/** In a multivariant form each statement must have been in the view of the variant that its configuration wants for it. */
 function wrongVariant(run: ServiceRecord): string | undefined {
   const configuration = configurationNamed(run.configuration);
   const perClient = Math.max(...run.statements.map(({ statement }) => statement)) + 1;
   const wrong = run.statements.filter(({ client, statement, asserted, view }) => {
     const expected = expectsAssertions(configuration, client, statement, perClient);
-    const seen = configuration.form === 'melf' ? view === 1 : configuration.form === 'always';
-    return expected !== undefined && (asserted !== expected || seen !== expected);
+    return expected !== undefined && (asserted !== expected || (view === 1) !== expected);
   });
   if (wrong.length === 0) return undefined;
   const [{ client, statement, asserted, view }] = wrong as [(typeof wrong)[0]];
@@ -50,6 +49,17 @@ function wrongResets({ statements, resets }: ServiceRecord): string | undefined 
   return right
     ? undefined
     : `${resets.assert} and ${resets.noassert} entries for ${asserted} and ${statements.length - asserted} statements`;
+}
+
+/**
+ * Under the policy "middle" a statement begins without assertions, is stepped with, read without, stepped with, and reset with them (guest/session.c):
+ * two switches there and back, at least, and one back before the next.
+ */
+function notInTurns({ statements: { length }, resets, binds, switches }: ServiceRecord): string | undefined {
+  const right = resets.assert === length && resets.noassert === 0 && binds.noassert > 0 && binds.assert === 0;
+  if (!right)
+    return `${length} statements: ${binds.noassert} parameters bound without and ${binds.assert} with assertions, ${resets.noassert} and ${resets.assert} resets`;
+  return switches > 2 * length ? undefined : `${switches} switches in ${length} statements`;
 }
 
 /** What plant.c's two faults must trip, with functions that must be on the stack in this order. */
@@ -99,8 +109,9 @@ export function checkService(runs: readonly ServiceRecord[], clients: number): C
     const { form, policy } = configurationNamed(configuration);
     return form === 'melf' && policy !== 'middle';
   });
+  const middle = sound.filter(({ configuration }) => configurationNamed(configuration).policy === 'middle');
   const requests = runs.reduce((sum, run) => sum + run.requests, 0);
-  const statements = sound.reduce((sum, run) => sum + run.statements.length, 0);
+  const statements = melf.reduce((sum, run) => sum + run.statements.length, 0);
   const trips = planted.reduce((sum, { failures }) => sum + failures.length, 0);
   return [
     ...over(
@@ -119,7 +130,7 @@ export function checkService(runs: readonly ServiceRecord[], clients: number): C
     ),
     ...over(
       'each statement is executed in the variant that its configuration asks for',
-      sound,
+      melf,
       wrongVariant,
       `${statements} statements: what the service wanted, and the view that the machine had the thread in`,
     ),
@@ -128,6 +139,12 @@ export function checkService(runs: readonly ServiceRecord[], clients: number): C
       melf,
       wrongResets,
       'entries of sqlite3_reset by view',
+    ),
+    ...over(
+      'where variants change within statements, both execute their parts of each',
+      middle,
+      notInTurns,
+      `${middle.reduce((sum, run) => sum + run.statements.length, 0)} statements, ${middle.reduce((sum, { switches }) => sum + switches, 0)} switches; parameters bound by noassert, resets by assert`,
     ),
     ...over(
       'no assertion fails where nothing is wrong',

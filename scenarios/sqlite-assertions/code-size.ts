@@ -11,6 +11,8 @@ export interface FormSize {
   readonly fileBytes: number;
   /** Executable segments, common code and libc included; of a MELF the default variant's. */
   readonly codeBytes: number;
+  /** What the other variants of a MELF add, padding included. */
+  readonly variantBytes: number;
 }
 
 export interface VariantSize {
@@ -37,10 +39,11 @@ const PF_X = 1;
 export function measureCode({ paths }: Executables): CodeSize {
   const forms = formNames.map((form) => {
     const bytes = readFileSync(paths.service[form]);
-    const codeBytes = readMelf(bytes)
-      .segments.filter(({ type, flags }) => type === PT_LOAD && (flags & PF_X) !== 0)
+    const file = readMelf(bytes);
+    const codeBytes = file.segments
+      .filter(({ type, flags }) => type === PT_LOAD && (flags & PF_X) !== 0)
       .reduce((sum, { fileSize }) => sum + fileSize, 0);
-    return { form, fileBytes: bytes.length, codeBytes };
+    return { form, fileBytes: bytes.length, codeBytes, variantBytes: inspectMelf(file)?.variantBytes ?? 0 };
   });
   const file = readMelf(readFileSync(paths.service.melf));
   const figures = inspectMelf(file)!;

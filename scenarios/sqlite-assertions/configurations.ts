@@ -40,6 +40,7 @@ const all: readonly Configuration[] = [
   { id: 'planted-never', form: 'melf', policy: 'never', planted: true },
   { id: 'planted-threads', form: 'melf', policy: threads, planted: true },
   { id: 'planted-always', form: 'melf', policy: 'always', planted: true },
+  { id: 'planted-single', form: 'always', policy: 'always', planted: true },
 ];
 
 export const configurationNames: readonly string[] = all.map(({ id }) => id);

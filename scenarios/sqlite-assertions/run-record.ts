@@ -95,6 +95,8 @@ export interface ServiceRecord {
   readonly exitCode: number;
   /** Calls of sqlite3_reset, which the service makes once for each statement, as the machine counted them by view. */
   readonly resets: { readonly noassert: number; readonly assert: number };
+  /** Of sqlite3_bind_int64, by which a statement begins that has numbers for parameters. */
+  readonly binds: { readonly noassert: number; readonly assert: number };
   readonly switches: number;
   readonly instructions: number;
   /** Virtual ns from the first request to the last reply. */

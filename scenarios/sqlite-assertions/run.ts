@@ -135,11 +135,12 @@ async function runService(input: InputOf<'service'>): Promise<ServiceRecord> {
   });
   const elf = readFileSync(input.executable);
   const file = readMelf(elf);
-  const reset = readFunctions(elf).named('sqlite3_reset')!.address;
+  const functions = readFunctions(elf);
+  const watchedAddresses = ['sqlite3_reset', 'sqlite3_bind_int64'].map((name) => functions.named(name)!.address);
   const watched =
     (file.melf?.variants.length ?? 0) < 2
       ? []
-      : variantNames.map((_, view) => machine.kernel.watchBlocks(view, [reset]));
+      : variantNames.map((_, view) => machine.kernel.watchBlocks(view, watchedAddresses));
   const service = machine.spawn(elf, {
     argv: [
       'service',
@@ -169,7 +170,11 @@ async function runService(input: InputOf<'service'>): Promise<ServiceRecord> {
   const exitCode = exitCodeOf(service, output);
   const [, integrity = 'unknown', contentHash = '', rows = '0'] =
     /^final (.*) ([0-9a-f]{16}) (\d+)$/m.exec(output.stdout) ?? [];
-  const [noassert, assert] = watched.map((counters) => counters.read()[0] ?? 0);
+  const entries = watched.map((counters) => counters.read());
+  const byVariant = (index: number): ServiceRecord['resets'] => ({
+    noassert: entries[0]?.[index] ?? 0,
+    assert: entries[1]?.[index] ?? 0,
+  });
   // Planted requests are statements, too; they are not among those that are compared.
   const numbers = statementNumbers(marked, clients);
   const record: ServiceRecord = {
@@ -186,7 +191,8 @@ async function runService(input: InputOf<'service'>): Promise<ServiceRecord> {
     wrongCount: clients.wrongCount,
     requests: clients.requests,
     exitCode,
-    resets: { noassert: noassert ?? 0, assert: assert ?? 0 },
+    resets: byVariant(0),
+    binds: byVariant(1),
     switches: counting.switches,
     instructions: machine.kernel.scheduler.instructionsSoFar,
     time: clients.lastReply - clients.firstRequest,

@@ -17,13 +17,17 @@ function changeText(change: RelativeChange | null | undefined): string {
     : `${middle} [${signedPercent(low, 1)}, ${signedPercent(high, 1)}]`;
 }
 
+/** Of fewer statements a 99th percentile is one of the largest few, and no more. */
+export const leastForP99 = 300;
+
 const groupCells = (group: GroupResult | null): string[] =>
   group === null
-    ? [none, none, none, none]
+    ? [none, none, none, none, none]
     : [
+        grouped(group.count),
         changeText(group.against.noassert.cycles),
         microseconds(group.latency),
-        microseconds(group.latencyP99),
+        group.count < leastForP99 ? none : microseconds(group.latencyP99),
         changeText(group.against.noassert.latency),
       ];
 
@@ -34,7 +38,7 @@ export function serviceTable(results: readonly ConfigurationResult[]): TextTable
       'service',
       'asserted',
       'instr./statement',
-      'TLB misses',
+      'TLB misses/statement',
       'cycles vs plain',
       'vs noassert',
       'switches/statement',
@@ -55,7 +59,7 @@ export function serviceTable(results: readonly ConfigurationResult[]): TextTable
 
 /** What statements cost that are under assertion, and those that are not; against the very same statements of `noassert` alone. */
 export function groupTable(results: readonly ConfigurationResult[]): TextTable {
-  const group = (whose: string): string[] => [`${whose}: cycles`, 'latency, µs', 'p99', 'change'];
+  const group = (whose: string): string[] => [`${whose}: statements`, 'cycles', 'latency, µs', 'p99', 'change'];
   return {
     head: ['service', ...group('not asserted'), ...group('asserted')],
     rows: results.map(({ id, others, asserted }) => [id, ...groupCells(others), ...groupCells(asserted)]),
@@ -99,16 +103,23 @@ export function codeTables({ forms, variants, windowBytes, functions }: CodeSize
   const plain = forms.find(({ form }) => form === 'plain');
   return [
     {
-      head: ['file', 'bytes', 'code', 'code vs plain'],
-      rows: forms.map(({ form, fileBytes, codeBytes }) => [
+      head: ['file', 'bytes', 'code', 'other variants’ code', 'all code vs plain'],
+      rows: forms.map(({ form, fileBytes, codeBytes, variantBytes }) => [
         form,
         grouped(fileBytes),
         grouped(codeBytes),
-        plain === undefined ? none : signedPercent((codeBytes / plain.codeBytes - 1) * 100, 1),
+        variantBytes === 0 ? none : grouped(variantBytes),
+        plain === undefined ? none : signedPercent(((codeBytes + variantBytes) / plain.codeBytes - 1) * 100, 1),
       ]),
     },
     {
-      head: [`variant (${functions} functions, window of ${grouped(windowBytes)})`, 'code', 'padding', 'share', 'same'],
+      head: [
+        `variant (${functions} functions, window of ${grouped(windowBytes)})`,
+        'code',
+        'padding',
+        'share',
+        'functions with the default’s bytes',
+      ],
       rows: variants.map(({ name, codeBytes, paddingBytes, paddingPercent, identicalFunctions }, index) => [
         name,
         grouped(codeBytes),

@@ -47,7 +47,9 @@ export function fakeRun(id: string, seed = 1, changes: Partial<ServiceRecord> = 
         latency: cycles * 10,
       });
     }
-  const asserted = statements.filter((one) => one.asserted).length;
+  // Under "middle" a statement begins in noassert and ends in assert.
+  const isMixed = configuration.policy === 'middle';
+  const asserted = isMixed ? statements.length : statements.filter((one) => one.asserted).length;
   const threads =
     configuration.policy === 'always' ? [0, 1, 2, 3] : configuration.policy === 'never' ? [] : chosenThreads;
   return {
@@ -65,7 +67,10 @@ export function fakeRun(id: string, seed = 1, changes: Partial<ServiceRecord> = 
     requests: statements.length,
     exitCode: 0,
     resets: { noassert: statements.length - asserted, assert: asserted },
-    switches: 10,
+    binds: isMixed
+      ? { noassert: statements.length, assert: 0 }
+      : { noassert: statements.length - asserted, assert: asserted },
+    switches: isMixed ? 4 * statements.length : 10,
     instructions: 1e6,
     time: 1e6,
     traceHash: `trace of ${seed}`,
