@@ -209,7 +209,9 @@ export function compareLinks(theirs: MelfFile, ours: MelfFile, variant = 0): Com
     for (const { word, actual: low } of parts) {
       const text = theirMap.textAt(word.target);
       const pages = parts.filter((one) => one.word.target === word.target && one.actual >= 0x1000);
-      if (low >= 0x1000 || text === undefined || word.target - word.addend === 0) continue;
+      // Tables have no names either, and hold addresses, which are three bytes long.
+      if (low >= 0x1000 || text === undefined || !/^[\t\n\x20-\x7e]{4,}$/.test(text)) continue;
+      if (word.target - word.addend === 0) continue;
       if (pages.length > 0 && !pages.some(({ actual }) => ourMap.textAt(actual + low) === text)) {
         return `the word at +${word.va - symbol.va} (a text)`;
       }

@@ -11,25 +11,33 @@ import { type Bench, tryProgram } from './torture.ts';
 const programs = join(import.meta.dirname, 'programs');
 const NAMES = ['clones.c', 'labels.c', 'statics.c', 'tables.c', 'varargs.c'];
 
-describe('torture programs at -O0, -O2 and -Os as three variants of one MELF', () => {
-  let folder: string;
-  let bench: Bench;
-  before(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'melf-torture-'));
-    const toolchain = await ensureToolchain('x86-64');
-    bench = { toolchain, folder, libmelf: libmelfObject(toolchain.cc), runsNatively: process.arch === 'x64' };
-  });
-  after(() => rmSync(folder, { recursive: true, force: true }));
-
-  for (const name of NAMES) {
-    it(`${name}: right natively and in the sandbox in each, and like GNU ld's link of each`, async () => {
-      const verdict = await tryProgram(bench, join(programs, name));
-      assert.ok('compared' in verdict, JSON.stringify(verdict));
-      assert.ok(verdict.functions > 1);
-      assert.ok(verdict.words > 100, `${verdict.words} relocated words`);
+for (const isa of ['x86-64', 'aarch64'] as const)
+  describe(`torture programs at -O0, -O2 and -Os as three variants of one MELF, ${isa}`, () => {
+    let folder: string;
+    let bench: Bench;
+    before(async () => {
+      folder = mkdtempSync(join(tmpdir(), 'melf-torture-'));
+      const toolchain = await ensureToolchain(isa);
+      bench = {
+        toolchain,
+        folder,
+        libmelf: libmelfObject(toolchain.cc),
+        runsNatively: process.arch === (isa === 'x86-64' ? 'x64' : 'arm64'),
+      };
     });
-  }
+    after(() => rmSync(folder, { recursive: true, force: true }));
 
+    for (const name of NAMES) {
+      it(`${name}: right in each, and like GNU ld's link of each`, async () => {
+        const verdict = await tryProgram(bench, join(programs, name));
+        assert.ok('compared' in verdict, JSON.stringify(verdict));
+        assert.ok(verdict.functions > 1);
+        assert.ok(verdict.words > 100, `${verdict.words} relocated words`);
+      });
+    }
+  });
+
+describe('the lists of torture programs', () => {
   it('the lists name no program twice and give a reason for each failure', () => {
     const { expected, knownFailures, flaky } = readTortureLists();
     const all = [...expected, ...knownFailures.keys(), ...flaky];
