@@ -59,7 +59,7 @@ async function measure(task: Task): Promise<Measurement> {
     ramBytes: task.ramBytes,
     console: { stdout: keep, stderr: keep },
     accounting: task.accounting ?? true,
-    engine: loadEngine({ stock: task.stock ?? false }),
+    engine: loadEngine({ isa: task.isa, stock: task.stock }),
     extensions: [installMmview],
   });
   const process_ = machine.spawn(readFileSync(task.program), { argv: task.argv, exe: '/program' });

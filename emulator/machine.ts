@@ -106,7 +106,7 @@ export class Machine {
   #over: string | undefined;
 
   private constructor(options: MachineOptions, costs: CostModel, decoder: Decoder) {
-    const native = options.engine ?? loadEngine();
+    const native = options.engine ?? loadEngine({ isa: options.description.isa });
     const physical = new PhysicalMemory(native, options.ramBytes ?? DEFAULT_RAM);
     this.description = options.description;
     this.events = new EventBus(options.events);

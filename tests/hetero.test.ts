@@ -53,12 +53,13 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
     let folder: string;
     let program: Uint8Array;
     let sequences: Uint8Array;
+    let built: (name: string) => Uint8Array;
 
     before(async () => {
       folder = mkdtempSync(join(tmpdir(), 'melf-hetero-'));
       const { wrapper } = await ensureToolchain(isa);
       const flags = ['-std=gnu11', '-O1', '-Wall', '-Werror', '-static'];
-      const built = (name: string): Uint8Array => {
+      built = (name) => {
         const path = join(folder, name);
         execFileSync(wrapper, [...flags, '-o', path, join(import.meta.dirname, `hetero/${name}.c`)]);
         return readFileSync(path);
@@ -104,6 +105,16 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
         moves.slice(0, 3).map(({ fromKind, toKind }) => `${fromKind} ${toKind}`),
         ['big little', 'little big', 'big little'],
       );
+    });
+
+    it('refuses what code contains that was written over other code', async function () {
+      if (isa !== 'x86-64') this.skip(); // the program is of bytes
+      const description = checkMachine(
+        { isa, cpus: [{ kind: 'old', count: 1, model: 'haswell', features: ['pni'] }] },
+        'old',
+      );
+      const { lines } = await emulate(description, built('rewritten'));
+      assert.deepEqual(lines, ['before: 255', 'rewritten: refused', 'elsewhere: refused', 'again: 255']);
     });
 
     it('rseq tells a program where it is, and that it was moved in the midst of something', async () => {

@@ -45,7 +45,7 @@ const programs: Readonly<Record<Isa, Program>> = {
 
 for (const isa of ['x86-64', 'aarch64'] as const) {
   describe(`a core (${isa})`, () => {
-    const native = loadEngine();
+    const native = loadEngine({ isa });
     const physical = new PhysicalMemory(native, 1024 * PAGE_SIZE);
     const bootRoot = makeBootRoot(isa, physical);
     const { result, argument, place, wordFor, ...text } = programs[isa];

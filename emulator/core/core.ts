@@ -98,7 +98,12 @@ export class Core implements RegisterFile {
   readonly #native: NativeBinding;
   /** What the addon calls; it does not keep it. */
   readonly #nativeCallbacks: NativeCallbacks = {
-    onPageFault: (va, access) => this.callbacks.onPageFault(va, access),
+    onPageFault: (va, access) => {
+      const resolved = this.callbacks.onPageFault(va, access);
+      // The page may have become writable: what is written into it is other code at addresses whose blocks are known.
+      if (this.#space !== undefined) this.#followGenerations(this.#space.codeMap);
+      return resolved;
+    },
     onBlock: (va, size) => this.callbacks.onBlock(va, size),
     onPort: (offset, value) => this.callbacks.onPort(offset, value),
   };
@@ -189,6 +194,10 @@ export class Core implements RegisterFile {
       this.#blocks = this.#tables.tableFor(code);
       this.#native.setBlockTable(this.handle, this.#blocks.handle);
     }
+    this.#followGenerations(code);
+  }
+
+  #followGenerations(code: CodeMap): void {
     this.#blocks?.follow(code.generation + this.#physical.codeGeneration);
   }
 

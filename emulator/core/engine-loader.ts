@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { MelfError } from '../../base/errors.ts';
 import { installedEngine } from '../../setup/engine.ts';
+import type { Isa } from '../isa/isa.ts';
 import type { NativeBinding } from '../native/binding.ts';
 import { selfTest } from './self-test.ts';
 
@@ -9,29 +10,40 @@ export class EngineError extends MelfError {}
 
 const LEAST = 0x02010400;
 let loaded: NativeBinding | undefined;
+const checked = new Set<Isa>();
+
+/** `MELF_ENGINE=stock` takes the addon that changes nothing in the engine. */
+const STOCK = 'stock';
 
 /**
  * The addon that set-up built. Loading checks the library's version (2.0.1 under the same soname runs garbage instead of
- * failing) and that stops and faults are exact with the cheap exit check; if they are not, the stock addon is taken.
+ * failing) and that calls, charges, stops and faults are exact with what the addon replaces in the engine. If they are not, the process ends with an
+ * error: the library has taken the addon's functions by then, so the stock addon must be chosen before.
  *
- * @param options.stock take the addon with Unicorn's own exit checks, to compare speed
+ * @param options.isa what will be emulated: is checked, once
+ * @param options.stock take the addon with Unicorn's own exit checks, to compare speed: first in a process, or never
  */
-export function loadEngine(options: { stock?: boolean } = {}): NativeBinding {
-  if (loaded !== undefined && !options.stock) return loaded;
+export function loadEngine(options: { isa?: Isa; stock?: boolean } = {}): NativeBinding {
+  const { isa = 'x86-64' } = options;
+  loaded ??= open(options.stock === true || process.env.MELF_ENGINE === STOCK);
+  if (checked.has(isa)) return loaded;
+  if (!selfTest(loaded, isa)) {
+    throw new EngineError('engine.self-test', `the engine does not do what it must on ${isa}`, {
+      hint: `run with MELF_ENGINE=${STOCK} in the environment, which is slower and replaces nothing in the engine, and report this`,
+    });
+  }
+  checked.add(isa);
+  return loaded;
+}
+
+function open(stock: boolean): NativeBinding {
   const engine = installedEngine();
   if (engine === undefined) {
     throw new EngineError('engine.missing', 'the emulation engine is not built yet', {
       hint: 'run `npm run melf -- --help` once: every command sets up what it needs',
     });
   }
-  if (options.stock) return open(engine.stockAddon);
-  const fast = open(engine.addon);
-  loaded = selfTest(fast) ? fast : open(engine.stockAddon);
-  return loaded;
-}
-
-function open(path: string): NativeBinding {
-  const binding = createRequire(import.meta.url)(path) as NativeBinding;
+  const binding = createRequire(import.meta.url)(stock ? engine.stockAddon : engine.addon) as NativeBinding;
   if (binding.version() < LEAST) {
     throw new EngineError('engine.version', 'the Unicorn library is older than 2.1.4', {
       facts: { version: `0x${binding.version().toString(16)}` },

@@ -311,9 +311,9 @@ export class Decoder {
     return lines;
   }
 
-  /** Disassembles up to the first instruction for which `found` holds. */
-  disassembleUntil(code: Uint8Array, va: number, found: (line: Disassembly) => boolean): void {
-    this.forEach(code, va, ({ offset, size }) => {
+  /** Disassembles up to the first instruction for which `found` holds. Returns the number of bytes decoded. */
+  disassembleUntil(code: Uint8Array, va: number, found: (line: Disassembly) => boolean): number {
+    return this.forEach(code, va, ({ offset, size }) => {
       const line = {
         address: va + offset,
         bytes: code.slice(offset, offset + size),

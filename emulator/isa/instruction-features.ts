@@ -20,7 +20,13 @@ export function instructionNeeds(decoder: Decoder, code: Uint8Array, va: number)
   return Array.from(wordsOf(code), (word, index) => ofAarch64(decoder, code, va, index, aarch64FeaturesOf(word)));
 }
 
-/** The first instruction of x86-64 code for which `wanted` holds. */
+/** An instruction of x86-64 has at most 15 bytes (Intel SDM vol. 2, 2.3.11). */
+const LONGEST = 15;
+
+/**
+ * The first instruction of x86-64 code for which `wanted` holds, or that the disassembler does not know: what stands there and behind it cannot be told,
+ * not even its length.
+ */
 export function firstOfX86(
   decoder: Decoder,
   code: Uint8Array,
@@ -28,13 +34,14 @@ export function firstOfX86(
   wanted: (needs: InstructionNeeds) => boolean,
 ): InstructionNeeds | undefined {
   let found: InstructionNeeds | undefined;
-  decoder.disassembleUntil(code, va, (line) => {
+  const known = decoder.disassembleUntil(code, va, (line) => {
     const needs = needsOfLine(line);
     if (!wanted(needs)) return false;
     found = needs;
     return true;
   });
-  return found;
+  if (found !== undefined || known >= code.length) return found;
+  return { va: va + known, text: hexBytes(code.subarray(known, known + LONGEST)), features: [] };
 }
 
 /** The first instruction of AArch64 code that needs a feature which `lacks` says is missing. */

@@ -17,7 +17,7 @@ void BringOut(Core* core) {
   box.instructions += static_cast<double>(hot.budget & (kOneCycle - 1));
   hot.granted = left;
   hot.budget = left * kOneCycle;
-  if (hot.last != Hot::kNoBlock) {
+  if (hot.last != Hot::kNoBlock) {  // else none has been charged since the run began
     const BlockPlace& last = core->blocks[hot.last];
     box.lastBlockVa = static_cast<double>(last.va);
     box.lastBlockSize = last.size;
@@ -41,13 +41,16 @@ const BlockCost& BlockFromTable(Core* core, uint64_t key, uint64_t va, uint32_t 
     napi_open_handle_scope(core->env, &scope);
     napi_value args[2] = {Number(core->env, static_cast<double>(va)), Number(core->env, size)};
     napi_value answer = Call(core, core->onBlock, 2, args);  // a Float64Array [cycles, instructions, counter]
-    double values[3] = {0, 0, -1};
-    if (answer) {
-      void* bytes = nullptr;
-      napi_get_typedarray_info(core->env, answer, nullptr, nullptr, &bytes, nullptr, nullptr);
-      const auto* doubles = static_cast<const double*>(bytes);
-      for (int i = 0; i < 3; i++) values[i] = doubles[i];
+    if (!answer) {  // an exception: the block must not run, and nothing is known of it
+      napi_close_handle_scope(core->env, scope);
+      slot = BlockCost{~uint64_t{0}, 0, -1, -1, 0};
+      return slot;
     }
+    double values[3];
+    void* bytes = nullptr;
+    napi_get_typedarray_info(core->env, answer, nullptr, nullptr, &bytes, nullptr, nullptr);
+    const auto* doubles = static_cast<const double*>(bytes);
+    for (int i = 0; i < 3; i++) values[i] = doubles[i];
     napi_close_handle_scope(core->env, scope);
     const BlockCost cost{key, size, static_cast<int32_t>(values[2]), values[0], values[1]};
     found = core->table->all.insert_or_assign(key, cost).first;
@@ -75,7 +78,7 @@ void OnBlock(uc_engine* uc, uint64_t va, uint32_t size, void* data) {
   BlockCost& slot = core->table->front[(va ^ (va >> 15) ^ (key >> 44)) & (BlockTable::kSlots - 1)];
   const BlockCost& block = slot.key == key && slot.size == size ? slot : BlockFromTable(core, key, va, size, slot);
   if (block.cycles < 0) {  // as above
-    core->exit = Exit::kIllegal;
+    if (core->exit != Exit::kError) core->exit = Exit::kIllegal;
     uc_emu_stop(uc);
     return;
   }

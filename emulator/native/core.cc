@@ -276,9 +276,12 @@ napi_value Start(napi_env env, Core* core) {
     core->chargedGeneration = core->table->generation;
   }
   runningCore = core;
+  core->hot->last = Hot::kNoBlock;
+  core->box.lastBlockVa = core->box.lastBlockSize = 0;  // what an earlier run ended in is no business of this one
   BringIn(core);
   const uc_err error = uc_emu_start(core->uc, Pc(core), 0, 0, 0);
   BringOut(core);
+  ShowUnallocated(core);
   runningCore = nullptr;
   if (core->refused) {  // the block goes, so that it is met, and refused, again
     core->refused = false;

@@ -177,14 +177,21 @@ void OnExitTb(const Tcg& tcg, void* check, Context* context, TranslationBlock* b
   tcg.exitTb(context, block, index);
 }
 
+void Translate(const Tcg& tcg, Core* core, void* cpu, TranslationBlock* block, int maxInstructions) {
+  if (core == nullptr || !core->aarch64) return tcg.translate(cpu, block, maxInstructions);
+  HideUnallocated(core, block->pc);
+  tcg.translate(cpu, block, maxInstructions);
+  ShowUnallocated(core);
+}
+
 void OnTranslate(const Tcg& tcg, void* cpu, TranslationBlock* block, int maxInstructions) {
   Core* core = runningCore;
   translation = {};
-  if (core == nullptr || !core->inlineAccounting || core->unguarded) return tcg.translate(cpu, block, maxInstructions);
+  if (core == nullptr || !core->inlineAccounting || core->unguarded) return Translate(tcg, core, cpu, block, maxInstructions);
   translation.accounted = true;
   translation.counted = core->table->watched.count(block->pc) != 0;
   translation.index = static_cast<int64_t>(core->blocks.size());
-  tcg.translate(cpu, block, maxInstructions);
+  Translate(tcg, core, cpu, block, maxInstructions);
   core->blocks.push_back({block->pc, block->size});
   BlockCharge charge{};
   if (ChargeOf(core, block->pc, block->size, charge)) {
@@ -204,7 +211,7 @@ void OnCheck(const Tcg& tcg, void* engine, uint32_t slot) {
   if (engine != nullptr) return tcg.check(engine, slot);
   Core* core = runningCore;
   if (core->refused) {
-    core->exit = Exit::kIllegal;
+    if (core->exit != Exit::kError) core->exit = Exit::kIllegal;
     uc_emu_stop(core->uc);
     return;
   }

@@ -8,6 +8,7 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 namespace melf {
@@ -89,6 +90,7 @@ struct Core {
   int64_t uncounted = 0;                     // where blocks at watched addresses count that have no counter in this view
   uint64_t random = 0;                       // what rdrand draws from
   std::vector<BlockPlace> blocks;            // the translated ones; translated code holds their indices
+  std::vector<std::pair<uint8_t*, uint32_t>> hidden;  // words that the translation under way must not see, and where (unallocated.cc)
   bool refused = false;                      // the block translated last must not run
   BlockTable* chargedTable = nullptr;        // whose costs translated code has
   uint64_t chargedGeneration = 0;
@@ -112,6 +114,10 @@ uint64_t walk(const Memory& memory, uint32_t root, uint64_t va);
 // inline-accounting.cc: whether translated code can count by itself, and the core that runs in this thread.
 bool InlineAccountingWorks(bool aarch64);
 extern thread_local Core* runningCore;
+
+// unallocated.cc: from the block at `pc` on, until they are shown again.
+void HideUnallocated(Core* core, uint64_t pc);
+void ShowUnallocated(Core* core);
 
 // random.cc: the next number after `state`.
 uint64_t NextRandom(uint64_t& state);

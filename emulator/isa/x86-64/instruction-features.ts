@@ -50,7 +50,7 @@ const isThirdMap = (bytes: Uint8Array): boolean => bytes[bytes.indexOf(0x0f) + 1
  * `bsf` and `bsr` and raises nothing.
  */
 export function x86FeatureOf(mnemonic: string, operands: string, bytes: Uint8Array): string | undefined {
-  const name = mnemonic.replace(/^(lock|rep|repe|repne) /, '');
+  const name = mnemonic.slice(mnemonic.lastIndexOf(' ') + 1); // prefixes come first, as in `xacquire lock cmpxchg16b`
   if (name.startsWith('v') && avx512Operand.test(operands)) return 'avx512f';
   if (name === 'pextrw' && isThirdMap(bytes)) return 'sse4_1';
   return rules.find(([, pattern]) => pattern.test(name))?.[0];
