@@ -12,6 +12,8 @@ const MOST_COUNTERS = 1 << 17;
 export interface BlockCounters {
   /** Entries so far, in the order of the addresses given. */
   read(): Float64Array;
+  /** Those that one table has counted: one kind of CPU in one program. */
+  readOf(table: BlockTable): Float64Array;
 }
 
 /** What each block costs on one kind of CPU, and which blocks are counted. */
@@ -104,6 +106,7 @@ export class BlockWatch {
     const tables = this.#tables;
     for (const table of tables) table.watch(addresses);
     return {
+      readOf: ({ counters }) => Float64Array.from(indices, (index) => counters[index]!),
       read: () => Float64Array.from(indices, (index) => tables.reduce((sum, table) => sum + table.counters[index]!, 0)),
     };
   }

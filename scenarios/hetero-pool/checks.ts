@@ -1,12 +1,14 @@
 // What must be true of every run. Each check compares things that come from different places.
 
 import { Signal } from '../../emulator/linux/signals.ts';
+import type { Isa } from '../../setup/toolchain.ts';
 import type { Check } from '../runner/checks.ts';
 import { configurationNamed } from './configurations.ts';
 import { expectedResult } from './kernels.ts';
-import { plainKind } from './load.ts';
-import type { PoolRun } from './run-record.ts';
-import { cellTime, isPlainCpu, type Measured, makespanOf } from './summary.ts';
+import { extendedKind, plainKind } from './load.ts';
+import type { PoolRun, Refusal } from './run-record.ts';
+import { cellTime, fAlone, hasM, type Measured, makespanOf } from './summary.ts';
+import { ignoredLesson, wrongFollowing, wrongLesson, wrongVariant } from './variant-checks.ts';
 
 const nameOf = ({ isa, mix, ratio, seed, run }: Measured): string =>
   `${run.configuration}, ${isa}, mix ${mix.id}, CPUs ${ratio.id}, seed ${seed}`;
@@ -30,7 +32,6 @@ function over(
   };
 }
 
-const hasM = ({ jobs }: Measured): boolean => jobs.some((job) => job.class === 'M');
 /** A run in which somebody must come to an instruction that plain CPUs lack. */
 const mustDie = (one: Measured): boolean => configurationNamed(one.run.configuration).dies && hasM(one);
 
@@ -57,29 +58,22 @@ function wrongJobs({ run, jobs }: Measured): string | undefined {
   return wrong.length === 0 ? undefined : `${wrong.length} results differ (job ${wrong[0]!.job})`;
 }
 
-/** Every instruction that a kind of CPU came to and lacks must have been refused there. */
-function ranWithout({ run }: Measured): string | undefined {
-  const refused = new Set(run.refusals.map(({ kind, pc }) => `${kind} ${pc}`));
-  const ran = run.absent.filter(({ kind, pc }) => !refused.has(`${kind} ${pc}`));
+/**
+ * Every instruction that a kind of CPU came to and lacks must have been refused there, in that variant, and no block of the extended variant that holds
+ * such instructions may have been entered. That the extended CPUs' entries were counted shows that the plain ones' would have been.
+ */
+function ranWithout({ run, jobs }: Measured): string | undefined {
+  const keyOf = ({ kind, pc, variant }: Pick<Refusal, 'kind' | 'pc' | 'variant'>): string => `${kind} ${pc} ${variant}`;
+  const refused = new Set(run.refusals.map(keyOf));
+  const ran = run.absent.filter((one) => !refused.has(keyOf(one)));
   const [first] = ran;
-  return first === undefined ? undefined : `${first.instruction} (${first.feature}) on ${first.kind}`;
-}
-
-/** Workers that were told of CPUs and variants have the variant of their CPU for every job. */
-function wrongVariant({ run, ratio }: Measured): string | undefined {
-  const wrong = run.segments.filter(({ cpu, variant }) => (variant === 'base') !== isPlainCpu(ratio, cpu));
-  return wrong.length === 0
-    ? undefined
-    : `${wrong.length} parts of jobs, as job ${wrong[0]!.job} on CPU ${wrong[0]!.cpu} in ${wrong[0]!.variant}`;
-}
-
-function wrongLesson(one: Measured): string | undefined {
-  const { refusals, lessons } = one.run;
-  if (!hasM(one)) return undefined;
-  if (lessons.length === 0) return 'nothing was learned';
-  return refusals.length <= one.ratio.plain
-    ? undefined
-    : `${refusals.length} refused instructions for ${one.ratio.plain} plain CPUs`;
+  if (first !== undefined) return `${first.instruction} (${first.feature}) on ${first.kind} in ${first.variant}`;
+  if (configurationNamed(run.configuration).form !== 'melf') return undefined;
+  const { [plainKind]: plain = 0, [extendedKind]: extended = 0 } = run.extensionEntries;
+  if (plain > 0) return `${plain} entries into extended blocks on ${plainKind}`;
+  return extended === 0 && run.segments.some(({ job, variant }) => jobs[job]!.class === 'M' && variant === 'ext')
+    ? 'no entry into an extended block was counted'
+    : undefined;
 }
 
 /** `value` must be less than `limit`. */
@@ -104,6 +98,15 @@ function overheadCheck(measured: readonly Measured[], isa: string): Check[] {
   const detail = overheads.map(({ group, percent }) => `${percent.toFixed(3)} % on ${group} CPUs`).join(', ');
   const most = Math.max(...overheads.map(({ percent }) => percent));
   return [less(`MELF costs F jobs less than 1.5 % (${isa})`, most, 1.5, detail)];
+}
+
+/** What a job's own time cannot show: the view, the switches, and what a worker asks of its variant between jobs. */
+function processCheck(measured: readonly Measured[], isa: Isa): Check[] {
+  const found = fAlone(measured, isa);
+  if (found === undefined) return [];
+  const { common, melf, differencePercent } = found;
+  const detail = `${melf.toFixed(4)} against ${common.toFixed(4)} ms: ${differencePercent.toFixed(3)} %`;
+  return [less(`MELF costs a whole process of F jobs less than 1.5 % (${isa})`, differencePercent, 1.5, detail)];
 }
 
 /** (a) > (b) > (c) for every seed and group ratio of the even mix. */
@@ -153,8 +156,10 @@ export function checkRuns(measured: readonly Measured[], shape: boolean): Check[
   const dying = measured.filter(mustDie);
   const told = finishing.filter(({ run }) => configurationNamed(run.configuration).switching);
   const learning = finishing.filter(({ run }) => configurationNamed(run.configuration).policy === 'sigill');
+  const following = finishing.filter(({ run }) => configurationNamed(run.configuration).policy === 'cpu-variant');
   const jobs = finishing.reduce((sum, one) => sum + one.jobs.length, 0);
   const refusals = measured.reduce((sum, { run }) => sum + run.refusals.length, 0);
+  const entries = measured.reduce((sum, { run }) => sum + (run.extensionEntries[extendedKind] ?? 0), 0);
   const checks = [
     over(
       'every run ends as it must',
@@ -167,7 +172,7 @@ export function checkRuns(measured: readonly Measured[], shape: boolean): Check[
       'no instruction ran on a CPU that lacks it',
       measured,
       ranWithout,
-      `all blocks of all CPUs decoded; ${refusals} instructions refused`,
+      `all blocks of all CPUs decoded; ${refusals} instructions refused; ${entries} entries into extended blocks of the MELF, all on extended CPUs`,
     ),
     over(
       'nothing is refused where workers know their CPU or the scheduler does',
@@ -180,11 +185,29 @@ export function checkRuns(measured: readonly Measured[], shape: boolean): Check[
     checks.push(over('every job runs in the variant of its CPU', told, wrongVariant, 'by the views of the workers'));
   if (learning.length > 0) {
     const detail = 'at most one refused instruction for each plain CPU, and something learned';
-    checks.push(over('a refused instruction is a lesson', learning, wrongLesson, detail));
+    checks.push(
+      over('a refused instruction is a lesson', learning, wrongLesson, detail),
+      over(
+        'the lesson is heeded',
+        learning,
+        ignoredLesson,
+        'later jobs run in the variant of their CPU, M jobs on both kinds',
+      ),
+    );
+  }
+  if (following.length > 0) {
+    const detail =
+      'every job begins in it, and goes on in it or in base; threads moved and variants changed in every run';
+    checks.push(over('variants follow threads that the scheduler moves', following, wrongFollowing, detail));
   }
   if (shape) {
     for (const isa of new Set(measured.map((one) => one.isa)))
-      checks.push(...orderCheck(measured, isa), ...overheadCheck(measured, isa), ...onceCheck(measured, isa));
+      checks.push(
+        ...orderCheck(measured, isa),
+        ...overheadCheck(measured, isa),
+        ...processCheck(measured, isa),
+        ...onceCheck(measured, isa),
+      );
   }
   return checks;
 }

@@ -15,6 +15,10 @@ export class PoolObserver implements EventSink {
   readonly #slices: Slice[] = [];
   /** View changes of each thread, in the order of time. */
   readonly #views = new Map<number, { time: number; view: number }[]>();
+  /** When each thread was last taken from a CPU. */
+  readonly #left = new Map<number, number>();
+  /** Whose move was the last event. */
+  #moved: number | undefined;
   switches = 0;
   views = 0;
   moves = 0;
@@ -22,6 +26,8 @@ export class PoolObserver implements EventSink {
   pageFaults = 0;
 
   accept(event: MachineEvent): void {
+    const moved = this.#moved;
+    this.#moved = undefined;
     switch (event.type) {
       case 'syscall:enter':
         this.syscalls++;
@@ -31,6 +37,7 @@ export class PoolObserver implements EventSink {
         break;
       case 'thread:move':
         this.moves++;
+        this.#moved = event.tid;
         break;
       case 'view:create':
         this.views++;
@@ -40,9 +47,14 @@ export class PoolObserver implements EventSink {
         break;
       case 'view:switch':
         this.switches++;
-        this.#views.get(event.tid)?.push({ time: event.time, view: event.to });
+        // Changed as the thread comes to its CPU: nothing of it ran there before, though the slice began with the context switch.
+        this.#views.get(event.tid)?.push({
+          time: moved === event.tid ? (this.#left.get(event.tid) ?? event.time) : event.time,
+          view: event.to,
+        });
         break;
       case 'schedule':
+        this.#left.set(event.tid, event.to);
         this.#slices.push({ tid: event.tid, cpu: event.cpu, from: event.from, to: event.to });
         break;
       case 'illegal-instruction': {

@@ -5,16 +5,16 @@ import { changeFigure, ganttFigure } from './figures.ts';
 import { kernels } from './kernels.ts';
 import type { IsaReport, Report } from './report.ts';
 import type { Measured, PoolResult } from './summary.ts';
-import { arithmeticTable, makespanTable, overviewTable, slidesTable } from './tables.ts';
+import { arithmeticTable, fAloneText, makespanTable, overviewTable, slidesTable } from './tables.ts';
 
 const lead = `<p>A thread pool on CPUs with overlapping instruction sets. <b>F</b> jobs gain nothing from the extended CPUs' instructions, <b>M</b> jobs do. The kernels are
 compiled twice from one source, as the variants <b>base</b> and <b>ext</b>; they are as large as makes F and M take equal time in <b>base</b>.</p>
 <p class="note">Times are model cycles as time, not those of any hardware: compare configurations, and look at the counts beside them.</p>`;
 
-function isaSections(report: Report, { isa, kernel, table, rounds }: IsaReport): string {
+function isaSections(report: Report, { isa, kernel, table, alone, rounds }: IsaReport): string {
   const facts = kernels[kernel as keyof typeof kernels];
   return `<h3>${isa}</h3>${htmlTable(slidesTable(table))}<p class="note">M is ${escapeHtml(kernel)}: ${escapeHtml(facts.what)}. ${rounds.F} rounds of F, ${rounds.M} of M.
-ext = ${escapeHtml((report.isas.find((one) => one.isa === isa)?.variants.ext ?? []).join(' '))}. The paper's figures are those of its slides, measured on hardware.</p>`;
+ext = ${escapeHtml((report.isas.find((one) => one.isa === isa)?.variants.ext ?? []).join(' '))}. The paper's figures are those of its slides, measured on hardware.</p>${alone === undefined ? '' : `<p>${escapeHtml(fAloneText(alone))}.</p>`}`;
 }
 
 async function resultSections(results: readonly PoolResult[], { isa, table }: IsaReport): Promise<PageSection[]> {

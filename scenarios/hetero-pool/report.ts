@@ -6,7 +6,7 @@ import { paperSource, versionsWith } from '../runner/provenance.ts';
 import { machineFor, machineNameFor, type Rounds } from './load.ts';
 import type { ScenarioOptions } from './options.ts';
 import { type JobTimes, paperTimes } from './prediction.ts';
-import { type Measured, measuredTimes, type PoolResult } from './summary.ts';
+import { type FAlone, type Measured, measuredTimes, type PoolResult } from './summary.ts';
 import { variantFlags } from './variants.ts';
 
 /** What belongs to one ISA. */
@@ -16,6 +16,8 @@ export interface IsaReport {
   readonly rounds: Rounds;
   /** F and M jobs on plain and extended CPUs in `melf-blind`, ms of model time. */
   readonly table: JobTimes;
+  /** F jobs and nothing else, the whole process; absent where it was not compared. */
+  readonly alone?: FAlone | undefined;
   readonly variants: Readonly<Record<string, readonly string[]>>;
   readonly machine: MachineDescription;
 }
@@ -43,12 +45,13 @@ export function buildReport(parts: {
   options: ScenarioOptions;
   rounds: ReadonlyMap<string, Rounds>;
   measured: readonly Measured[];
+  fAlone: ReadonlyMap<string, FAlone | undefined>;
   results: readonly PoolResult[];
   checks: readonly Check[];
   failures: readonly JobFailure[];
   versions: Readonly<Record<string, string>>;
 }): Report {
-  const { options, rounds, measured, results, checks, failures, versions } = parts;
+  const { options, rounds, measured, fAlone: alone, results, checks, failures, versions } = parts;
   const hash = createHash('sha256');
   for (const { id, isa, mix, ratio, traceHashes } of results)
     hash.update(`${id} ${isa} ${mix} ${ratio} ${traceHashes.join(' ')}\n`);
@@ -59,6 +62,7 @@ export function buildReport(parts: {
       kernel: options.kernels[isa],
       rounds: rounds.get(isa)!,
       table: measuredTimes(measured, isa),
+      alone: alone.get(isa),
       variants: variantFlags[isa],
       machine: {
         ...machineFor(isa, options.kernels[isa], options.ratios[0]!),

@@ -24,6 +24,8 @@ export interface BatchInput {
   readonly jobs: readonly PoolJob[];
   readonly seed: number;
   readonly costModel: 'count' | 'inorder';
+  /** Blocks of the multivariant executable whose entries are counted. */
+  readonly watched: readonly BlockStart[];
   /** Keep who executed what when. */
   readonly recording: boolean;
   /** Where the trace of a configuration goes, if it is recorded. */
@@ -58,6 +60,13 @@ export interface AbsentInstruction {
   readonly pc: number;
   readonly instruction: string;
   readonly feature: string;
+  readonly variant: string | undefined;
+}
+
+/** The first instruction of a block, and the view in which it was executed. */
+export interface BlockStart {
+  readonly view: number;
+  readonly va: number;
 }
 
 /** A part of a job on one CPU in one variant. */
@@ -80,6 +89,12 @@ export interface PoolRun {
   readonly segments: readonly Segment[];
   readonly refusals: readonly Refusal[];
   readonly absent: readonly AbsentInstruction[];
+  /** Blocks with instructions that some kind lacks, as they were come to. */
+  readonly extensionStarts: readonly BlockStart[];
+  /** How often each kind entered the watched blocks. */
+  readonly extensionEntries: Readonly<Record<string, number>>;
+  /** How far apart the clocks of busy CPUs may be, ns. */
+  readonly lookahead: number;
   readonly time: number;
   readonly instructions: number;
   readonly cycles: number;

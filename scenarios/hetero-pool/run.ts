@@ -13,8 +13,9 @@ import { SigillPolicy } from '../../overlay/sigill-policy.ts';
 import { nameVariants } from '../../overlay/variant-names.ts';
 import { describeFailure } from '../runner/jobs.ts';
 import { type Configuration, configurationNamed } from './configurations.ts';
+import { ExtensionWatch } from './extension-watch.ts';
 import { PoolObserver } from './observers.ts';
-import type { AbsentInstruction, BatchFailure, BatchInput, BatchOutput, DoneJob, PoolRun } from './run-record.ts';
+import type { BatchFailure, BatchInput, BatchOutput, DoneJob, PoolRun } from './run-record.ts';
 import { extensionFeatures, type Variant, variantNames } from './variants.ts';
 
 const jobsPath = '/jobs';
@@ -37,21 +38,6 @@ function readResults(bytes: Uint8Array | undefined): DoneJob[] {
       const [job, , tid, cpu, , start, end, result] = line.split(' ').map(Number) as number[];
       return { job: job!, tid: tid!, cpu: cpu!, start: start!, end: end!, result: result! };
     });
-}
-
-/** Watches every block that each kind of CPU comes to for instructions that it lacks. */
-function watchAbsent(machine: Machine): AbsentInstruction[] {
-  const found = new Set<string>();
-  const list: AbsentInstruction[] = [];
-  for (const kind of machine.kernel.kinds.values()) {
-    kind.accounting.observer = (code, va) => {
-      const first = kind.guard.firstAbsent(code, va); // what stands behind it in the block is reached only if it was executed
-      if (first === undefined || found.has(`${kind.name} ${first.va}`)) return;
-      found.add(`${kind.name} ${first.va}`);
-      list.push({ kind: kind.name, pc: first.va, instruction: first.text, feature: first.feature! });
-    };
-  }
-  return list;
 }
 
 /** Variants that the executable's only view, or each of its views, shows. */
@@ -82,7 +68,6 @@ async function runOne(input: BatchInput, configuration: Configuration): Promise<
     extensions: [installMmview],
   });
   const { kernel } = machine;
-  const absent = watchAbsent(machine);
   machine.files.putFile(jobsPath, Buffer.from(jobLines(input)), 0o644);
   const elf = readFileSync(input.executables[configuration.form]);
   const file = readMelf(elf);
@@ -104,6 +89,7 @@ async function runOne(input: BatchInput, configuration: Configuration): Promise<
     exe: '/pool',
     ...(start === undefined ? {} : { affinity: new Set([start]) }),
   });
+  const watch = new ExtensionWatch(kernel, pool, configuration.form === 'melf' ? input.watched : []);
   let lessons = (): string[] => [];
   if (policy !== undefined) {
     const manager = new OverlayManager(pool, file);
@@ -133,7 +119,10 @@ async function runOne(input: BatchInput, configuration: Configuration): Promise<
     done,
     segments: input.recording ? observer.segments(done, variantOfView(configuration)) : [],
     refusals: observer.refusals,
-    absent,
+    absent: watch.absent,
+    extensionStarts: watch.starts,
+    extensionEntries: watch.entries(),
+    lookahead: kernel.scheduler.lookahead,
     time,
     instructions,
     cycles: kernel.scheduler.cycles,

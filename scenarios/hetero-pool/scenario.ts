@@ -16,9 +16,9 @@ import { calibrationJobs, machineFor, makeJobs, type Rounds, roundsFor } from '.
 import { readOptions, type ScenarioOptions } from './options.ts';
 import { buildReport, type Report } from './report.ts';
 import { reportPage } from './report-page.ts';
-import type { BatchInput, BatchOutput, PoolJob } from './run-record.ts';
-import { type Measured, summariseAll } from './summary.ts';
-import { makespanTable, overviewTable, slidesTable } from './tables.ts';
+import type { BatchInput, BatchOutput, BlockStart, PoolJob } from './run-record.ts';
+import { fAlone, fAloneConfigurations, type Measured, summariseAll } from './summary.ts';
+import { fAloneText, makespanTable, overviewTable, slidesTable } from './tables.ts';
 
 const name = 'hetero-pool';
 const runModule = join(import.meta.dirname, 'run.ts');
@@ -39,21 +39,29 @@ const batchInput = (
   options: ScenarioOptions,
   executables: ExecutablesOf,
   isa: Isa,
-  parts: Pick<BatchInput, 'jobs' | 'machine' | 'configurations' | 'seed' | 'traces'>,
+  parts: Pick<BatchInput, 'jobs' | 'machine' | 'configurations' | 'seed' | 'traces'> & Partial<BatchInput>,
 ): BatchInput => ({
   isa,
   executables: executables.get(isa)!.paths,
   costModel: options.costModel,
+  watched: [],
   recording: true,
   ...parts,
 });
 
-/** How long rounds of both kernels take on the common ISA: decides how many make a job. */
-async function calibrate(options: ScenarioOptions, executables: ExecutablesOf): Promise<Map<Isa, Rounds>> {
+/** What has to be known of an ISA's kernels before its runs. */
+interface Calibration {
+  /** How many make a job, by the time that they take on the common ISA. */
+  readonly rounds: Rounds;
+  /** Blocks that hold instructions of the extension. */
+  readonly watched: readonly BlockStart[];
+}
+
+async function calibrate(options: ScenarioOptions, executables: ExecutablesOf): Promise<Map<Isa, Calibration>> {
   const jobs = options.isas.map((isa): Job<BatchInput> => {
     const parts = {
       machine: machineFor(isa, options.kernels[isa], { id: '1:1', plain: 1, extended: 1 }),
-      configurations: ['common'],
+      configurations: ['common', 'melf-aware'],
     };
     const load = { jobs: calibrationJobs(options.kernels[isa]), seed: options.seeds[0]!, traces: {} };
     return {
@@ -66,9 +74,9 @@ async function calibrate(options: ScenarioOptions, executables: ExecutablesOf): 
     options.isas.map((isa, index) => {
       const outcome = outcomes[index]!;
       if ('failure' in outcome) throw failureError(outcome.failure);
-      const [run] = outcome.output.runs;
-      if (run === undefined) throw new Error(outcome.output.failures[0]?.message);
-      return [isa, roundsFor(options.jobTime, run.done)];
+      const [common, aware] = outcome.output.runs;
+      if (common === undefined || aware === undefined) throw new Error(outcome.output.failures[0]?.message);
+      return [isa, { rounds: roundsFor(options.jobTime, common.done), watched: aware.extensionStarts }];
     }),
   );
 }
@@ -84,19 +92,26 @@ interface Batch {
   readonly input: BatchInput;
 }
 
+/** Beside the mixes that were asked for: what the MELF costs who gains nothing from it. */
+const fMix: Mix = { id: 'F alone', f: 1, m: 0 };
+
+const comparesFAlone = ({ configurations }: ScenarioOptions): boolean =>
+  fAloneConfigurations.every((id) => configurations.some((one) => one.id === id));
+
 function planBatches(
   options: ScenarioOptions,
   executables: ExecutablesOf,
-  rounds: ReadonlyMap<Isa, Rounds>,
+  calibrations: ReadonlyMap<Isa, Calibration>,
   folder: ResultFolder,
 ): Batch[] {
   const shown = showcase(options);
   const batches: Batch[] = [];
   for (const seed of options.seeds) {
     for (const isa of options.isas) {
+      const { rounds, watched } = calibrations.get(isa)!;
       for (const mix of options.mixes) {
         for (const ratio of options.ratios) {
-          const jobs = makeJobs(mix, options.count, rounds.get(isa)!, options.kernels[isa], seed);
+          const jobs = makeJobs(mix, options.count, rounds, options.kernels[isa], seed);
           const ids = options.configurations.map(({ id }) => id);
           const traced = mix === shown.mix && ratio === shown.ratio && seed === options.seeds[0];
           const traces = traced
@@ -108,10 +123,19 @@ function planBatches(
             configurations: ids,
             seed,
             traces,
+            watched,
           };
           const label = `${isa}, F:M ${mix.id}, CPUs ${ratio.id}, seed ${seed}`;
           batches.push({ isa, mix, ratio, seed, jobs, label, input: batchInput(options, executables, isa, parts) });
         }
+      }
+      if (comparesFAlone(options)) {
+        const jobs = makeJobs(fMix, options.count, rounds, options.kernels[isa], seed);
+        const machine = machineFor(isa, options.kernels[isa], shown.ratio);
+        const parts = { jobs, machine, configurations: fAloneConfigurations, seed, traces: {}, watched };
+        const label = `${isa}, F alone, CPUs ${shown.ratio.id}, seed ${seed}`;
+        const input = batchInput(options, executables, isa, parts);
+        batches.push({ isa, mix: fMix, ratio: shown.ratio, seed, jobs, label, input });
       }
     }
   }
@@ -180,7 +204,7 @@ function check(options: ScenarioOptions, { measured, repeats, failures }: Finish
 }
 
 function summaryOf(report: Report, shown: { mix: Mix; ratio: Ratio }): string[] {
-  return report.isas.map(({ isa, table, kernel }) => {
+  return report.isas.map(({ isa, table, kernel, alone }) => {
     const own = report.results.filter((result) => result.isa === isa);
     const some = own.filter(({ mix, ratio }) => mix === shown.mix.id && ratio === shown.ratio.id);
     return [
@@ -188,6 +212,7 @@ function summaryOf(report: Report, shown: { mix: Mix; ratio: Ratio }): string[] 
       '',
       `F:M ${shown.mix.id}, CPUs plain:extended ${shown.ratio.id}`,
       ...[slidesTable(table), makespanTable(some), overviewTable(own)].map(terminalTable),
+      ...(alone === undefined ? [] : [fAloneText(alone)]),
       ...some.flatMap(({ id, refused }) => (refused === null ? [] : [`${id} died: ${refused}`])),
     ].join('\n');
   });
@@ -198,15 +223,17 @@ async function measure(options: ScenarioOptions, folder: ResultFolder): Promise<
   const engine = await ensureEngine();
   const executables = new Map<Isa, Executables>();
   for (const isa of options.isas) executables.set(isa, await ensureExecutables(isa));
-  const rounds = await calibrate(options, executables);
-  const finished = await runAll(options, planBatches(options, executables, rounds, folder));
+  const calibrations = await calibrate(options, executables);
+  const finished = await runAll(options, planBatches(options, executables, calibrations, folder));
   const { measured, failures } = finished;
+  const mixed = measured.filter(({ mix }) => mix !== fMix);
   const toolchains = [...executables].map(([isa, { toolchain }]) => [`toolchain ${isa}`, toolchain]);
   const report = buildReport({
     options,
-    rounds,
-    measured,
-    results: summariseAll(measured),
+    rounds: new Map([...calibrations].map(([isa, { rounds }]) => [isa, rounds])),
+    measured: mixed,
+    fAlone: new Map(options.isas.map((isa) => [isa, fAlone(measured, isa)])),
+    results: summariseAll(mixed),
     checks: check(options, finished),
     failures,
     versions: { ...Object.fromEntries(toolchains), unicorn: engine.unicorn.version },

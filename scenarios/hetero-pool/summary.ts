@@ -55,6 +55,9 @@ export interface PoolResult {
   readonly unimplemented: Readonly<Record<string, number>>;
 }
 
+/** Whether somebody may come to an instruction that plain CPUs lack. */
+export const hasM = ({ jobs }: Measured): boolean => jobs.some((job) => job.class === 'M');
+
 export const isPlainCpu = ({ plain }: Ratio, cpu: number): boolean => cpu < plain;
 
 /** ns from the first job's start to the last one's end. */
@@ -93,6 +96,29 @@ export function measuredTimes(measured: readonly Measured[], isa: Isa): JobTimes
     fExtended: cell('F', false),
     mExtended: cell('M', false),
   };
+}
+
+/** F jobs and nothing else: the whole process from start to end, with what the MELF does before the first job. ms of model time. */
+export interface FAlone {
+  readonly isa: Isa;
+  readonly common: number;
+  readonly melf: number;
+  readonly differencePercent: number;
+}
+
+/** The configurations that {@link fAlone} compares: the same work, with and without variants. */
+export const fAloneConfigurations = ['common', 'melf-blind'] as const;
+
+/** Undefined where the runs were not asked for or failed. */
+export function fAlone(measured: readonly Measured[], isa: Isa): FAlone | undefined {
+  const [common, melf] = fAloneConfigurations.map((id) =>
+    measured
+      .filter((one) => one.isa === isa && one.run.configuration === id && !hasM(one))
+      .map(({ run }) => run.time / 1e6),
+  ) as [number[], number[]];
+  if (common.length === 0 || common.length !== melf.length) return undefined;
+  const times = { common: mean(common), melf: mean(melf) };
+  return { isa, ...times, differencePercent: percent(times.melf, times.common) };
 }
 
 function refusedText(run: PoolRun): string | null {

@@ -2,7 +2,7 @@ import type { TextTable } from '../runner/text-table.ts';
 import { signedPercent } from '../runner/units.ts';
 import { configurationNamed } from './configurations.ts';
 import { type JobTimes, paperArithmetic, paperTimes } from './prediction.ts';
-import type { PoolResult } from './summary.ts';
+import type { FAlone, PoolResult } from './summary.ts';
 
 const none = '–';
 const ms = (value: number | null, digits: number = 3): string =>
@@ -29,6 +29,10 @@ export function slidesTable(times: JobTimes): TextTable {
     rows: [row('plain CPU', 'fPlain', 'mPlain'), row('extended CPU', 'fExtended', 'mExtended')],
   };
 }
+
+/** What the MELF costs a process that gains nothing from it. */
+export const fAloneText = ({ common, melf, differencePercent }: FAlone): string =>
+  `F jobs alone, the whole process from start to end: ${ms(common, 4)} ms with the common ISA, ${ms(melf, 4)} ms as MELF (${signedPercent(differencePercent, 2)})`;
 
 /** One machine and mix: every configuration with its prediction. */
 export function makespanTable(results: readonly PoolResult[]): TextTable {
