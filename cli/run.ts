@@ -34,7 +34,7 @@ const command = defineCommand({
     root: { type: 'string', description: "DIR[:rw]: the guest's root; without :rw it can change nothing on the host" },
     isa: { type: 'enum', options: ['auto', 'x86-64', 'aarch64'], default: 'auto', description: 'Instruction set' },
     cpus: { type: 'string', description: 'Number of CPUs (default 4)' },
-    machine: { type: 'string', description: 'Machine description: a ready one or a TOML file' },
+    machine: { type: 'string', description: 'Machine description: a ready one, or a TOML or JSON file' },
     'cost-model': { type: 'enum', options: [...costModelNames], default: 'inorder', description: 'How time passes' },
     memory: { type: 'string', default: '2048', description: 'RAM in MiB, committed when touched' },
     seed: { type: 'string', default: '1', description: 'Everything random comes from it' },

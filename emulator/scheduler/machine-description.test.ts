@@ -115,6 +115,23 @@ describe('machine description', () => {
       ['[[cpus]\n', 'toml', /it: /, 'line 1, column 8'],
       ['{ "cpus": [\n  { "model": "haswell",\n    "count": 0 } ] }', 'json', /cpus\[0\]\.count/, 'line 3, column 5'],
       ['{ "cpus": [\n oops', 'json', /it: /, 'line 2, column 2'],
+      ['', 'toml', /cpus: /, 'line 1, column 1'],
+      ['{}', 'json', /cpus: /, 'line 1, column 1'],
+      ['\n[]', 'json', /it: |cpus: /, 'line 1, column 1'],
+      ['[[cpus]]\nmodel = "toString"\n', 'toml', /no x86-64 CPU model "toString"/, 'line 2, column 1'],
+      ['{ "cpus": [{ "model": "__proto__" }] }', 'json', /no x86-64 CPU model "__proto__"/, 'line 1, column 14'],
+      [
+        '{ "cpus": [{ "model": "haswell",\n  "count": 1,\n  "count": 0 }] }',
+        'json',
+        /cpus\[0\]\.count/,
+        'line 3, column 3',
+      ],
+      [
+        '{ "cpus": [{ "model": "haswell",\n  "count": 0,\n  "count": 0 }] }',
+        'json',
+        /cpus\[0\]\.count/,
+        'line 3, column 3',
+      ],
     ];
     for (const [text, format, message, where] of cases) {
       const error = failure(() => parseMachine(text, 'm', format));
@@ -130,7 +147,9 @@ describe('machine description', () => {
     assert.match(failure(() => toml('cpus = []')).message, /at least one/);
     assert.match(failure(() => toml('[[cpus]]\nmodel="max"')).hint ?? '', /icelake-server/);
     assert.match(failure(() => toml('[[cpus]]\nmodel="haswell"\n[[cpus]]\nmodel="conroe"')).message, /same name/);
-    assert.equal(failure(() => loadMachine('tiny')).code, 'machine.unknown');
+    for (const name of ['tiny', 'toString', '__proto__', 'constructor'])
+      assert.equal(failure(() => loadMachine(name)).code, 'machine.unknown');
+    assert.equal(failure(() => engineModel('x86-64', 'valueOf')).code, 'machine.cpu-model');
   });
 
   it('never fails otherwise than with its own error', () => {

@@ -55,16 +55,21 @@ const machineSchema = v.strictObject({
   cpus: v.pipe(v.array(cpuKindSchema), v.minLength(1, 'must list at least one kind'), v.maxLength(most.kinds)),
 });
 
+/** What a table has under a name that somebody wrote, which may be one that every object has. */
+const named = <Value>(table: Readonly<Record<string, Value>>, name: string): Value | undefined =>
+  Object.hasOwn(table, name) ? table[name] : undefined;
+
 /** Unicorn's number of a CPU model (`UC_CPU_X86_*`, `UC_CPU_ARM64_*`). */
 export function engineModel(isa: Isa, model: string): number {
-  const found = cpuModels[isa][model];
+  const found = named(cpuModels[isa], model);
   if (found === undefined)
     throw new MachineDescriptionError('machine.cpu-model', unknownModel(isa, model), modelHint(isa));
   return found.number;
 }
 
 /** What the model has, whether or not a description lists it. */
-export const modelFeatures = (isa: Isa, model: string): readonly string[] => cpuModels[isa][model]?.features ?? [];
+export const modelFeatures = (isa: Isa, model: string): readonly string[] =>
+  named(cpuModels[isa], model)?.features ?? [];
 
 /** How many CPUs the machine has. */
 export const cpuCount = (description: MachineDescription): number =>
@@ -89,7 +94,7 @@ export function checkMachine(
   }
   const { isa, cpus } = result.output;
   const kinds = cpus.map((cpu, index): CpuKind => {
-    const model = cpuModels[isa][cpu.model];
+    const model = named(cpuModels[isa], cpu.model);
     if (model === undefined) {
       const path = ['cpus', index, 'model'];
       throw wrong(name, path, unknownModel(isa, cpu.model), locate(path), modelHint(isa).hint);
@@ -195,7 +200,7 @@ function endsTooEarly(text: string): boolean {
 export function loadMachine(nameOrPath: string, isa: Isa = 'x86-64'): MachineDescription {
   const count = /^uniform-([1-9]\d*)$/.exec(nameOrPath)?.[1];
   if (count !== undefined) return checkMachine(uniform(isa, Number(count)), nameOrPath);
-  const ready = readyMachines[nameOrPath];
+  const ready = named(readyMachines, nameOrPath);
   if (ready !== undefined) return checkMachine(ready, nameOrPath);
   const format = { '.toml': 'toml', '.json': 'json' }[extname(nameOrPath)] as 'toml' | 'json' | undefined;
   if (format === undefined) {

@@ -1,5 +1,7 @@
 // Where in a TOML or JSON text something stands. Neither parser keeps positions, so the text is asked: what is changed by a change at a place, stands there.
 
+import { isDeepStrictEqual } from 'node:util';
+
 export type Path = readonly (string | number)[];
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -76,7 +78,7 @@ const replacements = (text: string, value: string, marker: string): Edit[] =>
 const longest = 100_000;
 
 /**
- * Line and column of what `path` leads to, or of the nearest thing around it that is in the text.
+ * Line and column of what `path` leads to, or of the nearest thing around it that is in the text; at last, of the text. Undefined for texts that are too long.
  *
  * @param parse reads the text; throws what it likes for one that cannot be read
  */
@@ -101,11 +103,16 @@ export function placeOf(text: string, path: Path, parse: (text: string) => unkno
         : typeof value === 'string'
           ? [replacements(text, value, marker), here]
           : [additions(text, marker), [...here, marker]];
-    const hit = edits.find(({ from, length: cut, by }) => {
+    const hits = edits.flatMap((edit) => {
+      const { from, length: cut, by } = edit;
       const changed = valueAt(parsed(text.slice(0, from) + by + text.slice(from + cut)), target);
-      return changed !== undefined && (typeof value !== 'string' || typeof last === 'string' || changed === marker);
+      const isHit =
+        changed !== undefined && (typeof value !== 'string' || typeof last === 'string' || changed === marker);
+      return isHit ? [{ at: edit.at, changed }] : [];
     });
+    // Of a key that JSON has twice in an object, the last one counts.
+    const hit = hits.findLast(({ changed }) => isDeepStrictEqual(changed, value)) ?? hits[0];
     if (hit !== undefined) return lineAndColumn(text, hit.at);
   }
-  return undefined;
+  return lineAndColumn(text, 0);
 }
