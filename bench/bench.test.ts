@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { MelfError } from '../base/errors.ts';
-import { main } from './main.ts';
+import { main, notMeasured } from './main.ts';
 import { runHost } from './measure.ts';
 import { judged, median } from './row.ts';
 
@@ -25,6 +25,15 @@ describe('bench', () => {
     assert.equal(output, '100000\n');
     assert.ok(cpu > 0 && cpu < 20);
     assert.throws(() => runHost(['false']), MelfError);
+  });
+
+  it('tells the rows that were asked for and are not measured', () => {
+    const row = judged('migrate', { what: 'x', unit: 's', ours: 1 });
+    assert.deepEqual(notMeasured(new Set(['migrate', 'mariadb-start', 'link-mariadb']), [row]), [
+      'mariadb-start',
+      'link-mariadb',
+    ]);
+    assert.deepEqual(notMeasured(new Set(['migrate']), [row]), []);
   });
 
   it('refuses an unknown row', async () => {

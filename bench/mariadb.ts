@@ -1,4 +1,4 @@
-// The largest program that we have: linking it, starting it, and asking it. Only where it is built: that takes half an hour.
+// The largest program that we have: linking it, starting it, and asking it. Only where it is built: that takes long.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { libmelfObject } from '../linker/cc/libmelf.ts';
 import { builtMariadb, type MariadbBuild } from '../scenarios/mariadb-asan/build.ts';
 import { linkCommand, linkedForms } from '../scenarios/mariadb-asan/executable.ts';
-import { note } from '../setup/progress.ts';
 import type { SelectMeasurement, SelectTask } from './mariadb-child.ts';
 import { failed, longest, runHost } from './measure.ts';
 import { judged, median, type Row, type RowId } from './row.ts';
@@ -78,11 +77,12 @@ function runSelects(task: SelectTask): SelectMeasurement {
   return JSON.parse(child.stdout) as SelectMeasurement;
 }
 
+/** The multivariant server; its connections are those of plain users. */
 async function runs(build: MariadbBuild, wanted: ReadonlySet<RowId>): Promise<Row[]> {
-  const { paths, files } = await linkedForms(build, ['plain']);
+  const { paths, files } = await linkedForms(build, ['melf']);
   const several = (connections: number, accounting: boolean): SelectMeasurement[] => {
     const load = { connections, warmUp: 300, selects: selects / connections };
-    return Array.from({ length: runRounds }, () => runSelects({ program: paths.plain, files, accounting, ...load }));
+    return Array.from({ length: runRounds }, () => runSelects({ program: paths.melf, files, accounting, ...load }));
   };
   const speed = (list: readonly SelectMeasurement[]): number => median(list.map((one) => selects / one.selects));
   const unit = 'selects a CPU second';
@@ -91,13 +91,13 @@ async function runs(build: MariadbBuild, wanted: ReadonlySet<RowId>): Promise<Ro
     const counted = several(1, true);
     rows.push(
       judged('mariadb-start', {
-        what: 'MariaDB from the start of the process to the answer to its first query',
+        what: 'multivariant MariaDB from the start of the process to the answer to its first query',
         ours: median(counted.map(({ start }) => start)),
         unit: 'CPU s',
         below: 15,
       }),
       judged('mariadb-selects', {
-        what: 'point selects of one connection, its client included, everything counted',
+        what: 'point selects of one plain connection, its client included, everything counted',
         ours: speed(counted),
         unit,
         atLeast: 2000,
@@ -105,26 +105,23 @@ async function runs(build: MariadbBuild, wanted: ReadonlySet<RowId>): Promise<Ro
     );
   }
   if (wanted.has('mariadb-selects-uncounted')) {
-    const what = 'point selects of one connection, its client included, nothing counted';
+    const what = 'point selects of one plain connection, its client included, nothing counted';
     rows.push(judged('mariadb-selects-uncounted', { what, ours: speed(several(1, false)), unit }));
   }
   if (wanted.has('mariadb-selects-of-four')) {
     // Each thread has an engine of its own, whose translations the host's caches do not hold together with the others'.
-    const what = 'point selects of four connections in turns, their clients included, everything counted';
+    const what = 'point selects of four plain connections in turns, their clients included, everything counted';
     rows.push(judged('mariadb-selects-of-four', { what, ours: speed(several(4, true)), unit }));
   }
   return rows.filter(({ id }) => wanted.has(id));
 }
 
-/** The rows among `wanted` that need MariaDB; none, with a line that says why, where it is not built. */
+/** The rows among `wanted` that need MariaDB; none where it is not built. */
 export async function mariadbRows(wanted: ReadonlySet<RowId>): Promise<Row[]> {
   const any = (ids: readonly RowId[]): boolean => ids.some((id) => wanted.has(id));
   if (!any([...linkRows, ...runRows])) return [];
   const build = await builtMariadb('x86-64');
-  if (build === undefined) {
-    note('no rows of MariaDB: it is not built here (npm run scenario mariadb-asan builds it, in half an hour)');
-    return [];
-  }
+  if (build === undefined) return [];
   const rows = any(linkRows) ? (await links(build)).filter(({ id }) => wanted.has(id)) : [];
   return any(runRows) ? [...rows, ...(await runs(build, wanted))] : rows;
 }

@@ -22,6 +22,8 @@ export const rowIds = [
   'mariadb-selects',
   'mariadb-selects-uncounted',
   'mariadb-selects-of-four',
+  'malloc-one-frame',
+  'malloc-ten-frames',
 ] as const;
 
 export type RowId = (typeof rowIds)[number];
