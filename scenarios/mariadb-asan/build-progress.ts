@@ -55,7 +55,7 @@ export class BuildProgress {
   text(now: number): string {
     const left = this.left(now);
     const share = `${Math.floor(this.share * 100)} %`;
-    if (left === undefined) return `${share}, usually 20 to 40 min in all on two CPUs`;
+    if (left === undefined) return `${share}, in all a quarter of an hour to more than an hour on two CPUs`;
     const minutes = left / 60_000;
     return `${share}, ${minutes < 1 ? 'less than a minute' : `about ${Math.round(minutes)} min`} left`;
   }

@@ -1,5 +1,5 @@
 // The patched source tree. It stays where it is between builds, and only files whose contents change are written: what is built from it is
-// half an hour of work, of which a change of the patch shall cost little.
+// a long work, of which a change of the patch shall cost little.
 
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';

@@ -1,5 +1,5 @@
-// MariaDB's server as CMake and Ninja build it, with melf-cc as its compiler: every source in both variants (melf.toml). Half an hour on two
-// CPUs. The build folder stays in .cache/mariadb/, so that a build that was ended goes on where it was, and a changed patch compiles little.
+// MariaDB's server as CMake and Ninja build it, with melf-cc as its compiler: every source in both variants (melf.toml). A quarter of an hour to
+// more than an hour on two CPUs. The build folder stays in .cache/mariadb/, so that a build that was ended goes on where it was, and a changed patch compiles little.
 
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -214,7 +214,7 @@ export async function buildMariadb(isa: Isa): Promise<MariadbBuild> {
   return finished(plan) ?? cache.locked(`mariadb-${isa}`, async () => finished(plan) ?? work(plan), { what });
 }
 
-/** The build where it is there already, for those who would not wait half an hour for it; undefined where it is not, or is of other sources or flags. */
+/** The build where it is there already, for those who would not wait for it; undefined where it is not, or is of other sources or flags. */
 export async function builtMariadb(isa: Isa): Promise<MariadbBuild | undefined> {
   return stateOf(isa).read() === undefined ? undefined : finished(await planOf(isa));
 }

@@ -24,6 +24,13 @@ export function isReportOf({ kind, access, function: maker, isFreed }: Plant, er
 }
 
 /**
+ * Whether it is what the runtime's malloc says to a second free by plain code that has no variants. Plain code makes calls at a function's end into
+ * jumps, so that functions are missing on its stacks: only the one that makes the mistake is looked for.
+ */
+const isPlainReportOf = ({ kind, access, function: maker }: Plant, error: FoundError): boolean =>
+  access === 'free' && error.kind === kind && error.access === access && has(error.stack.slice(0, nearTheTop), maker);
+
+/**
  * What is wrong with the reports of a run whose connections planted mistakes; undefined: nothing. The runtime's own malloc sees a second free by
  * whoever has not said to be plain code, which a form with one variant cannot.
  */
@@ -37,12 +44,13 @@ export function wrongReports({ configuration, errors, planted, connections }: Ru
   const variant = form === 'plain-allocator' ? 'plain' : 'asan';
   const elsewhere = errors.filter((error) => error.variant !== variant);
   if (elsewhere.length > 0) return `${elsewhere.length} reports of variant ${elsewhere[0]!.variant}`;
+  const isRight = form === 'plain-allocator' ? isPlainReportOf : isReportOf;
   for (const plant of plants) {
-    const found = errors.filter((error) => isReportOf(plant, error)).length;
+    const found = errors.filter((error) => isRight(plant, error)).length;
     const wanted = form === 'plain-allocator' ? (plant.access === 'free' ? plain : 0) : sanitised;
     if (found !== wanted) return `${plant.name}: ${found} right reports, not ${wanted}`;
   }
-  const others = errors.filter((error) => !plants.some((plant) => isReportOf(plant, error)));
+  const others = errors.filter((error) => !plants.some((plant) => isRight(plant, error)));
   return others.length === 0
     ? undefined
     : `${others.length} other reports (${others[0]!.kind} in ${others[0]!.stack[0]})`;

@@ -3,15 +3,15 @@ import { latencyFigure } from '../runner/latency-figure.ts';
 import { baselineId } from './configurations.ts';
 import { type ConfigurationResult, type ConfigurationRuns, distributions } from './summary.ts';
 
-/** MELF configurations from light to dark with their share; the others in colours of their own. */
+/** MELF configurations from light green by blue to dark violet with their share; the others in colours of their own. */
 const colours: Readonly<Record<string, string>> = {
   plain: '#444444',
   'plain-allocator': '#999999',
-  'melf-0': '#9ecae1',
-  'melf-25': '#6baed6',
-  'melf-50': '#4292c6',
-  'melf-75': '#2171b5',
-  'melf-100': '#08306b',
+  'melf-0': '#a6d96a',
+  'melf-25': '#41b6c4',
+  'melf-50': '#1f78b4',
+  'melf-75': '#5e3c99',
+  'melf-100': '#1b0b3a',
   always: '#d7301f',
 };
 /** Share of statements answered within a time, for each configuration and group of clients. */
@@ -59,7 +59,7 @@ export function shareFigure(results: readonly ConfigurationResult[]): TopLevelSp
           x: { field: 'share', type: 'quantitative' },
           y: { field: 'low', type: 'quantitative', title: 'change, %' },
           y2: { field: 'high' },
-          color: { field: 'clients', type: 'nominal', title: 'connections' },
+          color: { field: 'clients', type: 'nominal', title: 'connections', legend: { orient: 'bottom' } },
         },
       },
       {
@@ -78,8 +78,8 @@ export function shareFigure(results: readonly ConfigurationResult[]): TopLevelSp
       },
       {
         data: { values: lines },
-        mark: { type: 'text', align: 'left', dx: 4, dy: -6, color: '#555' },
-        encoding: { y: { field: 'change', type: 'quantitative' }, x: { datum: 0 }, text: { field: 'name' } },
+        mark: { type: 'text', align: 'left', baseline: 'middle', dx: 6, color: '#555' },
+        encoding: { y: { field: 'change', type: 'quantitative' }, x: { value: 'width' }, text: { field: 'name' } },
       },
     ],
   } as TopLevelSpec;

@@ -38,6 +38,7 @@ const flags = {
   'warm-up': { type: 'string', description: 'Time before the measurement (default: 5ms; with --quick 2ms)' },
   window: { type: 'string', description: 'Time of the measurement (default: 80ms; with --quick 20ms)' },
   pool: { type: 'string', description: 'Serve by a pool of so many groups of threads, not by one for each connection' },
+  build: { type: 'boolean', description: 'Run nothing: only fetch, build and link what is missing' },
   serve: { type: 'string', description: 'Measure nothing: serve ordinary clients on this loopback port of the host' },
   machine: { type: 'string', default: defaultMachine.description, description: 'Machine description' },
   'cost-model': {
@@ -62,6 +63,7 @@ export interface ScenarioOptions extends RunnerOptions {
   readonly configurations: readonly Configuration[];
   readonly plant: boolean;
   readonly contexts: boolean;
+  readonly build: boolean;
   readonly serve: number | undefined;
   readonly load: Load;
   readonly machine: MachineSettings;
@@ -103,6 +105,7 @@ export async function readOptions(argv: string[]): Promise<ScenarioOptions | und
     configurations: ids.map(parseConfiguration),
     plant: args.plant,
     contexts: args.contexts,
+    build: args.build === true,
     serve: args.serve === undefined ? undefined : integerValue('--serve', args.serve, 1, 65535),
     ...runnerOptions(args),
     load,

@@ -4,9 +4,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { MelfError } from '../../base/errors.ts';
 import { ChromeTrace } from '../../emulator/events/chrome-trace.ts';
 import { TraceHash } from '../../emulator/events/trace-hash.ts';
+import type { Process } from '../../emulator/linux/process.ts';
 import { Machine } from '../../emulator/machine.ts';
 import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
-import { readMelf } from '../../linker/melf-reader.ts';
+import { type MelfFile, readMelf } from '../../linker/melf-reader.ts';
 import { asanReports } from '../../overlay/asan/asan-call.ts';
 import type { AsanReport } from '../../overlay/asan/report-record.ts';
 import { callSites, formatReport } from '../../overlay/asan/report-text.ts';
@@ -47,8 +48,8 @@ class Findings {
   #first: AsanReport | undefined;
   readonly #names: Symboliser;
 
-  constructor(elf: Uint8Array) {
-    this.#names = new Symboliser(readMelf(elf));
+  constructor(file: MelfFile) {
+    this.#names = new Symboliser(file);
   }
 
   get example(): string | undefined {
@@ -81,13 +82,17 @@ function countCommands(machine: Machine, elf: Uint8Array): () => RunRecord['entr
   return () => ({ plain: plain!.read()[0] ?? 0, sanitised: sanitised!.read()[0] ?? 0 });
 }
 
+/** For tests: looks on, from before the server's first instruction. */
+export type Watch = (server: Process, file: MelfFile) => void;
+
 /** Runs one configuration with one seed. */
-export async function run(input: RunInput): Promise<RunRecord> {
+export async function run(input: RunInput, watch: Watch = () => {}): Promise<RunRecord> {
   const started = performance.now();
   const { load, machine: settings, seed } = input;
   const configuration = configurationOfRun(input.configuration);
   const elf = readFileSync(input.executable);
-  const findings = new Findings(elf);
+  const file = readMelf(elf);
+  const findings = new Findings(file);
   let output = '';
   const keep = (bytes: Uint8Array): void => {
     output = (output + Buffer.from(bytes).toString('latin1')).slice(-keptOutput);
@@ -117,6 +122,8 @@ export async function run(input: RunInput): Promise<RunRecord> {
     env: [asanOptions(configuration.form), tunables],
     exe: serverProgram,
   });
+
+  watch(server, file);
 
   const { timers } = machine.kernel;
   const trace = input.trace === undefined ? undefined : new ChromeTrace();

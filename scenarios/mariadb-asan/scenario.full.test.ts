@@ -1,4 +1,4 @@
-// The whole scenario and the server for ordinary clients. MariaDB's build takes half an hour: only with MELF_TEST_MARIADB=1.
+// The whole scenario and the server for ordinary clients. MariaDB's build takes long: only with MELF_TEST_MARIADB=1.
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
@@ -7,8 +7,14 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { describePlace, SwitchSafety, type UnsafeReport } from '../../overlay/safety/switch-safety.ts';
+import { ensureEngine } from '../../setup/engine.ts';
 import { projectRoot } from '../../setup/project.ts';
 import { ensureCommandLineClient } from './command-line-client.ts';
+import { configurationOfRun, contextIds } from './configurations.ts';
+import { ensureExecutables } from './executable.ts';
+import { checkedOnlyLoad, defaultLoad } from './load.ts';
+import { run } from './run.ts';
 
 const cli = [
   process.execPath,
@@ -19,6 +25,7 @@ const cli = [
   'mariadb-asan',
 ] as const;
 const port = 33917;
+const describeReport = ({ places }: UnsafeReport): string => places.map(describePlace).join(', ');
 
 describe('the MariaDB scenario', function () {
   this.timeout(3_600_000);
@@ -33,12 +40,44 @@ describe('the MariaDB scenario', function () {
       const { stdout, stderr, status } = spawnSync(node, words, { encoding: 'utf8', cwd: projectRoot });
       assert.equal(status, 0, stderr);
       const report = JSON.parse(stdout) as { checks: { ok: boolean }[]; results: { id: string }[] };
-      assert.ok(report.checks.length >= 6 && report.checks.every(({ ok }) => ok));
+      assert.ok(report.checks.length >= 10 && report.checks.every(({ ok }) => ok));
       assert.equal(report.results.length, 8);
       const text = readFileSync(join(folder, 'results/planted-report.txt'), 'utf8');
       assert.match(text, /ERROR: heap-[\s\S]* variant asan[\s\S]* in melf_plant_/);
     } finally {
       rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('switches only where no multivariant function is on the stack, in a pool and by command', async () => {
+    await ensureEngine();
+    const { paths, files } = await ensureExecutables('x86-64');
+    for (const id of contextIds) {
+      let safety: SwitchSafety | undefined;
+      const { pool } = configurationOfRun(id);
+      const record = await run(
+        {
+          configuration: id,
+          executable: paths.melf,
+          files,
+          seed: 1,
+          load: checkedOnlyLoad(defaultLoad),
+          machine: {
+            isa: 'x86-64',
+            description: 'uniform-4',
+            costModel: 'inorder',
+            networkLatency: 20e3,
+            threads: pool === undefined ? 'one-per-connection' : { groups: pool },
+          },
+          trace: undefined,
+        },
+        (server, file) => {
+          safety = new SwitchSafety(file, 'warn');
+          safety.watch(server);
+        },
+      );
+      assert.deepEqual(safety?.reports.map(describeReport), [], id);
+      assert.ok(safety.checks >= record.switches && record.switches > 4, `${safety.checks} of ${record.switches}`);
     }
   });
 

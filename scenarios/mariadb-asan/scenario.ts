@@ -4,6 +4,7 @@
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureEngine } from '../../setup/engine.ts';
+import { note } from '../../setup/progress.ts';
 import { type Check, checkNoRunFailed, checkRepeat } from '../runner/checks.ts';
 import { demangled } from '../runner/demangle.ts';
 import { conduct, type Findings, showcase } from '../runner/experiment.ts';
@@ -133,6 +134,11 @@ async function measure(options: ScenarioOptions, folder: ResultFolder): Promise<
 export async function main(argv: string[]): Promise<number> {
   const options = await readOptions(argv);
   if (options === undefined) return 0;
+  if (options.build) {
+    const { paths } = await ensureExecutables(options.machine.isa);
+    note(`MariaDB (${options.machine.isa}) is built and linked in every form: ${Object.keys(paths).join(', ')}`);
+    return 0;
+  }
   if (options.serve !== undefined) {
     await ensureEngine();
     return serve(options.serve, await ensureExecutables(options.machine.isa), options.machine);

@@ -44,7 +44,7 @@ export function shareFigure(results: readonly ConfigurationResult[], measure: 'c
             scale: { domain: [0, 100] },
           },
           y: { field: 'percent', type: 'quantitative', title: 'change, %' },
-          color: { field: 'whose', type: 'nominal', title: null, legend: { orient: 'right', labelLimit: 300 } },
+          color: { field: 'whose', type: 'nominal', title: null, legend: { orient: 'bottom', labelLimit: 300 } },
         },
       },
       ...(always === undefined
@@ -57,8 +57,12 @@ export function shareFigure(results: readonly ConfigurationResult[], measure: 'c
             },
             {
               data: { values: [{ percent: always, label: 'always on' }] },
-              mark: { type: 'text' as const, align: 'left' as const, dy: 12, x: 4 },
-              encoding: { y: { field: 'percent', type: 'quantitative' as const }, text: { field: 'label' } },
+              mark: { type: 'text' as const, align: 'left' as const, baseline: 'middle' as const, dx: 6 },
+              encoding: {
+                x: { value: 'width' as const },
+                y: { field: 'percent', type: 'quantitative' as const },
+                text: { field: 'label' },
+              },
             },
           ]),
     ],

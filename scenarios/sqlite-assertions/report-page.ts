@@ -72,7 +72,9 @@ ${report.seeds.length > 1 ? 'in brackets: 95 % confidence interval over the seed
 (<b>session</b>) is 41.7&nbsp;% of those that count. No p99 is given of fewer than ${leastForP99} statements.</p>`,
     },
     ...(plots === undefined ? [] : [{ title: 'Cost against share', body: `${plots.cycles}${plots.latency}` }]),
-    { title: 'speedtest1, whole in one variant', body: htmlTable(speedtestTable(report.speedtest1)) },
+    ...(report.speedtest1.length === 0
+      ? []
+      : [{ title: 'speedtest1, whole in one variant', body: htmlTable(speedtestTable(report.speedtest1)) }]),
     ...(report.ledger.length === 0 ? [] : [{ title: 'Databases whose power failed', body: ledgers(report) }]),
     { title: 'Checks', body: htmlChecks(report.checks, report.failures) },
     { title: 'Failed assertions (planted)', body: `<pre>${escapeHtml(stacks)}</pre>` },

@@ -7,7 +7,7 @@ import type { Process } from '../../emulator/linux/process.ts';
 import type { Thread } from '../../emulator/linux/thread.ts';
 import { Machine, type MachineOptions } from '../../emulator/machine.ts';
 import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
-import { readMelf } from '../../linker/melf-reader.ts';
+import { type MelfFile, readMelf } from '../../linker/melf-reader.ts';
 import { installMmview } from '../../overlay/mmview.ts';
 import { Symboliser } from '../../overlay/symboliser.ts';
 import { worldOf } from '../runner/client-world.ts';
@@ -118,7 +118,10 @@ function statementMarks(done: Marked[]): (thread: Thread, what: number, a: numbe
   };
 }
 
-async function runService(input: InputOf<'service'>): Promise<ServiceRecord> {
+/** For tests: looks on, from before the service's first instruction. */
+export type Watch = (service: Process, file: MelfFile) => void;
+
+async function runService(input: InputOf<'service'>, watch: Watch): Promise<ServiceRecord> {
   const started = performance.now();
   const { load, machine: settings, seed } = input;
   const configuration = configurationNamed(input.configuration);
@@ -153,6 +156,7 @@ async function runService(input: InputOf<'service'>): Promise<ServiceRecord> {
     env: ['SERVICE_MARKS=1', 'MELF_ASSERT=report'],
     exe: '/service',
   });
+  watch(service, file);
   const { timers } = machine.kernel;
   const clients = new Clients({
     world: worldOf(machine, port),
@@ -241,8 +245,8 @@ async function runSpeedtest(input: InputOf<'speedtest1'>): Promise<SpeedtestReco
   return record;
 }
 
-/** Runs one program in one configuration with one seed. */
-export async function run(input: RunInput): Promise<RunRecord> {
-  if (input.program === 'service') return runService(input);
+/** Runs one program in one configuration with one seed. `watch` is for the service. */
+export async function run(input: RunInput, watch: Watch = () => {}): Promise<RunRecord> {
+  if (input.program === 'service') return runService(input, watch);
   return input.program === 'ledger' ? runLedger(input) : runSpeedtest(input);
 }

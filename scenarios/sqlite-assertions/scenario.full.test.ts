@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readMelf } from '../../linker/melf-reader.ts';
+import { SwitchSafety } from '../../overlay/safety/switch-safety.ts';
 import { ensureEngine } from '../../setup/engine.ts';
 import { projectRoot } from '../../setup/project.ts';
 import { type Executables, ensureExecutables } from './executable.ts';
@@ -56,17 +57,16 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
       assert.ok(hashes[0] !== undefined && hashes[0] === hashes[1]);
     });
 
-    const service = async (configuration: string, changes: { seed?: number; form?: 'melf' | 'noassert' } = {}) => {
-      const input: RunInput = {
-        program: 'service',
-        configuration,
-        executable: executables.paths.service[changes.form ?? 'melf'],
-        seed: changes.seed ?? 3,
-        load: { clients: 4, statements: 16, think: 50e3 },
-        machine: { isa, description: 'uniform-4', costModel: 'inorder', networkLatency: 20e3 },
-      };
-      return (await run(input)) as ServiceRecord;
-    };
+    const serviceInput = (configuration: string, seed = 3): RunInput => ({
+      program: 'service',
+      configuration,
+      executable: executables.paths.service.melf,
+      seed,
+      load: { clients: 4, statements: 16, think: 50e3 },
+      machine: { isa, description: 'uniform-4', costModel: 'inorder', networkLatency: 20e3 },
+    });
+    const service = async (configuration: string, seed?: number): Promise<ServiceRecord> =>
+      (await run(serviceInput(configuration, seed))) as ServiceRecord;
 
     it('trips planted faults in asserting threads only, and gives the same answers everywhere', async () => {
       const planted = await service('planted-threads');
@@ -78,12 +78,20 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
       assert.ok(middle.switches > 100);
     });
 
+    it('switches only where no multivariant function is on the stack', async () => {
+      for (const configuration of ['middle', 'session']) {
+        let safety: SwitchSafety | undefined;
+        const record = (await run(serviceInput(configuration), (service, file) => {
+          safety = new SwitchSafety(file, 'warn');
+          safety.watch(service);
+        })) as ServiceRecord;
+        assert.deepEqual(safety?.reports, [], configuration);
+        assert.ok(safety.checks >= record.switches && record.switches > 4, `${safety.checks} of ${record.switches}`);
+      }
+    });
+
     it('does the same for the same seed, something else for another', async () => {
-      const [first, again, other] = [
-        await service('melf-50'),
-        await service('melf-50'),
-        await service('melf-50', { seed: 4 }),
-      ];
+      const [first, again, other] = [await service('melf-50'), await service('melf-50'), await service('melf-50', 4)];
       assert.equal(first.traceHash, again.traceHash);
       assert.notEqual(first.traceHash, other.traceHash);
       assert.notEqual(first.answersHash, other.answersHash);
@@ -96,7 +104,7 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
         '--isa',
         isa,
         '--configurations',
-        'plain,noassert,melf-0,melf-25,melf-75,always,threads',
+        'plain,noassert,melf-0,melf-25,melf-75,always,threads,every-5,request,session,middle',
         '--power-failures',
         '3',
         '--out',
