@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readMelf } from '../../linker/melf-reader.ts';
-import { SwitchSafety } from '../../overlay/safety/switch-safety.ts';
+import { describePlace, SwitchSafety } from '../../overlay/safety/switch-safety.ts';
 import { ensureEngine } from '../../setup/engine.ts';
 import { projectRoot } from '../../setup/project.ts';
 import { type Executables, ensureExecutables } from './executable.ts';
@@ -78,14 +78,17 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
       assert.ok(middle.switches > 100);
     });
 
-    it('switches only where no multivariant function is on the stack', async () => {
+    it('switches only where no frame of a multivariant function is on the stack', async () => {
       for (const configuration of ['middle', 'session']) {
         let safety: SwitchSafety | undefined;
         const record = (await run(serviceInput(configuration), (service, file) => {
           safety = new SwitchSafety(file, 'warn');
           safety.watch(service);
         })) as ServiceRecord;
-        assert.deepEqual(safety?.reports, [], configuration);
+        // Words that no frame explains are left out: buffers on the stack that were not filled hold return addresses of earlier calls.
+        const frames = safety?.reports.flatMap(({ places }) => places.filter(({ found }) => found !== 'word'));
+        assert.deepEqual(frames?.map(describePlace), [], configuration);
+        assert.ok(safety !== undefined && safety.framesWalked > 4 * safety.checks, `${safety?.framesWalked} frames`);
         assert.ok(safety.checks >= record.switches && record.switches > 4, `${safety.checks} of ${record.switches}`);
       }
     });
