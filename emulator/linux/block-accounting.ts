@@ -90,8 +90,9 @@ export class BlockWatch {
 
   /**
    * Counts entries into the blocks that begin at `addresses` while a thread is in `view`, in the programs that the machine was started with and
-   * processes forked from them, not in what those execute. Outside the overlay window all views run the same
-   * code; there a block is counted for whichever view was asked for first.
+   * processes forked from them, not in what those execute. Where views show the same page
+   * (outside the overlay window, and inside where a mixed view takes a page as another one has it) a block is counted for whichever of them
+   * met it first: the engine keeps what it translated by physical page.
    */
   add(view: number, addresses: readonly number[]): BlockCounters {
     if (this.#used + addresses.length > this.capacity)
