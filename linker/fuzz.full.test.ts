@@ -252,7 +252,8 @@ describe('100,000 inputs that are not what they claim', function () {
   };
   objectOf('c', 20_000);
   objectOf('c++', 15_000);
-  objectOf('aarch64', 10_000);
+  // Without g++ the share of C++ goes to AArch64's.
+  objectOf('aarch64', findProgram('g++') === undefined ? 25_000 : 10_000);
 
   it('10,000 objects whose debug information is changed: types are compared', () => {
     const bytes = made.get('debug')!;
@@ -321,7 +322,7 @@ describe('100,000 inputs that are not what they claim', function () {
   });
 
   it('these were all', () => {
-    const wanted = made.has('c++') ? 100_000 : 85_000;
+    const wanted = 100_000;
     assert.ok(tried >= wanted, `${tried}`);
   });
 });
