@@ -40,7 +40,7 @@ function open(stock: boolean): NativeBinding {
   const engine = installedEngine();
   if (engine === undefined) {
     throw new EngineError('engine.missing', 'the emulation engine is not built yet', {
-      hint: 'run `npm run melf -- --help` once: every command sets up what it needs',
+      hint: 'Start any scenario, or a program by `npm run melf -- run`: they build it. A program of your own awaits ensureEngine() of setup/engine.ts first. (It is built anew after a change below emulator/native.)',
     });
   }
   const binding = createRequire(import.meta.url)(stock ? engine.stockAddon : engine.addon) as NativeBinding;
