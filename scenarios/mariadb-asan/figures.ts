@@ -59,7 +59,12 @@ export function shareFigure(results: readonly ConfigurationResult[]): TopLevelSp
           x: { field: 'share', type: 'quantitative' },
           y: { field: 'low', type: 'quantitative', title: 'change, %' },
           y2: { field: 'high' },
-          color: { field: 'clients', type: 'nominal', title: 'connections', legend: { orient: 'bottom' } },
+          color: {
+            field: 'clients',
+            type: 'nominal',
+            title: 'connections',
+            legend: { orient: 'bottom', symbolOpacity: 1 },
+          },
         },
       },
       {

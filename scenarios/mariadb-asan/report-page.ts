@@ -19,9 +19,8 @@ const handling = (threads: Report['machine']['threads']): string =>
 
 /** Until the server listens, in the configuration that starts slowest. */
 function startText(results: Report['results']): string {
-  const most = results.reduce((a, b) => (b.hostStartSeconds > a.hostStartSeconds ? b : a));
-  const { id, hostStartSeconds, startTime } = most;
-  return `${(startTime / 1e6).toFixed(0)} ms of virtual time until the server listened, ${hostStartSeconds.toFixed(1)} s of the host's in ${id}, the slowest`;
+  const { id, startTime } = results.reduce((a, b) => (b.startTime > a.startTime ? b : a));
+  return `${(startTime / 1e6).toFixed(1)} ms of virtual time until the server listened, in ${id}, the slowest`;
 }
 
 const machineNotes = `<p class="note">Switches are those from the start of the server to its end: a thread that serves one connection switches once, when it is known who it is, which is before

@@ -46,8 +46,7 @@ export interface ConfigurationResult {
   /** Share of the CPUs' time that was used. */
   readonly utilisation: number;
   readonly statements: number;
-  /** Until the server listened: seconds of the host, and virtual ns. */
-  readonly hostStartSeconds: number;
+  /** Virtual ns until the server listened. */
   readonly startTime: number;
   readonly reports: number;
   readonly traceHashes: readonly string[];
@@ -108,7 +107,6 @@ export function summarise(groups: readonly ConfigurationRuns[]): ConfigurationRe
         contextSwitches: average(({ counters }) => counters.contextSwitches),
         utilisation: average((run) => run.utilisation),
         statements: runs.reduce((sum, run) => sum + run.statements, 0),
-        hostStartSeconds: average((run) => run.hostStartSeconds),
         startTime: average((run) => run.startTime),
         reports: runs.reduce((sum, run) => sum + run.errors.length, 0),
         traceHashes: runs.map(({ traceHash }) => traceHash),
