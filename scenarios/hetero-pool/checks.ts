@@ -3,6 +3,7 @@
 import { Signal } from '../../emulator/linux/signals.ts';
 import type { Isa } from '../../setup/toolchain.ts';
 import type { Check } from '../runner/checks.ts';
+import { checkNames, isaCheckNames, ofIsa } from './check-names.ts';
 import { configurationNamed } from './configurations.ts';
 import { expectedResult } from './kernels.ts';
 import { extendedKind, plainKind } from './load.ts';
@@ -97,7 +98,7 @@ function overheadCheck(measured: readonly Measured[], isa: string): Check[] {
   if (overheads.length === 0) return [];
   const detail = overheads.map(({ group, percent }) => `${percent.toFixed(3)} % on ${group} CPUs`).join(', ');
   const most = Math.max(...overheads.map(({ percent }) => percent));
-  return [less(`MELF costs F jobs less than 1.5 % (${isa})`, most, 1.5, detail)];
+  return [less(ofIsa(isaCheckNames.fJobs, isa), most, 1.5, detail)];
 }
 
 /** What a job's own time cannot show: the view, the switches, and what a worker asks of its variant between jobs. */
@@ -106,7 +107,7 @@ function processCheck(measured: readonly Measured[], isa: Isa): Check[] {
   if (found === undefined) return [];
   const { common, melf, differencePercent } = found;
   const detail = `${melf.toFixed(4)} against ${common.toFixed(4)} ms: ${differencePercent.toFixed(3)} %`;
-  return [less(`MELF costs a whole process of F jobs less than 1.5 % (${isa})`, differencePercent, 1.5, detail)];
+  return [less(ofIsa(isaCheckNames.process, isa), differencePercent, 1.5, detail)];
 }
 
 /** (a) > (b) > (c) for every seed and group ratio of the even mix. */
@@ -129,7 +130,7 @@ function orderCheck(measured: readonly Measured[], isa: string): Check[] {
   const shown = (bad.length > 0 ? bad : lines).slice(0, 3);
   return [
     {
-      name: `common > blind > aware in makespan for the even mix (${isa})`,
+      name: ofIsa(isaCheckNames.order, isa),
       ok: bad.length === 0,
       detail: shown
         .map(({ key, values }) => `${key}: ${values.map((ns) => (ns / 1e6).toFixed(3)).join(' > ')} ms`)
@@ -145,9 +146,7 @@ function onceCheck(measured: readonly Measured[], isa: string): Check[] {
   const [plain, extended] = [cellTime(chosen, 'M', true), cellTime(chosen, 'M', false)];
   const difference = Math.abs(extended / plain - 1) * 100;
   const detail = `M takes ${(plain / 1e6).toFixed(4)} ms on plain and ${(extended / 1e6).toFixed(4)} ms on extended CPUs`;
-  return [
-    less(`a choice once per process, on a plain CPU, serves extended CPUs no better (${isa})`, difference, 1.5, detail),
-  ];
+  return [less(ofIsa(isaCheckNames.once, isa), difference, 1.5, detail)];
 }
 
 /** Runs every check. `shape`: also what the slides claim, which holds for the scenario's own load. */
@@ -162,33 +161,32 @@ export function checkRuns(measured: readonly Measured[], shape: boolean): Check[
   const entries = measured.reduce((sum, { run }) => sum + (run.extensionEntries[extendedKind] ?? 0), 0);
   const checks = [
     over(
-      'every run ends as it must',
+      checkNames.end,
       measured,
       wrongEnd,
       `${finishing.length} with exit code 0, ${dying.length} by SIGILL on a plain CPU`,
     ),
-    over("every job is done once and its result is the host's", finishing, wrongJobs, `${jobs} results compared`),
+    over(checkNames.results, finishing, wrongJobs, `${jobs} results compared`),
     over(
-      'no instruction ran on a CPU that lacks it',
+      checkNames.absent,
       measured,
       ranWithout,
       `all blocks of all CPUs decoded; ${refusals} instructions refused; ${entries} entries into extended blocks of the MELF, all on extended CPUs`,
     ),
     over(
-      'nothing is refused where workers know their CPU or the scheduler does',
+      checkNames.noRefusal,
       finishing.filter((one) => !learning.includes(one)),
       ({ run }) => (run.refusals.length === 0 ? undefined : `${run.refusals.length} refused`),
       'no SIGILL',
     ),
   ];
-  if (told.length > 0)
-    checks.push(over('every job runs in the variant of its CPU', told, wrongVariant, 'by the views of the workers'));
+  if (told.length > 0) checks.push(over(checkNames.told, told, wrongVariant, 'by the views of the workers'));
   if (learning.length > 0) {
     const detail = 'at most one refused instruction for each plain CPU, and something learned';
     checks.push(
-      over('a refused instruction is a lesson', learning, wrongLesson, detail),
+      over(checkNames.lesson, learning, wrongLesson, detail),
       over(
-        'the lesson is heeded',
+        checkNames.heeded,
         learning,
         ignoredLesson,
         'later jobs run in the variant of their CPU, M jobs on both kinds',
@@ -198,7 +196,7 @@ export function checkRuns(measured: readonly Measured[], shape: boolean): Check[
   if (following.length > 0) {
     const detail =
       'every job begins in it, and goes on in it or in base; threads moved and variants changed in every run';
-    checks.push(over('variants follow threads that the scheduler moves', following, wrongFollowing, detail));
+    checks.push(over(checkNames.following, following, wrongFollowing, detail));
   }
   if (shape) {
     for (const isa of new Set(measured.map((one) => one.isa)))
@@ -214,7 +212,7 @@ export function checkRuns(measured: readonly Measured[], shape: boolean): Check[
 
 /** Two runs of the same configuration and seed must have done the same at the same virtual times. */
 export const checkRepeat = (first: Measured, again: PoolRun): Check => ({
-  name: `the same seed gives the same trace (${first.isa})`,
+  name: ofIsa(checkNames.repeat, first.isa),
   ok: first.run.traceHash === again.traceHash,
   detail: `${nameOf(first)}, run twice: ${first.run.traceHash} and ${again.traceHash}`,
 });

@@ -5,7 +5,7 @@ import { changeFigure, ganttFigure } from './figures.ts';
 import { kernels } from './kernels.ts';
 import type { IsaReport, Report } from './report.ts';
 import type { Measured, PoolResult } from './summary.ts';
-import { arithmeticTable, fAloneText, makespanTable, overviewTable, slidesTable } from './tables.ts';
+import { arithmeticTable, fAloneText, leftOutText, makespanTable, overviewTable, slidesTable } from './tables.ts';
 
 const lead = `<p>A thread pool on CPUs with overlapping instruction sets. <b>F</b> jobs gain nothing from the extended CPUs' instructions, <b>M</b> jobs do. The kernels are
 compiled twice from one source, as the variants <b>base</b> and <b>ext</b>; they are as large as makes F and M take equal time in <b>base</b>.</p>
@@ -64,12 +64,16 @@ function settings({ load, seeds, costModel, versions, traceHash, paper, isas }: 
 
 /** report.html: everything of the report, and the pictures of the `shown` runs. */
 export async function reportPage(report: Report, shown: readonly Measured[]): Promise<string> {
+  const { checksLeftOut } = report;
   const sections: PageSection[] = [
     {
       title: 'Jobs on CPUs, beside the slides’ table',
       body: report.isas.map((one) => isaSections(report, one)).join(''),
     },
-    { title: 'Checks', body: htmlChecks(report.checks, report.failures) },
+    {
+      title: 'Checks',
+      body: `${htmlChecks(report.checks, report.failures)}${checksLeftOut.length === 0 ? '' : `<p class="note">${escapeHtml(leftOutText(checksLeftOut))}.</p>`}`,
+    },
     {
       title: 'Configurations',
       body: htmlFacts(configurations.map(({ letter, id, title }) => [`(${letter}) ${id}`, title])),

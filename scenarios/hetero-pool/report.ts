@@ -3,6 +3,7 @@ import type { MachineDescription } from '../../emulator/scheduler/machine-descri
 import type { Check } from '../runner/checks.ts';
 import type { JobFailure } from '../runner/jobs.ts';
 import { paperSource, versionsWith } from '../runner/provenance.ts';
+import { leftOut } from './check-names.ts';
 import { machineFor, machineNameFor, type Rounds } from './load.ts';
 import type { ScenarioOptions } from './options.ts';
 import { type JobTimes, paperTimes } from './prediction.ts';
@@ -28,6 +29,8 @@ export interface Report {
   readonly isas: readonly IsaReport[];
   readonly results: readonly PoolResult[];
   readonly checks: readonly Check[];
+  /** Names of checks that this load, or these configurations and mixes, do not allow. */
+  readonly checksLeftOut: readonly string[];
   readonly failures: readonly Omit<JobFailure, 'stack'>[];
   /** The first seed. */
   readonly seed: number;
@@ -71,6 +74,7 @@ export function buildReport(parts: {
     })),
     results,
     checks,
+    checksLeftOut: leftOut(checks, options.isas),
     failures: failures.map(({ stack: _, ...failure }) => failure),
     seed: options.seeds[0]!,
     seeds: options.seeds,

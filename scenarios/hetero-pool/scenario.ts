@@ -9,6 +9,7 @@ import { failureError, type Job, type JobFailure, type JobOutcome, runJobs } fro
 import { modelCaveat } from '../runner/provenance.ts';
 import type { ResultFolder } from '../runner/results.ts';
 import { terminalTable } from '../runner/terminal.ts';
+import { checkNames } from './check-names.ts';
 import { checkRepeat, checkRuns } from './checks.ts';
 import type { Mix, Ratio } from './configurations.ts';
 import { type Executables, ensureExecutables } from './executable.ts';
@@ -18,7 +19,7 @@ import { buildReport, type Report } from './report.ts';
 import { reportPage } from './report-page.ts';
 import type { BatchInput, BatchOutput, BlockStart, PoolJob } from './run-record.ts';
 import { fAlone, fAloneConfigurations, type Measured, summariseAll } from './summary.ts';
-import { fAloneText, makespanTable, overviewTable, slidesTable } from './tables.ts';
+import { fAloneText, leftOutText, makespanTable, overviewTable, slidesTable } from './tables.ts';
 
 const name = 'hetero-pool';
 const runModule = join(import.meta.dirname, 'run.ts');
@@ -195,7 +196,7 @@ function check(options: ScenarioOptions, { measured, repeats, failures }: Finish
   return [
     ...checkRuns(measured, options.standard),
     {
-      name: 'the same seed gives the same trace',
+      name: checkNames.repeat,
       ok: bad.length === 0 && differing.length > 0,
       detail: bad.length > 0 ? bad.map(({ detail }) => detail).join('; ') : `${differing.length} runs made twice`,
     },
@@ -204,7 +205,7 @@ function check(options: ScenarioOptions, { measured, repeats, failures }: Finish
 }
 
 function summaryOf(report: Report, shown: { mix: Mix; ratio: Ratio }): string[] {
-  return report.isas.map(({ isa, table, kernel, alone }) => {
+  const tables = report.isas.map(({ isa, table, kernel, alone }) => {
     const own = report.results.filter((result) => result.isa === isa);
     const some = own.filter(({ mix, ratio }) => mix === shown.mix.id && ratio === shown.ratio.id);
     return [
@@ -216,6 +217,8 @@ function summaryOf(report: Report, shown: { mix: Mix; ratio: Ratio }): string[] 
       ...some.flatMap(({ id, refused }) => (refused === null ? [] : [`${id} died: ${refused}`])),
     ].join('\n');
   });
+  const { checksLeftOut } = report;
+  return checksLeftOut.length === 0 ? tables : [...tables, leftOutText(checksLeftOut)];
 }
 
 /** Runs, and writes all but the report into the folder. */

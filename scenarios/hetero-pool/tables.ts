@@ -30,6 +30,9 @@ export function slidesTable(times: JobTimes): TextTable {
   };
 }
 
+export const leftOutText = (names: readonly string[]): string =>
+  `Not checked, for want of the standard load, mixes or configurations: ${names.join('; ')}`;
+
 /** What the MELF costs a process that gains nothing from it. */
 export const fAloneText = ({ common, melf, differencePercent }: FAlone): string =>
   `F jobs alone, the whole process from start to end: ${ms(common, 4)} ms with the common ISA, ${ms(melf, 4)} ms as MELF (${signedPercent(differencePercent, 2)})`;
