@@ -175,7 +175,7 @@ function tryInput(run: () => unknown, tally: Tally): void {
     tally.good++;
   } catch (error) {
     if (!(error instanceof MelfError)) throw error;
-    assert.ok(/^[a-z]+\/[a-z0-9-]+$/.test(error.code) && error.message.length > 0, `${error.code}: ${error.message}`);
+    assert.ok(/^[a-z]+\.[a-z0-9-]+$/.test(error.code) && error.message.length > 0, `${error.code}: ${error.message}`);
     tally.refused++;
   }
   const { user, system } = process.cpuUsage(before);
