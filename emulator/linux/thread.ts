@@ -44,6 +44,8 @@ export class Thread implements Task<Thread>, Waiter {
 
   /** Where it runs, or ran last. */
   cpu: Cpu<Thread>;
+  /** Where its last slice was. */
+  ranOn: Cpu<Thread> | undefined;
   /** Ids of CPUs it may run on. */
   affinity: ReadonlySet<number>;
   /** Set by a policy: counts instead of the affinity, see `Scheduler.override`. */

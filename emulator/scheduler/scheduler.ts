@@ -109,9 +109,7 @@ export class Scheduler<T extends Task<T>> {
         ? thread.cpu
         : (this.#bestOf((one) => this.#allows(thread, one)) ?? this.place(thread.allowedCpus));
     if (cpu.idle) {
-      const { wakeupLatency } = this.#host.costs.costs;
-      thread.readyAt = at + wakeupLatency * cpu.nsPerCycle; // an idle CPU has to be woken first
-      this.#assign(cpu, thread);
+      this.#wake(cpu, thread, at);
     } else {
       const home = stays ? thread.cpu : cpu;
       home.queue.push(thread);
@@ -120,6 +118,13 @@ export class Scheduler<T extends Task<T>> {
       }
     }
     this.#reconsider = true; // the running slice may have been given more time than it now should have
+  }
+
+  /** Gives an idle CPU a thread. */
+  #wake(cpu: Cpu<T>, thread: T, at: number): void {
+    const { wakeupLatency } = this.#host.costs.costs;
+    thread.readyAt = at + wakeupLatency * cpu.nsPerCycle;
+    this.#assign(cpu, thread);
   }
 
   #assign(cpu: Cpu<T>, thread: T): void {
@@ -134,6 +139,7 @@ export class Scheduler<T extends Task<T>> {
   setAffinity(thread: T, affinity: ReadonlySet<number>): void {
     thread.affinity = affinity;
     this.#leaveForbiddenCpu(thread);
+    this.#spread(this.now());
   }
 
   /**
@@ -143,6 +149,7 @@ export class Scheduler<T extends Task<T>> {
   override(thread: T, cpus: ReadonlySet<number> | undefined): void {
     thread.overriddenAffinity = cpus;
     this.#leaveForbiddenCpu(thread);
+    this.#spread(this.now());
   }
 
   #leaveForbiddenCpu(thread: T): void {
@@ -172,18 +179,35 @@ export class Scheduler<T extends Task<T>> {
     }
   }
 
-  /** Gives a free CPU its next thread: from its own queue, else from the longest queue of another. */
+  /** Gives a free CPU its next thread: from its own queue, else from another's. */
   #refill(cpu: Cpu<T>): void {
-    let next = cpu.queue.take();
-    if (next === undefined) {
-      const others = this.cpus.filter((other) => other !== cpu && other.queue.size > 0);
-      others.sort((a, b) => b.queue.size - a.queue.size || a.id - b.id);
-      for (const other of others) {
-        next = other.queue.take((thread) => this.#allows(thread, cpu));
-        if (next !== undefined) break;
-      }
-    }
+    const next = cpu.queue.take() ?? this.#steal(cpu);
     if (next !== undefined) this.#assign(cpu, next);
+  }
+
+  /** Takes a thread that may run on the CPU out of another's queue, the longest first. */
+  #steal(cpu: Cpu<T>): T | undefined {
+    const others = this.cpus.filter((other) => other !== cpu && other.queue.size > 0);
+    others.sort((a, b) => b.queue.size - a.queue.size || a.id - b.id);
+    for (const other of others) {
+      const found = other.queue.take((thread) => this.#allows(thread, cpu));
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /**
+   * Idle CPUs take threads that wait elsewhere. When they became idle, nobody was allowed to come to them; since then an affinity may have changed, or
+   * what a policy says of a thread.
+   */
+  #spread(at: number): void {
+    if (this.cpus.every((cpu) => cpu.queue.size === 0)) return;
+    for (const cpu of this.cpus) {
+      const thread = cpu.idle ? this.#steal(cpu) : undefined;
+      if (thread === undefined) continue;
+      this.#wake(cpu, thread, Math.max(at, thread.readyAt));
+      this.#reconsider = true;
+    }
   }
 
   /** The thread leaves its CPU: it waits, has exited, or others are to run. */
@@ -268,14 +292,15 @@ export class Scheduler<T extends Task<T>> {
     this.#sliceEnd = Math.max(end, cpu.clock);
     core.limit = this.#sliceStart + Math.min((this.#sliceEnd - cpu.clock) / cpu.nsPerCycle, most);
     thread.state = 'running';
-    if (cpu.last !== thread) {
-      if (cpu.last !== undefined) {
-        this.contextSwitches++;
-        core.cycles += this.#host.costs.costs.contextSwitch;
-      }
-      cpu.last = thread;
-      this.#host.switchedIn(thread);
+    const isNew = cpu.last !== thread;
+    if (isNew && cpu.last !== undefined) {
+      this.contextSwitches++;
+      core.cycles += this.#host.costs.costs.contextSwitch;
     }
+    // It may have been elsewhere meanwhile, and nobody here.
+    if (isNew || thread.ranOn !== cpu) this.#host.switchedIn(thread);
+    cpu.last = thread;
+    thread.ranOn = cpu;
     this.#host.announceKind(thread, cpu);
     core.tscBase = (cpu.clock * cpu.hz) / 1e9 - this.#sliceStart;
     try {
@@ -295,6 +320,13 @@ export class Scheduler<T extends Task<T>> {
   }
 
   #afterSlice(cpu: Cpu<T>, thread: T): void {
+    const { clock } = cpu;
+    this.#giveWay(cpu, thread);
+    if (cpu.queue.size > 0) this.#spread(clock);
+  }
+
+  /** The thread goes on, or others do. */
+  #giveWay(cpu: Cpu<T>, thread: T): void {
     // A wake-up during the slice may have made it runnable again already, here or on another CPU.
     const stillHere = (thread.state as TaskState) === 'running';
     if (stillHere) {

@@ -16,6 +16,8 @@ export interface Task<T extends Task<T>> {
   state: TaskState;
   /** Where it runs, or ran last. */
   cpu: Cpu<T>;
+  /** Where its last slice was: `cpu` is already another one when it has been given to that. */
+  ranOn: Cpu<T> | undefined;
   /** Ids of CPUs it may run on. */
   affinity: ReadonlySet<number>;
   /** Counts instead of the affinity, see `Scheduler.override`. */
