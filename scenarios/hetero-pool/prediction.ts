@@ -75,7 +75,7 @@ const models: Readonly<Record<string, (times: JobTimes, work: Work) => Predictio
 export const predict = (configuration: string, times: JobTimes, work: Work): Prediction | undefined =>
   models[configuration]?.(times, work);
 
-/** The paper's own arithmetic for equal numbers of jobs and of CPUs: mean job times where half of the M jobs, or all, land on extended CPUs. */
+/** Arithmetic on a table of times for equal numbers of jobs and of CPUs: mean job times where half of the M jobs, or all, land on extended CPUs. */
 export function paperArithmetic(times: JobTimes): Readonly<Record<string, number>> {
   const { fPlain, mPlain, mExtended } = times;
   return {

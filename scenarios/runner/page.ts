@@ -19,6 +19,7 @@ th:first-child, td:first-child { text-align: left; }
 thead th { border-bottom: 2px solid #888; white-space: normal; vertical-align: bottom; }
 /* A wide table may go on to the right of the text, as far as there is room. */
 .scroll { overflow-x: auto; width: max-content; max-width: min(calc(100vw - 3rem), calc(50vw + 33rem)); } svg { max-width: 100%; height: auto; }
+.scroll + .scroll { margin-top: 1.2rem; }
 .ok::before { content: "✓ "; color: #1a7f37; } .bad::before { content: "✗ "; color: #c62828; } .bad { font-weight: 600; }
 pre { background: #f6f6f6; padding: 0.8rem; overflow: auto; max-height: 40rem; font-size: 0.8rem; }
 .note { color: #555; font-size: 0.9rem; }
