@@ -129,7 +129,7 @@ export class Traps {
     const [leaf, subleaf] = [Number(low(X86.rax)), Number(low(X86.rcx))];
     core.runTo(core.pc + CPUID_SIZE);
     const engine = { eax: low(X86.rax), ebx: low(X86.rbx), ecx: low(X86.rcx), edx: low(X86.rdx) };
-    const { eax, ebx, ecx, edx } = cpuidAnswer(leaf, subleaf, engine, kind!.guard.features);
+    const { eax, ebx, ecx, edx } = cpuidAnswer(leaf, subleaf, engine, kind!.guard.features, thread.cpu.id);
     core.setReg(X86.rax, eax);
     core.setReg(X86.rbx, ebx);
     core.setReg(X86.rcx, ecx);

@@ -29,6 +29,12 @@ const OSXSAVE = 1n << 27n;
 /** Leaf 1, EDX of every CPU, also AT_HWCAP: FPU to PSE36 without VME's neighbours that user code never sees, MMX, FXSR, SSE, SSE2. */
 export const BASELINE_EDX = 0x078bfbff;
 const XSAVE_LEAF = 13;
+const TOPOLOGY_LEAF = 11;
+/** Leaf 1, EBX: initial APIC id. Ours are the numbers of the CPUs. */
+const APIC_ID = 0xff00_0000n;
+
+/** What leaf 0 of the engine's models says, for /proc/cpuinfo. */
+export const vendorOf = (model: string): string => (model === 'qemu64' ? 'AuthenticAMD' : 'GenuineIntel');
 
 /** What CPUID gives for a leaf, each in 32 bits. */
 export interface CpuidResult {
@@ -46,6 +52,7 @@ export function cpuidAnswer(
   subleaf: number,
   engine: CpuidResult,
   features: ReadonlySet<string>,
+  cpu: number,
 ): CpuidResult {
   const told: { -readonly [register in keyof CpuidResult]: bigint } = { ...nothing };
   for (const [feature, [of, register, bit]] of Object.entries(bits))
@@ -53,8 +60,11 @@ export function cpuidAnswer(
   switch (leaf) {
     case 1: {
       const osxsave = features.has('xsave') ? OSXSAVE : 0n; // the kernel has enabled XSAVE
-      return { ...engine, ecx: told.ecx | osxsave, edx: BigInt(BASELINE_EDX) };
+      const ebx = (engine.ebx & ~APIC_ID) | (BigInt(cpu) << 24n);
+      return { ...engine, ebx, ecx: told.ecx | osxsave, edx: BigInt(BASELINE_EDX) };
     }
+    case TOPOLOGY_LEAF:
+      return { ...engine, edx: BigInt(cpu) }; // the x2APIC id
     case 7:
       return subleaf === 0 ? { ...nothing, ebx: told.ebx } : nothing;
     case XSAVE_LEAF:

@@ -1,6 +1,10 @@
 import { Errno } from '../../errno.ts';
+import { idRegister } from '../../isa/aarch64/id-registers.ts';
+import { vendorOf } from '../../isa/x86-64/cpuid.ts';
 import { MOST_AREAS, Prot, protIn, type Vma } from '../../memory/vma.ts';
+import type { Cpu } from '../../scheduler/cpu.ts';
 import { unnamedByLinux } from '../../scheduler/machines/cpu-models.ts';
+import type { Kernel } from '../kernel.ts';
 import type { Process } from '../process.ts';
 import type { Thread } from '../thread.ts';
 import type { FileSystem } from './file-system.ts';
@@ -264,17 +268,25 @@ function kernelStat({ kernel }: Thread): string {
   return `${row('cpu ', busy)}${cpus.map((cpu) => row(`cpu${cpu.id}`, cpu.busy)).join('')}btime ${kernel.epochSeconds}\nprocesses ${kernel.processes.size}\n`;
 }
 
+/** MIDR_EL1 in words (Arm ARM, D17.2; Documentation/arch/arm64/cpu-feature-registers.rst). */
+function armIdentity(kernel: Kernel, cpu: Cpu<Thread>): string {
+  const { model, guard } = kernel.kindOf(cpu);
+  const midr = Number(idRegister(0, 0, { id: cpu.id, model, features: guard.features }));
+  const field = (shift: number, mask: number): number => (midr >>> shift) & mask;
+  const hex = (value: number): string => `0x${value.toString(16)}`;
+  const part = `0x${field(4, 0xfff).toString(16).padStart(3, '0')}`;
+  return `CPU implementer\t: ${hex(field(24, 0xff))}\nCPU architecture: 8\nCPU variant\t: ${hex(field(20, 0xf))}\nCPU part\t: ${part}\nCPU revision\t: ${field(0, 0xf)}\n`;
+}
+
 function cpuinfo({ kernel }: Thread): string {
   return kernel.scheduler.cpus
     .map((cpu) => {
       const mhz = (cpu.hz / 1e6).toFixed(3);
-      const features = kernel
-        .kindOf(cpu)
-        .features.filter((one) => !unnamedByLinux.has(one))
-        .join(' ');
+      const { model, features: all } = kernel.kindOf(cpu);
+      const features = all.filter((one) => !unnamedByLinux.has(one)).join(' ');
       return kernel.isa === 'x86-64'
-        ? `processor\t: ${cpu.id}\nvendor_id\t: MELF\nmodel name\t: melf-sandbox ${cpu.kind}\ncpu MHz\t\t: ${mhz}\ncpu cores\t: ${kernel.scheduler.cpus.length}\nflags\t\t: ${features}\n\n`
-        : `processor\t: ${cpu.id}\nmodel name\t: melf-sandbox ${cpu.kind}\nBogoMIPS\t: ${mhz}\nFeatures\t: ${features} cpuid\nCPU architecture: 8\n\n`;
+        ? `processor\t: ${cpu.id}\nvendor_id\t: ${vendorOf(model)}\nmodel name\t: melf-sandbox ${cpu.kind}\ncpu MHz\t\t: ${mhz}\ncpu cores\t: ${kernel.scheduler.cpus.length}\napicid\t\t: ${cpu.id}\nflags\t\t: ${features}\n\n`
+        : `processor\t: ${cpu.id}\nmodel name\t: melf-sandbox ${cpu.kind}\nBogoMIPS\t: ${mhz}\nFeatures\t: ${features} cpuid\n${armIdentity(kernel, cpu)}\n`;
     })
     .join('');
 }

@@ -56,8 +56,12 @@ function archPrctl(thread: Thread, code: number, address: number): number {
 const threadOf = (thread: Thread, tid: number): Thread | undefined =>
   tid === 0 ? thread : thread.process.threads.get(tid);
 
+/** A thread of any process; everybody is the same user. 0 is the caller. */
+const anyThread = (thread: Thread, tid: number): Thread | undefined =>
+  tid === 0 ? thread : thread.kernel.threadById(tid);
+
 function setAffinity(thread: Thread, tid: number, length: number, va: number): number {
-  const target = threadOf(thread, tid);
+  const target = anyThread(thread, tid);
   if (target === undefined) return -Errno.ESRCH;
   const bytes = thread.memory.read(va, Math.min(Math.max(0, length), 128));
   const wanted = new Set<number>();
@@ -68,7 +72,7 @@ function setAffinity(thread: Thread, tid: number, length: number, va: number): n
 }
 
 function getAffinity(thread: Thread, tid: number, length: number, va: number): number {
-  const target = threadOf(thread, tid);
+  const target = anyThread(thread, tid);
   if (target === undefined) return -Errno.ESRCH;
   const size = Math.ceil(thread.kernel.scheduler.cpus.length / 64) * 8;
   if (length < size || length % 8 !== 0) return -Errno.EINVAL;
@@ -117,8 +121,8 @@ export const threadSyscalls: SyscallTopic = {
     },
     note: 'complete',
   },
-  sched_setaffinity: { handler: setAffinity, note: 'threads of the same process' },
-  sched_getaffinity: { handler: getAffinity, note: 'threads of the same process' },
+  sched_setaffinity: { handler: setAffinity, note: 'complete' },
+  sched_getaffinity: { handler: getAffinity, note: 'complete' },
   getcpu: {
     handler: (thread, cpuVa, nodeVa) => {
       if (cpuVa !== 0) thread.memory.setU32(cpuVa, thread.cpu.id);
