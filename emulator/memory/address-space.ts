@@ -2,7 +2,7 @@ import { Errno } from '../errno.ts';
 import { CodeMap } from './code-map.ts';
 import { type Mappable, type OwnedFile, SharedMemory } from './mappable.ts';
 import { type Fault, framesForFault, PageFaults } from './page-fault.ts';
-import { entryFlags, Pte } from './page-table.ts';
+import { entryFlags, Pte, spanOf } from './page-table.ts';
 import { PAGE_SIZE, type PhysicalMemory, pageDown, pageUp } from './physical.ts';
 import { UserMemory } from './user-memory.ts';
 import { type Range, type ViewModel, Views } from './views.ts';
@@ -155,10 +155,20 @@ export class AddressSpace {
     }
     this.areas.remove(address, end);
     this.#change(address, end, (entry) => this.views.clear(entry));
+    this.#dropTables(address, end);
     // What is mapped there next is shared. (`window` keeps its size: views may differ in less than it says.)
     if (unshared) this.views.unshared = this.unsharedRanges();
     for (const memory of memories) this.#disownUnlessMapped(memory);
     return 0;
+  }
+
+  /** Gives back the last-level tables where [start, end) was the last that could need them, as Linux' free_pgtables does. */
+  #dropTables(start: number, end: number): void {
+    const span = spanOf(1);
+    const [first, last] = [Math.floor(start / span) * span, Math.ceil(end / span) * span];
+    const from = this.areas.overlapping(first, start).length > 0 ? first + span : first;
+    const to = this.areas.overlapping(end, last).length > 0 ? last - span : last;
+    if (from < to) this.views.prune(from, to);
   }
 
   /**

@@ -218,6 +218,32 @@ describe('views of an address space', function () {
     assert.equal(tablesFor(PAGE_SIZE), tablesFor(1500 * PAGE_SIZE));
   });
 
+  for (const model of viewModels)
+    it(`give tables back that nothing needs any more, and no others (${model})`, () => {
+      const space = new AddressSpace(physical, model);
+      const block = 2 ** 21;
+      const mapAt = (address: number): void => {
+        space.map({ address, length: PAGE_SIZE, prot: RW, fixed: true });
+        space.userMemory(0).setU8(address, 1);
+      };
+      mapAt(block);
+      space.setViewShared(block, PAGE_SIZE, false);
+      const second = space.createView(0);
+      const before = physical.framesUsed;
+      mapAt(5 * block - PAGE_SIZE); // two blocks with a neighbour in the first
+      mapAt(4 * block);
+      mapAt(5 * block);
+      space.unmap(5 * block - PAGE_SIZE, 2 * PAGE_SIZE);
+      assert.equal(space.userMemory(second).u8(4 * block), 1);
+      space.unmap(4 * block, PAGE_SIZE);
+      assert.equal(physical.framesUsed, before);
+      mapAt(4 * block);
+      assert.equal(space.userMemory(second).u8(4 * block), 1);
+      space.userMemory(second).setU8(block, 2);
+      assert.equal(space.userMemory(0).u8(block), 1);
+      space.destroy();
+    });
+
   it('never map a page writable and executable at once', () => {
     const space = new AddressSpace(physical);
     const address = space.map({ address: 0, length: PAGE_SIZE, prot: RW | Prot.exec });
