@@ -46,6 +46,8 @@ export function remap(space: AddressSpace, view: number, request: RemapRequest):
   }
   // Of no old bytes at all a MAP_SHARED mapping gets a second place.
   if (oldEnd === address && !first.sharedMapping) return -Errno.EINVAL;
+  // Over the first place: Linux unmaps the target, and has nothing to map again then.
+  if (oldEnd === address && fixed && newAddress === address) return -Errno.EFAULT;
   const parts = oldEnd === address ? [first] : space.areas.overlapping(address, keptEnd);
   if (!isOneMapping(parts, keptEnd, view)) return -Errno.EFAULT;
   const last = parts.at(-1)!;

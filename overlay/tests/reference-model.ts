@@ -291,6 +291,7 @@ export class ReferenceModel {
     const first = this.#pages[from];
     if (first === undefined) return -Errno.EFAULT;
     if (oldCount === 0 && first.object === undefined) return -Errno.EINVAL;
+    if (oldCount === 0 && to === from) return -Errno.EFAULT; // it would have to be where it is no more
     const kept = Math.min(oldCount, newCount);
     if (!this.#isOneMapping(view, from, from + kept)) return -Errno.EFAULT;
     const moved = this.#pages.slice(from, from + kept) as Page[];
