@@ -139,8 +139,8 @@ export class AddressSpace {
     return { mappable, offset: 0 };
   }
 
-  /** munmap, in all views. Returns 0 or a negated errno: ENOMEM where a hole would make one area too many. */
-  unmap(address: number, length: number): number {
+  /** munmap, in all views. Returns 0 or a negated errno: ENOMEM where a hole would make one area too many. With `keepsTables` empty page tables stay. */
+  unmap(address: number, length: number, keepsTables = false): number {
     const end = address + pageUp(length);
     if (address % PAGE_SIZE !== 0 || length <= 0 || end > TASK_SIZE) return -Errno.EINVAL;
     const around = this.areas.find(address);
@@ -155,7 +155,7 @@ export class AddressSpace {
     }
     this.areas.remove(address, end);
     this.#change(address, end, (entry) => this.views.clear(entry));
-    this.#dropTables(address, end);
+    if (!keepsTables) this.#dropTables(address, end);
     // What is mapped there next is shared. (`window` keeps its size: views may differ in less than it says.)
     if (unshared) this.views.unshared = this.unsharedRanges();
     for (const memory of memories) this.#disownUnlessMapped(memory);

@@ -145,8 +145,9 @@ function move(space: AddressSpace, parts: readonly Vma[], request: Move): void {
     throw error;
   }
 
-  if (areas.overlapping(target, target + length).length > 0) space.unmap(target, length);
-  if (keptEnd < oldEnd) space.unmap(keptEnd, oldEnd - keptEnd);
+  // The tables have been made for what comes, which nothing says until it is there.
+  if (areas.overlapping(target, target + length).length > 0) space.unmap(target, length, true);
+  if (keptEnd < oldEnd) space.unmap(keptEnd, oldEnd - keptEnd, true);
   for (const place of places) areas.insert(place);
   for (const range of ranges) views.mapAgain(range, distance, range.viewShared);
   if (dontUnmap) {
