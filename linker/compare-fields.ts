@@ -78,3 +78,38 @@ export const PARTIAL_FIELDS: Readonly<Record<number, PartialField>> = {
   286: lowField(3),
   299: lowField(4),
 };
+
+/** Fewer bytes than a vector that an instruction reads, by its opcode after 0F (Intel SDM volume 2, appendix A). */
+const NARROW: Readonly<Record<number, number>> = {
+  // MOVLPS, MOVHPS, MOVQ; CVTSI2SD, UCOMISS, COMISS, CVTSS2SD, MOVD; MOVZX and MOVSX.
+  18: 8,
+  22: 8,
+  126: 8,
+  42: 4,
+  46: 4,
+  47: 4,
+  90: 4,
+  110: 4,
+  182: 1,
+  183: 2,
+  190: 1,
+  191: 2,
+};
+
+/**
+ * How many bytes of a constant an x86-64 instruction reads at the address that its 32-bit field leads to, or fewer.
+ * @param at offset of the field
+ */
+export function readWidth(bytes: Uint8Array, at: number): number {
+  const opcode = bytes[at - 2]!;
+  if (bytes[at - 3] !== 0x0f) {
+    // FLD and FADD of doubles; with REX.W, which stands before the opcode; without.
+    const wide = opcode === 0xdc || opcode === 0xdd || (bytes[at - 3]! & 0xf8) === 0x48;
+    return wide ? 8 : 4;
+  }
+  const narrow = NARROW[opcode];
+  if (narrow !== undefined) return narrow;
+  const hasRex = (bytes[at - 4]! & 0xf0) === 0x40;
+  const prefix = bytes[at - (hasRex ? 5 : 4)];
+  return prefix === 0xf2 ? 8 : prefix === 0xf3 ? 4 : 16;
+}
