@@ -47,6 +47,8 @@ export interface PartialField {
   readonly read: Read;
   /** What it holds for an address. */
   readonly part: (address: number) => number;
+  /** Bytes that the instruction loads or stores there; absent: it only computes the address. */
+  readonly width?: number;
 }
 
 const page = (address: number): number => address - (address % 0x1000);
@@ -61,22 +63,24 @@ const pageField: PartialField = {
   part: page,
 };
 
-const lowField = (scale: number): PartialField => ({
+/** @param width bytes that the instruction accesses, in which the field counts; absent: it adds bytes */
+const lowField = (width?: number): PartialField => ({
   opcode: 0xffc003ff,
-  read: (view, at) => ((view.getUint32(at, true) >> 10) & 0xfff) << scale,
+  read: (view, at) => ((view.getUint32(at, true) >> 10) & 0xfff) * (width ?? 1),
   part: (address) => address % 0x1000,
+  ...(width === undefined ? {} : { width }),
 });
 
 export const PARTIAL_FIELDS: Readonly<Record<number, PartialField>> = {
   // R_AARCH64_ADR_PREL_PG_HI21 and _NC, ADD_ABS_LO12_NC, LDST{8,16,32,64,128}_ABS_LO12_NC
   275: pageField,
   276: pageField,
-  277: lowField(0),
-  278: lowField(0),
-  284: lowField(1),
-  285: lowField(2),
-  286: lowField(3),
-  299: lowField(4),
+  277: lowField(),
+  278: lowField(1),
+  284: lowField(2),
+  285: lowField(4),
+  286: lowField(8),
+  299: lowField(16),
 };
 
 /** Fewer bytes than a vector that an instruction reads, by its opcode after 0F (Intel SDM volume 2, appendix A). */

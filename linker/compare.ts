@@ -222,7 +222,10 @@ export function compareLinks(theirs: MelfFile, ours: MelfFile, variant = 0): Com
       // Tables have no names either, and hold addresses, which are three bytes long.
       if (low >= 0x1000 || text === undefined || !/^[\t\n\x20-\x7e]{4,}$/.test(text)) continue;
       if (word.target - word.addend === 0) continue;
-      if (pages.length > 0 && !pages.some(({ actual }) => ourMap.textAt(actual + low) === text)) {
+      const width = PARTIAL_FIELDS[word.type]!.width;
+      const contents = (map: AddressMap, va: number) => (width === undefined ? map.textAt(va) : map.bytesAt(va, width));
+      const expected = contents(theirMap, word.target);
+      if (pages.length > 0 && !pages.some(({ actual }) => contents(ourMap, actual + low) === expected)) {
         return `the word at +${word.va - symbol.va} (a text)`;
       }
       count++;
@@ -234,7 +237,10 @@ export function compareLinks(theirs: MelfFile, ours: MelfFile, variant = 0): Com
     if (symbol !== undefined && (target - addend === 0 || jumps.has(symbol))) return undefined;
     const known = symbol === undefined ? undefined : byBase.get(baseName(symbol));
     if (known !== undefined) return known.map((s) => s.va + addend);
-    const there = theirMap.symbolsAt(target);
+    // A section's symbol and an addend may mean the end of one object, where the next one begins.
+    const beginning = theirMap.symbolsAt(target);
+    const ending = theirMap.symbolsAt(target - 1).filter((s) => s.va + s.size === target);
+    const there = beginning.length === 0 ? [] : [...beginning, ...ending];
     const targets = there.flatMap((s) => (byBase.get(baseName(s.name)) ?? []).map((own) => own.va + target - s.va));
     return targets.length === 0 ? undefined : targets;
   };
