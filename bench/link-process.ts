@@ -13,7 +13,7 @@ import { ensurePackages } from '../setup/unpacked-packages.ts';
 import { BenchError, runHost } from './measure.ts';
 import { judged, median, type Row, type RowId } from './row.ts';
 
-const rounds = 5;
+const rounds = 9;
 /** Objects of the large program together, bytes. */
 const largeSize = 20e6;
 
@@ -68,8 +68,7 @@ function compare(job: Job, peers: readonly Linker[]): Times {
     return {
       ours: median(own),
       peers: others.map(median),
-      // A shell counts hundredths: a link that took none counts as one.
-      ratios: others.map((list) => median(own.map((seconds, round) => seconds / Math.max(list[round]!, 0.01)))),
+      ratios: others.map((list) => median(own.map((seconds, round) => seconds / Math.max(list[round]!, 0.001)))),
     };
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -23,9 +23,9 @@ export function runOurs(task: Task): Measurement {
   return result;
 }
 
-/** Runs a program as a host process. Its CPU time comes from the shell that waits for it. */
+/** Runs a program as a host process. Its CPU time comes from the shell that waits for it: bash counts milliseconds, other shells hundredths. */
 export function runHost(argv: readonly string[]): { readonly cpu: number; readonly output: string } {
-  const child = spawnSync('sh', ['-c', '"$@" && times >&2', 'sh', ...argv], { encoding: 'utf8', timeout: longest });
+  const child = spawnSync('bash', ['-c', '"$@" && times >&2', 'bash', ...argv], { encoding: 'utf8', timeout: longest });
   const times = [...child.stderr.matchAll(/(\d+)m([\d.]+)s/g)].map(
     ([, minutes, rest]) => Number(minutes) * 60 + Number(rest),
   );
