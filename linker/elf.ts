@@ -112,12 +112,16 @@ export function alignUp(value: number, align: number): number {
 
 /** Reads an unsigned 64-bit little-endian field as a number; exact below 2^53. */
 export function readU64(view: DataView, offset: number): number {
-  return view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 0x100000000;
+  const low = view.getUint32(offset, true);
+  const high = view.getUint32(offset + 4, true);
+  return high === 0 ? low : low + high * 0x100000000;
 }
 
 /** The same in two's complement: exact for values near 0 on both sides. */
 export function readI64(view: DataView, offset: number): number {
-  return view.getUint32(offset, true) + view.getInt32(offset + 4, true) * 0x100000000;
+  const low = view.getUint32(offset, true);
+  const high = view.getInt32(offset + 4, true);
+  return high === 0 ? low : low + high * 0x100000000;
 }
 
 /** Writes a signed or unsigned integer of magnitude below 2^53 as 64 bits. */
