@@ -14,7 +14,7 @@ export class MergePieces {
   readonly live: Uint8Array;
   /** Offset of each piece in its pool; set by `MergePool.add`. */
   readonly placed: Uint32Array;
-  pool: MergePool | undefined;
+  pool: MergePool | undefined = undefined;
 
   constructor(section: InputSection, strings: boolean, starts: Uint32Array) {
     this.section = section;

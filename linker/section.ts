@@ -27,7 +27,7 @@ export const NO_RELOCATIONS: Relocations = {
  */
 export type Fate = 'keep' | 'discard' | 'replace';
 
-/** A section of an input object. */
+/** A section of an input object. All its fields are there from the start: V8 would keep those that come later in an object of their own. */
 export class InputSection {
   readonly file: ObjectFile;
   readonly index: number;
@@ -42,16 +42,16 @@ export class InputSection {
   size: number;
   relocations: Relocations = NO_RELOCATIONS;
   fate: Fate = 'keep';
-  replacement: InputSection | undefined;
+  replacement: InputSection | undefined = undefined;
   live = false;
   /** Signature of its COMDAT group. */
-  comdat: string | undefined;
+  comdat: string | undefined = undefined;
   /** The same thing in the other variants' objects, when there are such. */
-  group: VariantGroup | undefined;
+  group: VariantGroup | undefined = undefined;
   /** Set when this is a body of a multivariant function: its address is the slot's. */
-  slot: Slot | undefined;
+  slot: Slot | undefined = undefined;
   /** Set for SHF_MERGE sections: their pieces are placed one by one. */
-  pieces: MergePieces | undefined;
+  pieces: MergePieces | undefined = undefined;
   /** Final virtual address; for sections that are not allocated the offset in the output section. */
   va = 0;
   /** Name of the output section that holds it; set by layout. */

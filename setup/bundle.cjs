@@ -17,11 +17,19 @@ const LATE = new Set(['node:child_process', 'node:crypto', 'node:zlib']);
 
 /** Entry to its script, its exports and its name. */
 const loaded = new Map();
+/** Entry to its manifest, once that was found to be up to date: fifty files are not looked at twice. */
+const current = new Map();
 
+/** Numbers, which take less time to compare than to write out. */
 const stampOf = (file) => {
-  const { mtimeMs, size } = statSync(join(root, file));
-  return `${mtimeMs} ${size}`;
+  const { mtimeMs, size } = statSync(`${root}/${file}`);
+  return [mtimeMs, size];
 };
+
+function isUnchanged(file, [time, length]) {
+  const { mtimeMs, size } = statSync(`${root}/${file}`);
+  return mtimeMs === time && size === length;
+}
 
 const manifestOf = (entry) => join(store, `${entry.replace(/\.ts$/, '').replaceAll('/', '-')}.json`);
 
@@ -38,12 +46,22 @@ const self = relative(root, __filename);
 
 const isCurrent = ({ sources }) => {
   try {
-    return self in sources && Object.entries(sources).every(([file, stamp]) => stampOf(file) === stamp);
+    if (!(self in sources)) return false;
+    for (const file in sources) if (!isUnchanged(file, sources[file])) return false;
+    return true;
   } catch {
-    // A source is gone.
+    // A source is gone, or the manifest is of another layout.
     return false;
   }
 };
+
+/** What is known of a bundle that needs not be made; `known` may be out of date. */
+function findManifest(entry) {
+  const known = readManifest(entry);
+  if (known === undefined || !isCurrent(known)) return { known };
+  current.set(entry, known);
+  return { known, manifest: known };
+}
 
 /** Another process may be writing the same: each writes a draft of its own, and the last rename stays. */
 function publish(path, contents) {
@@ -90,6 +108,8 @@ async function make(entry, before) {
     format: 'cjs',
     target: 'node20',
     logLevel: 'silent',
+    // Fields are set where the constructor stands, which takes V8 a fraction of the time that defining them in a function of their own does.
+    tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
     plugins: [plugin(sources)],
   });
   const { imports } = Object.values(metafile.outputs)[0];
@@ -119,15 +139,17 @@ function readIfThere(path, encoding) {
 
 /** Whether `loadBundle(entry)` needs nothing but what was made before. */
 function isMade(entry) {
-  const known = readManifest(entry);
-  return known !== undefined && isCurrent(known);
+  return findManifest(entry).manifest !== undefined;
 }
 
 /** The exports of a TypeScript file, `entry`, named from the project's folder. */
 async function loadBundle(entry) {
   if (loaded.has(entry)) return loaded.get(entry).exports;
-  const known = readManifest(entry);
-  let manifest = known !== undefined && isCurrent(known) ? known : await make(entry, known);
+  let manifest = current.get(entry);
+  if (manifest === undefined) {
+    const found = findManifest(entry);
+    manifest = found.manifest ?? (await make(entry, found.known));
+  }
   let code = readIfThere(`${manifest.name}.js`, 'utf8');
   if (code === undefined) {
     manifest = await make(entry, undefined);
