@@ -145,8 +145,8 @@ export function checkDeadReferences(inputs: LoadedInputs, diagnostics: Diagnosti
     for (const section of file.sections) {
       if (section?.live !== true || section.fate !== 'keep' || !section.isAlloc || section.name === '.eh_frame')
         continue;
-      const { count, symbols } = section.relocations;
-      for (let i = 0; i < count; i++) {
+      const { first, last, symbols } = section.relocations;
+      for (let i = first; i < last; i++) {
         const symbol = file.resolved[symbols[i]!]!;
         const target = symbol.section;
         if (target === undefined || target.final.live || target.name === '.eh_frame') continue;

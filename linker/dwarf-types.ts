@@ -127,8 +127,8 @@ class UnitReader {
     this.#sections = sections;
     this.#layouts = layouts;
     this.#view = new DataView(info.data.buffer, info.data.byteOffset, info.data.byteLength);
-    const { offsets, symbols, addends, count } = info.relocations;
-    for (let i = 0; i < count; i++) this.#relocated.set(offsets[i]!, file.symbols[symbols[i]!]!.value + addends[i]!);
+    const { offsets, symbols, addends, first, last } = info.relocations;
+    for (let i = first; i < last; i++) this.#relocated.set(offsets[i]!, file.symbols[symbols[i]!]!.value + addends[i]!);
   }
 
   read(): void {
@@ -369,7 +369,8 @@ function latin1(data: Uint8Array, start: number, end: number): string {
 }
 
 function stringAt(section: InputSection | undefined, offset: number): string | undefined {
-  if (section === undefined || offset >= section.data.length) return undefined;
-  const end = section.data.indexOf(0, offset);
-  return end < 0 ? undefined : latin1(section.data, offset, end);
+  if (section === undefined) return undefined;
+  const { data } = section;
+  const end = offset < data.length ? data.indexOf(0, offset) : -1;
+  return end < 0 ? undefined : latin1(data, offset, end);
 }

@@ -85,10 +85,10 @@ export function findRelativeWords(
 }
 
 function wordsOf(section: InputSection, backend: RelocationBackend, diagnostics: Diagnostics): number {
-  const { types, symbols, offsets, count } = section.relocations;
+  const { types, symbols, offsets, first, last } = section.relocations;
   const { resolved } = section.file;
   let words = 0;
-  for (let i = 0; i < count; i++) {
+  for (let i = first; i < last; i++) {
     const kind = backend.dependence(types[i]!);
     if (kind === 'free') continue;
     const symbol = resolved[symbols[i]!]!;
@@ -242,9 +242,9 @@ class Rows {
 function relativeRows(words: RelativeWords, backend: RelocationBackend, context: Addresses, size: number): Rows {
   const rows = new Rows(size);
   for (const section of words.sections) {
-    const { types, symbols, offsets, addends, count } = section.relocations;
+    const { types, symbols, offsets, addends, first, last } = section.relocations;
     const { resolved } = section.file;
-    for (let i = 0; i < count; i++) {
+    for (let i = first; i < last; i++) {
       if (backend.dependence(types[i]!) !== 'word') continue;
       const symbol = resolved[symbols[i]!]!;
       if (symbol.movesWithImage) rows.add(section.va + offsets[i]!, context.target(symbol, addends[i]!));

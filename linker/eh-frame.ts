@@ -37,7 +37,7 @@ export function parseFrames(section: InputSection): FrameSection {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   const cies = new Map<number, FrameRecord>();
   const fdes: FrameRecord[] = [];
-  let relocation = 0;
+  let relocation = relocations.first;
   for (let at = 0; at < data.length; ) {
     if (at + 4 > data.length) fail('it ends inside a length');
     let size = view.getUint32(at, true);
@@ -54,9 +54,9 @@ export function parseFrames(section: InputSection): FrameSection {
     if (header === 12) fail('records of 64-bit form are not supported');
     const end = at + header + size;
     if (size < 4 || end > data.length) fail(`the record at +${at} goes beyond the section`);
-    while (relocation < relocations.count && relocations.offsets[relocation]! < at) relocation++;
+    while (relocation < relocations.last && relocations.offsets[relocation]! < at) relocation++;
     const firstRelocation = relocation;
-    while (relocation < relocations.count && relocations.offsets[relocation]! < end) relocation++;
+    while (relocation < relocations.last && relocations.offsets[relocation]! < end) relocation++;
     const id = view.getUint32(at + header, true);
     const record = (cie: FrameRecord | undefined, code: InputSection | undefined): FrameRecord => ({
       section,
@@ -83,16 +83,11 @@ export function parseFrames(section: InputSection): FrameSection {
 
 /** Assemblers write relocations in order; `ld -r` and others need not (gABI says nothing of it). */
 function inOrder(section: InputSection): void {
-  const { count, offsets, types, symbols, addends } = section.relocations;
+  const { relocations } = section;
+  const { first, last, offsets } = relocations;
   let sorted = true;
-  for (let i = 1; sorted && i < count; i++) sorted = offsets[i]! >= offsets[i - 1]!;
+  for (let i = first + 1; sorted && i < last; i++) sorted = offsets[i]! >= offsets[i - 1]!;
   if (sorted) return;
-  const order = Uint32Array.from(offsets.keys()).sort((a, b) => offsets[a]! - offsets[b]! || a - b);
-  section.relocations = {
-    count,
-    offsets: order.map((i) => offsets[i]!),
-    types: order.map((i) => types[i]!),
-    symbols: order.map((i) => symbols[i]!),
-    addends: Float64Array.from(order, (i) => addends[i]!),
-  };
+  const order = relocations.rows().sort((a, b) => offsets[a]! - offsets[b]! || a - b);
+  section.relocations = relocations.picked(order, (i) => offsets[i]!);
 }

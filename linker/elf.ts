@@ -117,10 +117,24 @@ export function readU64(view: DataView, offset: number): number {
   return high === 0 ? low : low + high * 0x100000000;
 }
 
+/** The little-endian 32-bit words of [start, end); a copy of them where they begin at no multiple of four. */
+export function wordsOf(bytes: Uint8Array, start: number, end: number): Uint32Array {
+  const isAligned = (bytes.byteOffset + start) % 4 === 0;
+  const from = isAligned ? bytes : bytes.slice(start, end);
+  return new Uint32Array(from.buffer, from.byteOffset + (isAligned ? start : 0), (end - start) / 4);
+}
+
+/** The unsigned 64-bit field in words `at` and `at + 1`; exact below 2^53. */
+export function wideWord(words: Uint32Array, at: number): number {
+  const low = words[at]!;
+  const high = words[at + 1]!;
+  return high === 0 ? low : low + high * 0x100000000;
+}
+
 /** The same in two's complement: exact for values near 0 on both sides. */
-export function readI64(view: DataView, offset: number): number {
-  const low = view.getUint32(offset, true);
-  const high = view.getInt32(offset + 4, true);
+export function wideInteger(words: Uint32Array, at: number): number {
+  const low = words[at]!;
+  const high = words[at + 1]! | 0;
   return high === 0 ? low : low + high * 0x100000000;
 }
 

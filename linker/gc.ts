@@ -91,7 +91,7 @@ class Marker {
     // Where all is live, nothing has to be followed.
     if (!this.#collect) this.#work.length = 0;
     for (let section = this.#work.pop(); section !== undefined; section = this.#work.pop()) {
-      this.#follow(section, 0, section.relocations.count);
+      this.#follow(section, section.relocations.first, section.relocations.last);
       for (const fde of this.#framesOf.get(section) ?? []) {
         // All but the first relocation, which is the way back to the code: the LSDA, and the CIE's personality.
         this.#follow(fde.section, fde.firstRelocation + 1, fde.lastRelocation);

@@ -6,6 +6,7 @@
 import { STB_LOCAL, STT_FUNC, STT_NOTYPE, STV_DEFAULT } from './elf.ts';
 import type { LoadedInputs } from './inputs.ts';
 import { COMMON, type Isa } from './object.ts';
+import { Relocations } from './relocations.ts';
 import { InputSection } from './section.ts';
 import { LinkSymbol } from './symbol.ts';
 import { textSuffix } from './variant-keys.ts';
@@ -108,15 +109,15 @@ function jumpTo(symbol: LinkSymbol, isa: Isa): InputSection {
     0,
     0,
     Uint8Array.from(code),
+    0,
     code.length,
   );
-  jump.relocations = {
-    count: 1,
+  jump.relocations = Relocations.whole({
     offsets: Uint32Array.of(at),
     types: Uint32Array.of(type),
     symbols: Uint32Array.of(index),
-    addends: Float64Array.of(addend),
-  };
+    addends: Int32Array.of(addend),
+  });
   file.sections.push(jump);
   return jump;
 }

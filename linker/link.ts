@@ -206,6 +206,7 @@ function allocateCommons(table: SymbolTable): void {
         0,
         0,
         new Uint8Array(0),
+        0,
         symbol.size,
       );
       sections.push(section);

@@ -6,7 +6,6 @@ import {
   ET_REL,
   GRP_COMDAT,
   RELA_SIZE,
-  readI64,
   readU64,
   SHDR_SIZE,
   SHF_ALLOC,
@@ -30,9 +29,14 @@ import {
   STT_SECTION,
   STV_DEFAULT,
   SYM_SIZE,
+  wideInteger,
+  wideWord,
+  wordsOf,
 } from './elf.ts';
 import { InputError } from './errors.ts';
+import { RelocationReader } from './object-relocations.ts';
 import { InputSection } from './section.ts';
+import { SectionHeaders } from './section-headers.ts';
 import type { SymbolKind } from './symbol.ts';
 import { LinkSymbol } from './symbol.ts';
 
@@ -96,22 +100,11 @@ export class ObjectFile {
   }
 }
 
+const NO_HEADERS = new SectionHeaders(new Uint8Array(0), 0, 0);
 /** "BC", 0xc0de */
 const LLVM_BITCODE = 0xdec04342;
 /** That of a huge page. */
 const MOST_ALIGNMENT = 0x20_0000;
-
-interface SectionHeader {
-  name: number;
-  type: number;
-  flags: number;
-  offset: number;
-  size: number;
-  link: number;
-  info: number;
-  align: number;
-  entsize: number;
-}
 
 /** True when the bytes begin like an ELF file. */
 export function isElf(bytes: Uint8Array): boolean {
@@ -144,7 +137,7 @@ class ObjectReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #identity: ObjectIdentity;
-  #headers: SectionHeader[] = [];
+  #headers = NO_HEADERS;
   #names: StringTable | undefined;
 
   constructor(bytes: Uint8Array, identity: ObjectIdentity) {
@@ -225,20 +218,7 @@ class ObjectReader {
     if (shnum > (this.#bytes.length - shoff) / SHDR_SIZE) {
       this.#fail('link.truncated', `the file ends inside its ${shnum} section headers`);
     }
-    for (let i = 0; i < shnum; i++) {
-      const at = shoff + i * SHDR_SIZE;
-      this.#headers.push({
-        name: view.getUint32(at, true),
-        type: view.getUint32(at + 4, true),
-        flags: readU64(view, at + 8),
-        offset: readU64(view, at + 24),
-        size: readU64(view, at + 32),
-        link: view.getUint32(at + 40, true),
-        info: view.getUint32(at + 44, true),
-        align: readU64(view, at + 48),
-        entsize: readU64(view, at + 56),
-      });
-    }
+    this.#headers = new SectionHeaders(this.#bytes, shoff, shnum);
     this.#checkOverlap();
     this.#names = this.#stringTable(shstrndx, 'section names');
     for (let i = 0; i < shnum; i++) file.sections.push(this.#section(file, i));
@@ -246,37 +226,49 @@ class ObjectReader {
 
   /** gABI, "Sections": no byte is in more than one. Thousands of sections over the same bytes would be read thousands of times. */
   #checkOverlap(): void {
+    const headers = this.#headers;
     let sum = 0;
-    for (const { type, size } of this.#headers) if (type !== SHT_NOBITS && type !== SHT_NULL) sum += size;
+    for (let i = 0; i < headers.count; i++) {
+      const type = headers.type(i);
+      if (type !== SHT_NOBITS && type !== SHT_NULL) sum += headers.size(i);
+    }
     if (sum > this.#bytes.length) {
       this.#fail('link.malformed', 'its sections overlap, or lie beyond the end of the file');
     }
   }
 
   #contents(index: number): Uint8Array {
-    const h = this.#headers[index]!;
-    if (h.type === SHT_NOBITS) return new Uint8Array(0);
-    if (h.offset + h.size > this.#bytes.length) {
+    const headers = this.#headers;
+    if (headers.type(index) === SHT_NOBITS) return new Uint8Array(0);
+    const offset = this.#contentsAt(index);
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + offset, headers.size(index));
+  }
+
+  /** Where the contents of a section begin, which has some. */
+  #contentsAt(index: number): number {
+    const offset = this.#headers.offset(index);
+    if (offset + this.#headers.size(index) > this.#bytes.length) {
       this.#fail('link.truncated', `section ${index} lies beyond the end of the file`);
     }
-    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + h.offset, h.size);
+    return offset;
   }
 
   #stringTable(index: number, what: string): StringTable {
-    const h = this.#headers[index];
-    if (h === undefined || h.type !== SHT_STRTAB) this.#fail('link.malformed', `the table of ${what} is missing`);
+    if (index >= this.#headers.count || this.#headers.type(index) !== SHT_STRTAB)
+      this.#fail('link.malformed', `the table of ${what} is missing`);
     return new StringTable(this.#contents(index));
   }
 
   #sectionName(index: number): string {
-    const name = this.#names!.at(this.#headers[index]!.name);
+    const name = this.#names!.at(this.#headers.name(index));
     if (name === undefined) this.#fail('link.malformed', `section ${index} has no valid name`);
     return name;
   }
 
   #section(file: ObjectFile, index: number): InputSection | undefined {
-    const h = this.#headers[index]!;
-    switch (h.type) {
+    const headers = this.#headers;
+    const type = headers.type(index);
+    switch (type) {
       case SHT_NULL:
       case SHT_SYMTAB:
       case SHT_STRTAB:
@@ -290,14 +282,17 @@ class ObjectReader {
     }
     const name = this.#sectionName(index);
     if (name.startsWith('.gnu.lto_.lto')) this.#refuseSlimLto(index);
-    const flags = h.flags % 0x100000000;
+    const flags = headers.flags(index) % 0x100000000;
     if (Math.floor(flags / SHF_EXCLUDE) % 2 === 1 && (flags & SHF_ALLOC) === 0) return undefined;
-    const align = h.align === 0 ? 1 : h.align;
+    const align = headers.align(index) || 1;
     this.#checkAlignment(`section ${name}`, align);
-    if (h.size > 0x7fffffff) this.#fail('link.too-large', `section ${name} is larger than 2 GiB`);
+    const size = headers.size(index);
+    if (size > 0x7fffffff) this.#fail('link.too-large', `section ${name} is larger than 2 GiB`);
     if ((flags & SHF_COMPRESSED) !== 0) return this.#compressed(file, index, name, flags - SHF_COMPRESSED);
-    const data = this.#contents(index);
-    return new InputSection(file, index, name, h.type, flags, align, h.entsize, h.link, data, h.size);
+    const start = type === SHT_NOBITS ? 0 : this.#contentsAt(index);
+    const entrySize = headers.entrySize(index);
+    const link = headers.link(index);
+    return new InputSection(file, index, name, type, flags, align, entrySize, link, this.#bytes, start, size);
   }
 
   /** gcc's intermediate code, unless the object has machine code, too (gcc/lto-section-in.h: two version numbers, then whether it is slim). */
@@ -312,7 +307,7 @@ class ObjectReader {
 
   /** Debug information may be compressed (gABI, "Section Compression"); relocations count in what it was before. */
   #compressed(file: ObjectFile, index: number, name: string, flags: number): InputSection {
-    const h = this.#headers[index]!;
+    const headers = this.#headers;
     const packed = this.#contents(index);
     if ((flags & SHF_ALLOC) !== 0) this.#fail('link.unsupported-compressed', `allocated section ${name} is compressed`);
     const unpacked = decompress(packed);
@@ -321,89 +316,94 @@ class ObjectReader {
       this.#fail(`link.${code}`, `compressed section ${name} ${unpacked.message}`, unpacked.hint);
     }
     const { data, align } = unpacked;
-    return new InputSection(file, index, name, h.type, flags, align, h.entsize, h.link, data, data.length);
+    const type = headers.type(index);
+    const entrySize = headers.entrySize(index);
+    const link = headers.link(index);
+    return new InputSection(file, index, name, type, flags, align, entrySize, link, data, 0, data.length);
   }
 
   #readSymbols(file: ObjectFile): void {
-    const tableIndex = this.#headers.findIndex((h) => h.type === SHT_SYMTAB);
-    if (tableIndex < 0) {
+    const headers = this.#headers;
+    const [tableIndex] = headers.ofType(SHT_SYMTAB);
+    if (tableIndex === undefined) {
       file.symbols.push(new LinkSymbol('', file, STB_LOCAL, 0, STV_DEFAULT, 'undefined', undefined, 0, 0));
       file.firstGlobal = 1;
       return;
     }
-    const h = this.#headers[tableIndex]!;
     const data = this.#contents(tableIndex);
     if (data.length % SYM_SIZE !== 0) this.#fail('link.malformed', 'the symbol table is not a multiple of 24 bytes');
-    const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-    const names = this.#stringTable(h.link, 'symbol names');
+    const words = wordsOf(data, 0, data.length);
+    const names = this.#stringTable(headers.link(tableIndex), 'symbol names');
     const extended = this.#extendedIndices(tableIndex);
     const count = data.length / SYM_SIZE;
-    if (h.info > count) this.#fail('link.malformed', 'the symbol table claims more local symbols than it has');
-    file.firstGlobal = h.info;
-    for (let i = 0; i < count; i++) {
-      const at = i * SYM_SIZE;
-      const info = data[at + 4]!;
-      const rawIndex = view.getUint16(at + 6, true);
-      const binding = info >> 4;
+    const firstGlobal = headers.info(tableIndex);
+    if (firstGlobal > count) this.#fail('link.malformed', 'the symbol table claims more local symbols than it has');
+    file.firstGlobal = firstGlobal;
+    const { sections, symbols } = file;
+    for (let i = 0, at = 0; i < count; i++, at += SYM_SIZE / 4) {
+      // A byte each of binding with type and of visibility, two of the section's index.
+      const info = words[at + 1]!;
+      const rawIndex = info >>> 16;
+      const binding = (info >> 4) & 15;
       const type = info & 15;
-      // Absolute symbols are numbers, and may be negative.
-      const value = rawIndex === SHN_ABS ? readI64(view, at + 8) : readU64(view, at + 8);
+      let value = wideWord(words, at + 2);
+      const size = wideWord(words, at + 4);
       let kind: SymbolKind = 'section';
       let section: InputSection | undefined;
       if (rawIndex === SHN_UNDEF) kind = 'undefined';
-      else if (rawIndex === SHN_ABS) kind = 'absolute';
-      else if (rawIndex === SHN_COMMON) kind = 'common';
+      else if (rawIndex === SHN_ABS) {
+        kind = 'absolute';
+        // A number, which may be negative.
+        value = wideInteger(words, at + 2);
+      } else if (rawIndex === SHN_COMMON) kind = 'common';
       else {
         const index = rawIndex === SHN_XINDEX ? (extended?.getUint32(i * 4, true) ?? -1) : rawIndex;
         if (rawIndex >= SHN_LORESERVE && rawIndex !== SHN_XINDEX) {
           this.#fail('link.malformed', `symbol ${i} has the reserved section index ${rawIndex}`);
         }
-        if (index < 0 || index >= file.sections.length) {
+        if (index < 0 || index >= sections.length) {
           this.#fail('link.malformed', `symbol ${i} is in section ${index}, which does not exist`);
         }
-        section = file.sections[index];
+        section = sections[index];
       }
-      if ((binding === STB_LOCAL) !== i < h.info) {
+      if ((binding === STB_LOCAL) !== i < firstGlobal) {
         this.#fail('link.malformed', `symbol ${i} is on the wrong side of the local/global boundary`);
       }
-      const name = names.at(view.getUint32(at, true));
+      const name = names.at(words[at]!);
       if (name === undefined) this.#fail('link.malformed', `symbol ${i} has no valid name`);
       if (kind === 'absolute' && !Number.isSafeInteger(value)) {
         this.#fail('link.too-large', `the absolute symbol ${name} has a value of more than 53 bits`);
       }
-      if (kind === 'common') this.#checkAlignment(`the common symbol ${name}`, readU64(view, at + 8) || 1);
-      if (kind === 'common' && readU64(view, at + 16) > 0x7fffffff) {
+      if (kind === 'common') this.#checkAlignment(`the common symbol ${name}`, value || 1);
+      if (kind === 'common' && size > 0x7fffffff) {
         this.#fail('link.too-large', `the common symbol ${name} is larger than 2 GiB`);
       }
       const shown = name === '' && type === STT_SECTION && section !== undefined ? section.name : name;
-      file.symbols.push(
-        new LinkSymbol(shown, file, binding, type, data[at + 5]! & 3, kind, section, value, readU64(view, at + 16)),
-      );
+      symbols.push(new LinkSymbol(shown, file, binding, type, (info >> 8) & 3, kind, section, value, size));
     }
   }
 
   #extendedIndices(symtab: number): DataView | undefined {
-    const index = this.#headers.findIndex((h) => h.type === SHT_SYMTAB_SHNDX && h.link === symtab);
-    if (index < 0) return undefined;
+    const headers = this.#headers;
+    const index = headers.ofType(SHT_SYMTAB_SHNDX).find((i) => headers.link(i) === symtab);
+    if (index === undefined) return undefined;
     const data = this.#contents(index);
-    if (data.length * 6 < this.#headers[symtab]!.size) this.#fail('link.truncated', 'the extended section indices');
+    if (data.length * 6 < headers.size(symtab)) this.#fail('link.truncated', 'the extended section indices');
     return new DataView(data.buffer, data.byteOffset, data.byteLength);
   }
 
   #readGroups(file: ObjectFile): void {
-    for (let index = 0; index < this.#headers.length; index++) {
-      const h = this.#headers[index]!;
-      if (h.type !== SHT_GROUP) continue;
+    for (const index of this.#headers.ofType(SHT_GROUP)) {
       const data = this.#contents(index);
       if (data.length < 4 || data.length % 4 !== 0) this.#fail('link.malformed', 'a section group of odd size');
       const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
       if ((view.getUint32(0, true) & GRP_COMDAT) === 0) continue;
-      const signature = file.symbols[h.info];
+      const signature = file.symbols[this.#headers.info(index)];
       if (signature === undefined) this.#fail('link.malformed', 'a section group without a signature');
       const members: number[] = [];
       for (let at = 4; at < data.length; at += 4) {
         const member = view.getUint32(at, true);
-        if (member >= this.#headers.length) this.#fail('link.malformed', 'a section group with an unknown member');
+        if (member >= this.#headers.count) this.#fail('link.malformed', 'a section group with an unknown member');
         members.push(member);
       }
       file.comdats.push({ signature: signature.name, members });
@@ -411,54 +411,14 @@ class ObjectReader {
   }
 
   #readRelocations(file: ObjectFile): void {
+    const headers = this.#headers;
+    const tables = headers.ofType(SHT_RELA);
     let total = 0;
-    for (const { type, size } of this.#headers) if (type === SHT_RELA) total += Math.floor(size / RELA_SIZE);
-    // The columns of all sections lie in one stretch of memory: most sections have a handful of relocations.
-    const words = new ArrayBuffer(total * 12);
-    const doubles = new ArrayBuffer(total * 8);
-    let used = 0;
-    for (let index = 0; index < this.#headers.length; index++) {
-      const h = this.#headers[index]!;
-      if (h.type !== SHT_RELA) continue;
-      const target = file.sections[h.info];
-      if (target === undefined) continue;
-      if (target.relocations.count > 0) this.#fail('link.malformed', `two relocation tables for ${target.name}`);
-      const count = Math.floor(h.size / RELA_SIZE);
-      target.relocations = {
-        count,
-        offsets: new Uint32Array(words, used * 12, count),
-        types: new Uint32Array(words, used * 12 + count * 4, count),
-        symbols: new Uint32Array(words, used * 12 + count * 8, count),
-        addends: new Float64Array(doubles, used * 8, count),
-      };
-      this.#decodeRelocations(index, target, file.symbols.length);
-      used += count;
-    }
-  }
-
-  #decodeRelocations(index: number, target: InputSection, symbolCount: number): void {
-    const data = this.#contents(index);
-    if (data.length % RELA_SIZE !== 0) this.#fail('link.malformed', 'a relocation table of odd size');
-    const { count, offsets, types, symbols, addends } = target.relocations;
-    if (target.type === SHT_NOBITS && count > 0) {
-      this.#fail('link.malformed', `relocations for ${target.name}, which has no bytes`);
-    }
-    // Members of archives lie at even addresses only.
-    const aligned = data.byteOffset % 4 === 0 ? data : data.slice();
-    const raw = new Uint32Array(aligned.buffer, aligned.byteOffset, count * 6);
-    const limit = Math.max(target.size, 1);
-    for (let i = 0, at = 0; i < count; i++, at += 6) {
-      const offset = raw[at]!;
-      const symbol = raw[at + 3]!;
-      // One without an effect (R_…_NONE, 0 on both ISAs), which only keeps its symbol, may stand at the end.
-      if (raw[at + 1] !== 0 || offset > limit || (offset === limit && raw[at + 2] !== 0)) {
-        this.#fail('link.malformed', `relocation ${i} of ${target.name} lies outside the section`);
-      }
-      if (symbol >= symbolCount) this.#fail('link.malformed', `relocation ${i} of ${target.name} names no symbol`);
-      offsets[i] = offset;
-      types[i] = raw[at + 2]!;
-      symbols[i] = symbol;
-      addends[i] = (raw[at + 5]! | 0) * 0x100000000 + raw[at + 4]!;
+    for (const table of tables) total += Math.floor(headers.size(table) / RELA_SIZE);
+    const reader = new RelocationReader(total, file.symbols.length, (message) => this.#fail('link.malformed', message));
+    for (const table of tables) {
+      const target = file.sections[headers.info(table)];
+      if (target !== undefined) reader.read(this.#contents(table), target);
     }
   }
 }

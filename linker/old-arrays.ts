@@ -32,13 +32,7 @@ function turn(section: InputSection): void {
   const { data, size, relocations } = section;
   const turned = new Uint8Array(data.length);
   for (let at = 0; at < data.length; at += ENTRY) turned.set(data.subarray(at, at + ENTRY), size - ENTRY - at);
-  section.data = turned;
-  const order = [...relocations.offsets.keys()].reverse();
-  section.relocations = {
-    count: relocations.count,
-    offsets: Uint32Array.from(order, (i) => size - ENTRY - relocations.offsets[i]!),
-    types: Uint32Array.from(order, (i) => relocations.types[i]!),
-    symbols: Uint32Array.from(order, (i) => relocations.symbols[i]!),
-    addends: Float64Array.from(order, (i) => relocations.addends[i]!),
-  };
+  section.replaceData(turned);
+  const order = relocations.rows().reverse();
+  section.relocations = relocations.picked(order, (i) => size - ENTRY - relocations.offsets[i]!);
 }

@@ -1,24 +1,8 @@
-import { SHF_ALLOC, SHF_EXECINSTR, SHF_TLS, SHF_WRITE } from './elf.ts';
+import { SHF_ALLOC, SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SHT_NOBITS } from './elf.ts';
 import type { MergePieces } from './merge.ts';
 import type { ObjectFile } from './object.ts';
+import { NO_RELOCATIONS, type Relocations } from './relocations.ts';
 import type { Slot, VariantGroup } from './variants.ts';
-
-/** The relocations of one section as columns, so that a large input needs no object for each. */
-export interface Relocations {
-  readonly count: number;
-  readonly offsets: Uint32Array;
-  readonly types: Uint32Array;
-  readonly symbols: Uint32Array;
-  readonly addends: Float64Array;
-}
-
-export const NO_RELOCATIONS: Relocations = {
-  count: 0,
-  offsets: new Uint32Array(0),
-  types: new Uint32Array(0),
-  symbols: new Uint32Array(0),
-  addends: new Float64Array(0),
-};
 
 /**
  * What becomes of an input section:
@@ -37,9 +21,9 @@ export class InputSection {
   readonly align: number;
   readonly entrySize: number;
   readonly link: number;
-  /** Contents; empty for SHT_NOBITS. */
-  data: Uint8Array;
   size: number;
+  #bytes: Uint8Array;
+  #start: number;
   relocations: Relocations = NO_RELOCATIONS;
   fate: Fate = 'keep';
   replacement: InputSection | undefined = undefined;
@@ -66,7 +50,8 @@ export class InputSection {
     align: number,
     entrySize: number,
     link: number,
-    data: Uint8Array,
+    bytes: Uint8Array,
+    start: number,
     size: number,
   ) {
     this.file = file;
@@ -77,8 +62,26 @@ export class InputSection {
     this.align = align;
     this.entrySize = entrySize;
     this.link = link;
-    this.data = data;
+    this.#bytes = bytes;
+    this.#start = start;
     this.size = size;
+  }
+
+  /** Contents; empty for SHT_NOBITS. Made when it is asked for: of tens of thousands of sections most are only copied. */
+  get data(): Uint8Array {
+    const length = this.type === SHT_NOBITS ? 0 : this.size;
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + this.#start, length);
+  }
+
+  /** `data[offset]` */
+  byteAt(offset: number): number {
+    return this.#bytes[this.#start + offset]!;
+  }
+
+  replaceData(data: Uint8Array): void {
+    this.#bytes = data;
+    this.#start = 0;
+    this.size = data.length;
   }
 
   get isAlloc(): boolean {

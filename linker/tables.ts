@@ -74,9 +74,9 @@ function scanSection(
   diagnostics: Diagnostics,
   isPie: boolean,
 ): void {
-  const { count, types, symbols } = section.relocations;
+  const { first, last, types, symbols } = section.relocations;
   const { resolved } = section.file;
-  for (let i = 0; i < count; i++) {
+  for (let i = first; i < last; i++) {
     const symbol = resolved[symbols[i]!]!;
     const needs = backend.needs(section, i, symbol, isPie);
     if (symbol.kind === 'undefined' && symbol.binding === 1 && section.isAlloc)

@@ -4,7 +4,6 @@ import type { LoadedInputs, VariantList } from './inputs.ts';
 import type { ObjectFile } from './object.ts';
 import { COMMON } from './object.ts';
 import type { InputSection } from './section.ts';
-import { NO_RELOCATIONS } from './section.ts';
 import { symbolsBySection } from './variant-keys.ts';
 import { firstDifference } from './variant-statics.ts';
 import type { VariantGroup } from './variants.ts';
@@ -66,8 +65,8 @@ function sharedMember(group: VariantGroup, defaultIndex: number): InputSection {
 
 /** A section of `own` that this one's relocations lead to. Literals do not count: they were compared one by one, so the default's will do. */
 function targetAmong(own: ReadonlySet<InputSection>, section: InputSection): InputSection | undefined {
-  const { count, symbols, addends } = section.relocations;
-  for (let i = 0; i < count; i++) {
+  const { first, last, symbols, addends } = section.relocations;
+  for (let i = first; i < last; i++) {
     const symbol = section.file.resolved[symbols[i]!]!;
     const target = symbol.section;
     if (target === undefined || !own.has(target)) continue;
@@ -87,8 +86,8 @@ function constantsUsedByData(inputs: LoadedInputs): ReadonlySet<InputSection> {
     for (const section of file.sections) {
       if (section === undefined || !section.isAlloc || section.isExec || section.fate !== 'keep') continue;
       if (section.name === '.eh_frame' || section.name.startsWith('.gcc_except_table')) continue;
-      const { count, symbols } = section.relocations;
-      for (let i = 0; i < count; i++) {
+      const { first, last, symbols } = section.relocations;
+      for (let i = first; i < last; i++) {
         const target = file.resolved[symbols[i]!]!.section;
         if (target !== undefined) used.add(target);
       }
@@ -143,9 +142,9 @@ function difference(a: InputSection, b: InputSection): string | undefined {
   if (at >= 0) return `the initial contents differ at +${at}`;
   const [x, y] = [a.relocations, b.relocations];
   if (x.count !== y.count) return 'the initial contents hold different addresses';
-  for (let i = 0; i < x.count; i++) {
-    if (x.offsets[i] !== y.offsets[i] || x.types[i] !== y.types[i] || !sameTarget(a, i, b, i)) {
-      return `the initial contents hold different addresses at +${y.offsets[i]}`;
+  for (let i = x.first, j = y.first; i < x.last; i++, j++) {
+    if (x.offsets[i] !== y.offsets[j] || x.types[i] !== y.types[j] || !sameTarget(a, i, b, j)) {
+      return `the initial contents hold different addresses at +${y.offsets[j]}`;
     }
   }
   return undefined;
@@ -223,28 +222,19 @@ function literalAt(section: InputSection, offset: number): string | undefined {
 function shareConstructors(group: VariantGroup, variants: VariantList): void {
   const primary = sharedMember(group, variants.defaultIndex);
   const known = new Set<unknown>();
-  for (let i = 0; i < primary.relocations.count; i++) known.add(targetOf(primary, i).base);
+  for (const i of primary.relocations.rows()) known.add(targetOf(primary, i).base);
   for (const member of group.members) {
     if (member === undefined || member === primary) continue;
     const { relocations } = member;
-    const kept: number[] = [];
-    for (let i = 0; i < relocations.count; i++) if (!known.has(targetOf(member, i).base)) kept.push(i);
+    const kept = relocations.rows().filter((i) => !known.has(targetOf(member, i).base));
     for (const i of kept) known.add(targetOf(member, i).base);
     if (kept.length === 0) {
       member.fate = 'discard';
       continue;
     }
     // Entries are 8 bytes with one relocation each; only the new ones stay.
-    member.data = new Uint8Array(kept.length * 8);
-    member.size = member.data.length;
-    member.relocations = {
-      ...NO_RELOCATIONS,
-      count: kept.length,
-      offsets: Uint32Array.from(kept.keys(), (n) => n * 8),
-      types: Uint32Array.from(kept, (i) => relocations.types[i]!),
-      symbols: Uint32Array.from(kept, (i) => relocations.symbols[i]!),
-      addends: Float64Array.from(kept, (i) => relocations.addends[i]!),
-    };
+    member.replaceData(new Uint8Array(kept.length * 8));
+    member.relocations = relocations.picked(kept, (_, n) => n * 8);
   }
 }
 

@@ -176,8 +176,8 @@ function findUsers(file: ObjectFile): Map<InputSection, Users> {
   for (const text of file.sections) {
     if (text === undefined || !text.isExec) continue;
     const name = nameOf(text);
-    const { symbols, count } = text.relocations;
-    for (let i = 0; i < count; i++) {
+    const { symbols, first, last } = text.relocations;
+    for (let i = first; i < last; i++) {
       const target = file.symbols[symbols[i]!]?.section;
       if (target === undefined || target === text) continue;
       if (target.isExec) put(callers, nameOf(target), name);

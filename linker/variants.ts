@@ -230,7 +230,7 @@ function keepCommon(text: readonly VariantGroup[], options: LinkOptions, default
   // A clone's calling convention is its compile's own secret: what common code calls must be its own clone, in every view.
   for (let section = common.pop(); section !== undefined; section = common.pop()) {
     const { relocations, file } = section;
-    for (let i = 0; i < relocations.count; i++) {
+    for (let i = relocations.first; i < relocations.last; i++) {
       const target = file.resolved[relocations.symbols[i]!]?.section;
       const group = target?.group;
       if (target === undefined || group === undefined || group.kind !== 'text' || !CLONE.test(group.name)) continue;

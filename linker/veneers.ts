@@ -82,8 +82,8 @@ export function planVeneers(
   for (const file of inputs.objects) {
     for (const section of file.sections) {
       if (section?.live !== true || section.fate !== 'keep' || !section.isExec) continue;
-      const { types, symbols, offsets, addends, count } = section.relocations;
-      for (let i = 0; i < count; i++) {
+      const { types, symbols, offsets, addends, first, last } = section.relocations;
+      for (let i = first; i < last; i++) {
         if (!veneer.isBranch(types[i]!)) continue;
         const [symbol, addend] = [file.resolved[symbols[i]!]!, addends[i]!];
         if (symbol.kind === 'undefined') continue;

@@ -125,9 +125,9 @@ function writeSection(input: WriteInput, section: OutputSection, out: Uint8Array
 }
 
 function writeBody(input: WriteInput, section: InputSection, out: Uint8Array, at: number, va: number): void {
-  if (section.data.length > 0) out.set(section.data, at);
-  const { count } = section.relocations;
-  if (count > 0) input.backend.apply(section, out, at, va, input.addresses, 0, count);
+  if (section.type !== SHT_NOBITS && section.size > 0) out.set(section.data, at);
+  const { first, last } = section.relocations;
+  if (last > first) input.backend.apply(section, out, at, va, input.addresses, first, last);
 }
 
 function writeWindow(input: WriteInput, section: OutputSection, out: Uint8Array, bodies: Map<Slot, MelfBody[]>): void {

@@ -55,8 +55,8 @@ function readTables(file: ObjectFile): readonly LineTable[] {
 function relocated(section: InputSection): Uint8Array {
   const bytes = section.data.slice();
   const view = new DataView(bytes.buffer);
-  const { count, offsets, symbols, addends } = section.relocations;
-  for (let i = 0; i < count; i++) {
+  const { first, last, offsets, symbols, addends } = section.relocations;
+  for (let i = first; i < last; i++) {
     const symbol = section.file.symbols[symbols[i]!]!;
     const at = offsets[i]!;
     const value = symbol.value + addends[i]!;

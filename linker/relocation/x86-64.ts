@@ -91,14 +91,14 @@ const NAMES: Readonly<Record<number, string>> = {
 type GotRewrite = 'lea' | 'call' | 'jmp' | 'test' | 'binop' | undefined;
 
 function gotRewrite(section: InputSection, index: number, symbol: LinkSymbol, isPie: boolean): GotRewrite {
-  const { relocations, data } = section;
+  const { relocations } = section;
   const at = relocations.offsets[index]!;
   // An absolute symbol may be out of reach of a PC-relative operand.
   if (relocations.addends[index] !== -4 || symbol.kind === 'absolute' || at < 2) return undefined;
   // A distance cannot say "nowhere" in an image that moves: the GOT's entry is 0.
   if (isPie && symbol.kind === 'undefined') return undefined;
-  const opcode = data[at - 2]!;
-  const modrm = data[at - 1]!;
+  const opcode = section.byteAt(at - 2);
+  const modrm = section.byteAt(at - 1);
   if (opcode === 0x8b) return 'lea';
   if (opcode === 0xff && modrm === 0x15) return 'call';
   if (opcode === 0xff && modrm === 0x25) return 'jmp';
@@ -114,8 +114,8 @@ function gotRewrite(section: InputSection, index: number, symbol: LinkSymbol, is
 function tlsIeRewrite(section: InputSection, index: number): boolean {
   const at = section.relocations.offsets[index]!;
   if (at < 3 || section.relocations.addends[index] !== -4) return false;
-  const rex = section.data[at - 3]!;
-  const opcode = section.data[at - 2]!;
+  const rex = section.byteAt(at - 3);
+  const opcode = section.byteAt(at - 2);
   return (rex === 0x48 || rex === 0x4c) && (opcode === 0x8b || opcode === 0x03);
 }
 
@@ -440,7 +440,7 @@ function rewriteGeneralDynamic(
   at: number,
 ): boolean {
   const offset = section.relocations.offsets[i]!;
-  if (offset < 4 || offset + 12 > section.size || section.relocations.offsets[i + 1] === undefined) return false;
+  if (offset < 4 || offset + 12 > section.size || i + 1 >= section.relocations.last) return false;
   if (out[at - 4] !== 0x66 || out[at - 3] !== 0x48 || out[at - 2] !== 0x8d || out[at - 1] !== 0x3d) return false;
   const call =
     (out[at + 6] === 0x48 && out[at + 7] === 0xe8) ||
@@ -453,7 +453,7 @@ function rewriteGeneralDynamic(
 /** lea x@tlsld(%rip),%rdi; call __tls_get_addr  ->  mov %fs:0,%rax, padded with prefixes (psABI, table 11.8) */
 function rewriteLocalDynamic(section: InputSection, i: number, out: Uint8Array, at: number): boolean {
   const offset = section.relocations.offsets[i]!;
-  if (offset < 3 || offset + 9 > section.size || section.relocations.offsets[i + 1] === undefined) return false;
+  if (offset < 3 || offset + 9 > section.size || i + 1 >= section.relocations.last) return false;
   if (out[at - 3] !== 0x48 || out[at - 2] !== 0x8d || out[at - 1] !== 0x3d) return false;
   const direct = out[at + 4] === 0xe8;
   if (!direct && !(out[at + 4] === 0xff && out[at + 5] === 0x15 && offset + 10 <= section.size)) return false;
