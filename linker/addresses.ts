@@ -75,6 +75,10 @@ export class Addresses implements RelocationContext {
   target(symbol: LinkSymbol, addend: number, from?: InputSection): number {
     const { section } = symbol;
     if (section !== undefined) {
+      // Nearly all lead to a section that is placed as a whole.
+      if (section.live && section.pieces === undefined && section.fate === 'keep' && symbol.ifuncIndex < 0) {
+        return section.va + symbol.value + addend;
+      }
       // Another variant's description of a function that is common code: the default variant describes what is there.
       if (section.fate === 'replace' && section.isExec && from?.isAlloc === false) return nowhere(from);
       const { pieces } = section;

@@ -131,7 +131,13 @@ export function wideWord(words: Uint32Array, at: number): number {
   return high === 0 ? low : low + high * 0x100000000;
 }
 
-/** The same in two's complement: exact for values near 0 on both sides. */
+/** Writes a signed or unsigned integer of magnitude below 2^53 to words `at` and `at + 1`. */
+export function putWide(words: Uint32Array, at: number, value: number): void {
+  words[at] = value;
+  words[at + 1] = value >= 0 && value <= 0xffffffff ? 0 : Math.floor(value / 0x100000000);
+}
+
+/** A field in two's complement: exact for values near 0 on both sides. */
 export function wideInteger(words: Uint32Array, at: number): number {
   const low = words[at]!;
   const high = words[at + 1]! | 0;

@@ -92,7 +92,9 @@ class Marker {
     if (!this.#collect) this.#work.length = 0;
     for (let section = this.#work.pop(); section !== undefined; section = this.#work.pop()) {
       this.#follow(section, section.relocations.first, section.relocations.last);
-      for (const fde of this.#framesOf.get(section) ?? []) {
+      const frames = this.#framesOf.get(section);
+      if (frames === undefined) continue;
+      for (const fde of frames) {
         // All but the first relocation, which is the way back to the code: the LSDA, and the CIE's personality.
         this.#follow(fde.section, fde.firstRelocation + 1, fde.lastRelocation);
         if (fde.cie !== undefined) this.#follow(fde.section, fde.cie.firstRelocation, fde.cie.lastRelocation);
@@ -117,7 +119,11 @@ class Marker {
   #follow(section: InputSection, first: number, last: number): void {
     const { symbols, addends } = section.relocations;
     const { resolved } = section.file;
-    for (let i = first; i < last; i++) this.#markSymbol(resolved[symbols[i]!], addends[i]!);
+    for (let i = first; i < last; i++) {
+      const symbol = resolved[symbols[i]!]!;
+      // Most lead to where others have led before.
+      if (symbol.section?.live !== true || symbol.section.pieces !== undefined) this.#markSymbol(symbol, addends[i]!);
+    }
   }
 
   #markSymbol(symbol: LinkSymbol | undefined, addend = 0): void {

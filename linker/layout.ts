@@ -117,6 +117,9 @@ const ARRAY_TYPES: Readonly<Record<string, number>> = {
   '.fini_array': SHT_FINI_ARRAY,
 };
 
+/** Whose members stand in the order of their priorities. */
+const SORTED: ReadonlySet<string> = new Set(['.preinit_array', '.init_array', '.fini_array', '.ctors', '.dtors']);
+
 /** Decides the address and the file offset of everything that is live. */
 export function layOut(
   inputs: LoadedInputs,
@@ -164,7 +167,7 @@ class Builder {
         const name = this.#nameFor(section, common);
         section.outputName = name;
         if (section.pieces !== undefined) this.#addPieces(name, section, pools);
-        else if (/^\.(preinit|init|fini)_array$/.test(name) || /^\.[cd]tors$/.test(name)) arrays.push(section);
+        else if (SORTED.has(name)) arrays.push(section);
         else {
           if (islands.length > 0) this.#addIsland(islandBefore.get(section));
           this.#add(name, section);

@@ -1,4 +1,4 @@
-import { alignUp, SHF_ALLOC, SHF_MERGE, SHF_STRINGS } from './elf.ts';
+import { alignUp, SHF_ALLOC, SHF_MERGE, SHF_STRINGS, SHT_NOBITS } from './elf.ts';
 import { InputError } from './errors.ts';
 import type { InputSection } from './section.ts';
 
@@ -15,11 +15,14 @@ export class MergePieces {
   /** Offset of each piece in its pool; set by `MergePool.add`. */
   readonly placed: Uint32Array;
   pool: MergePool | undefined = undefined;
+  /** All bytes of the section, one character each, of which every piece is a slice. */
+  readonly #text: string;
 
-  constructor(section: InputSection, strings: boolean, starts: Uint32Array) {
+  constructor(section: InputSection, strings: boolean, starts: Uint32Array, text: string) {
     this.section = section;
     this.strings = strings;
     this.starts = starts;
+    this.#text = text;
     this.live = new Uint8Array(starts.length);
     this.placed = new Uint32Array(starts.length);
   }
@@ -39,9 +42,7 @@ export class MergePieces {
 
   /** The bytes of a piece as a string of one character per byte. */
   text(index: number): string {
-    const { data } = this.section;
-    const end = this.starts[index + 1] ?? data.length;
-    return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('latin1', this.starts[index]!, end);
+    return this.#text.substring(this.starts[index]!, this.starts[index + 1] ?? this.#text.length);
   }
 
   /** Virtual address of `offset`; undefined when it lies outside the section. */
@@ -57,41 +58,38 @@ export class MergePieces {
  * with relocations or of a size that its entry size does not divide).
  */
 export function splitMergeSection(section: InputSection): MergePieces | undefined {
-  const { flags, entrySize, size, data } = section;
+  const { flags, entrySize, size } = section;
   if ((flags & SHF_MERGE) === 0 || section.isWritable || section.isExec || section.relocations.count > 0)
     return undefined;
-  if (entrySize === 0 || entrySize > 0x1000 || size === 0 || size % entrySize !== 0 || data.length !== size) {
+  if (entrySize === 0 || entrySize > 0x1000 || size === 0 || size % entrySize !== 0 || section.type === SHT_NOBITS) {
     return undefined;
   }
+  const { data } = section;
+  const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('latin1');
   if ((flags & SHF_STRINGS) === 0) {
     const starts = new Uint32Array(size / entrySize);
     for (let i = 0; i < starts.length; i++) starts[i] = i * entrySize;
-    return new MergePieces(section, false, starts);
+    return new MergePieces(section, false, starts, text);
   }
   const starts: number[] = [];
   for (let at = 0; at < size; ) {
     starts.push(at);
-    const end = endOfString(data, at, entrySize);
+    const end = endOfString(text, at, entrySize);
     if (end < 0) {
       throw new InputError('link.malformed', section.file.displayName, `a string in ${section.name} is not terminated`);
     }
     at = end;
   }
-  return new MergePieces(section, true, Uint32Array.from(starts));
+  return new MergePieces(section, true, Uint32Array.from(starts), text);
 }
 
 /** Offset after the terminator of the string at `start`, or -1. */
-function endOfString(data: Uint8Array, start: number, width: number): number {
-  if (width === 1) {
-    const zero = data.indexOf(0, start);
-    return zero < 0 ? -1 : zero + 1;
-  }
-  for (let at = start; at < data.length; at += width) {
-    let zero = true;
-    for (let i = 0; i < width && zero; i++) zero = data[at + i] === 0;
-    if (zero) return at + width;
-  }
-  return -1;
+function endOfString(text: string, start: number, width: number): number {
+  const terminator = '\0'.repeat(width);
+  let at = text.indexOf(terminator, start);
+  // Of wide characters two may have zeros side by side.
+  while (at >= 0 && at % width !== 0) at = text.indexOf(terminator, at + 1);
+  return at < 0 ? -1 : at + width;
 }
 
 /** Where equal pieces of one kind meet; becomes one stretch of an output section. */
@@ -111,8 +109,9 @@ export class MergePool {
   /** Adds the live pieces of a section, in order. */
   add(pieces: MergePieces): void {
     pieces.pool = this;
-    for (let i = 0; i < pieces.starts.length; i++) {
-      if (pieces.live[i] === 0) continue;
+    const { live, placed } = pieces;
+    for (let i = 0; i < live.length; i++) {
+      if (live[i] === 0) continue;
       const text = pieces.text(i);
       let offset = this.#offsets.get(text);
       if (offset === undefined) {
@@ -121,12 +120,19 @@ export class MergePool {
         this.#offsets.set(text, offset);
         this.size = offset + text.length;
       }
-      pieces.placed[i] = offset;
+      placed[i] = offset;
     }
   }
 
   write(out: Uint8Array, offset: number): void {
-    const buffer = Buffer.from(out.buffer, out.byteOffset, out.byteLength);
-    for (const [text, at] of this.#offsets) buffer.write(text, offset + at, 'latin1');
+    const parts: string[] = [];
+    let end = 0;
+    this.#offsets.forEach((at, text) => {
+      if (at > end) parts.push('\0'.repeat(at - end));
+      parts.push(text);
+      end = at + text.length;
+    });
+    // One call for thousands of short texts.
+    Buffer.from(out.buffer, out.byteOffset, out.byteLength).write(parts.join(''), offset, 'latin1');
   }
 }

@@ -1,5 +1,6 @@
 import type { Addresses } from './addresses.ts';
 import {
+  putWide,
   SHF_ALLOC,
   SHF_TLS,
   SHN_ABS,
@@ -16,7 +17,6 @@ import {
   STV_DEFAULT,
   STV_PROTECTED,
   SYM_SIZE,
-  writeU64,
 } from './elf.ts';
 import type { LoadedInputs } from './inputs.ts';
 import type { Layout } from './layout.ts';
@@ -26,22 +26,31 @@ import type { OutputSection } from './output.ts';
 import type { SymbolTable } from './resolution.ts';
 import type { LinkSymbol } from './symbol.ts';
 
-/** Entries as columns: a large program has a hundred thousand. */
+const WORDS = SYM_SIZE / 4;
+
+/** Entries as the file will have them, but for their names' offsets: a large program has a hundred thousand. */
 class Entries {
   readonly names: string[] = [];
-  readonly infos: number[] = [];
-  readonly others: number[] = [];
-  readonly indices: number[] = [];
-  readonly values: number[] = [];
-  readonly sizes: number[] = [];
+  #words = new Uint32Array(1024 * WORDS);
 
   add(name: string, info: number, other: number, index: number, value: number, size: number): void {
-    this.names.push(name);
-    this.infos.push(info);
-    this.others.push(other);
-    this.indices.push(index);
-    this.values.push(value);
-    this.sizes.push(size);
+    const at = this.names.push(name) * WORDS - WORDS;
+    if (at === this.#words.length) {
+      const more = new Uint32Array(2 * at);
+      more.set(this.#words);
+      this.#words = more;
+    }
+    const words = this.#words;
+    words[at + 1] = info | (other << 8) | (index << 16);
+    putWide(words, at + 2, value);
+    putWide(words, at + 4, size);
+  }
+
+  /** Appends them to a table. */
+  write(table: Uint32Array, start: number, strings: StringTableBuilder): void {
+    const { names } = this;
+    table.set(this.#words.subarray(0, names.length * WORDS), start);
+    for (let i = 0, at = start; i < names.length; i++, at += WORDS) table[at] = strings.add(names[i]!);
   }
 }
 
@@ -199,18 +208,9 @@ class EntryMaker {
 function encode(locals: Entries, globals: Entries): SymbolTableBytes {
   const strings = new StringTableBuilder();
   const count = 1 + locals.names.length + globals.names.length;
-  const symtab = new Uint8Array(count * SYM_SIZE);
-  const view = new DataView(symtab.buffer);
-  let at = SYM_SIZE;
-  for (const { names, infos, others, indices, values, sizes } of [locals, globals]) {
-    for (let i = 0; i < names.length; i++, at += SYM_SIZE) {
-      view.setUint32(at, strings.add(names[i]!), true);
-      symtab[at + 4] = infos[i]!;
-      symtab[at + 5] = others[i]!;
-      view.setUint16(at + 6, indices[i]!, true);
-      writeU64(view, at + 8, values[i]!);
-      writeU64(view, at + 16, sizes[i]!);
-    }
-  }
-  return { symtab, strtab: strings.bytes(), firstGlobal: 1 + locals.names.length };
+  const table = new Uint32Array(count * WORDS);
+  const firstGlobal = 1 + locals.names.length;
+  locals.write(table, WORDS, strings);
+  globals.write(table, firstGlobal * WORDS, strings);
+  return { symtab: new Uint8Array(table.buffer), strtab: strings.bytes(), firstGlobal };
 }

@@ -21,7 +21,7 @@ import type { MelfBody } from './melf-format.ts';
 import { BODY_FILLED, BODY_THUNK } from './melf-format.ts';
 import type { OutputSection } from './output.ts';
 import type { RelocationBackend } from './relocation/backend.ts';
-import { InputSection } from './section.ts';
+import type { InputSection } from './section.ts';
 import type { SymbolTableBytes } from './symbol-table.ts';
 import { StringTableBuilder } from './symbol-table.ts';
 import type { Slot } from './variants.ts';
@@ -119,8 +119,8 @@ function writeSection(input: WriteInput, section: OutputSection, out: Uint8Array
     }
     const { content } = chunk;
     filled = chunk.offset + content.size;
-    if (content instanceof InputSection) writeBody(input, content, out, at, section.va + chunk.offset);
-    else content.write(out, at);
+    if ('write' in content) content.write(out, at);
+    else writeBody(input, content, out, at, section.va + chunk.offset);
   }
 }
 

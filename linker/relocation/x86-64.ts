@@ -119,25 +119,19 @@ function tlsIeRewrite(section: InputSection, index: number): boolean {
   return (rex === 0x48 || rex === 0x4c) && (opcode === 0x8b || opcode === 0x03);
 }
 
-/** Whether a static link knows what to do: those of the dynamic model have only names. */
-function isSupported(type: number): boolean {
-  switch (type) {
-    case 5:
-    case 6:
-    case 7:
-    case 8:
-    case 16:
-    case 36:
-    case 37:
-    case 38:
-      return false;
-    default:
-      return NAMES[type] !== undefined;
-  }
-}
+/** Types of the dynamic model have only names: a static link knows nothing to do with them. */
+const DYNAMIC: ReadonlySet<number> = new Set([5, 6, 7, 8, 16, 36, 37, 38]);
+
+const SUPPORTED = Object.keys(NAMES)
+  .map(Number)
+  .filter((type) => !DYNAMIC.has(type));
+/** By type: 1 where a static link knows what to do. */
+const IS_SUPPORTED = new Uint8Array(64);
+for (const type of SUPPORTED) IS_SUPPORTED[type] = 1;
 
 function needs(section: InputSection, index: number, symbol: LinkSymbol, isPie: boolean): number {
-  switch (section.relocations.types[index]) {
+  const type = section.relocations.types[index]!;
+  switch (type) {
     case X86.GOT32:
     case X86.GOTPCREL:
     case X86.GOT64:
@@ -153,7 +147,7 @@ function needs(section: InputSection, index: number, symbol: LinkSymbol, isPie: 
     case X86.TLSLD:
       return SKIPS_NEXT;
     default:
-      return isSupported(section.relocations.types[index]!) ? NEEDS_NOTHING : UNSUPPORTED;
+      return IS_SUPPORTED[type] === 1 ? NEEDS_NOTHING : UNSUPPORTED;
   }
 }
 
@@ -168,19 +162,17 @@ function apply(
 ): void {
   const { offsets, types, symbols, addends } = section.relocations;
   const { resolved } = section.file;
+  const { size } = section;
   const view = viewOf(out);
-  const put32 = (i: number, value: number): void => {
-    if (value < -0x80000000 || value > 0x7fffffff) outOfRange(section, i, value, context);
-    view.setInt32(offset + offsets[i]!, value | 0, true);
-  };
+  // No closures in this loop: of most sections it has a handful of relocations to do.
   for (let i = first; i < last; i++) {
     const type = types[i]!;
     const symbol = resolved[symbols[i]!]!;
-    const at = offset + offsets[i]!;
+    const start = offsets[i]!;
+    const at = offset + start;
     const addend = addends[i]!;
-    const place = va + offsets[i]!;
-    const width = WIDTH[type] ?? 4;
-    if (offsets[i]! + width > section.size) {
+    const place = va + start;
+    if (start + (WIDTHS[type] ?? 4) > size) {
       context.problem(section, i, 'the field goes beyond the section');
       continue;
     }
@@ -192,7 +184,7 @@ function apply(
         break;
       case X86.PC32:
       case X86.PLT32:
-        put32(i, context.target(symbol, addend) - place);
+        put32(view, at, section, i, context, context.target(symbol, addend) - place);
         break;
       case X86.ABS32: {
         const value = context.target(symbol, addend);
@@ -201,7 +193,7 @@ function apply(
         break;
       }
       case X86.ABS32S:
-        put32(i, context.target(symbol, addend));
+        put32(view, at, section, i, context, context.target(symbol, addend));
         break;
       case X86.ABS16:
       case X86.PC16: {
@@ -221,14 +213,14 @@ function apply(
         writeU64(view, at, context.target(symbol, addend) - place);
         break;
       case X86.GOTPCREL:
-        put32(i, context.gotAddress(symbol) + addend - place);
+        put32(view, at, section, i, context, context.gotAddress(symbol) + addend - place);
         break;
       case X86.GOTPCRELX:
       case X86.REX_GOTPCRELX:
-        applyGotLoad(section, i, symbol, view, at, place, context, put32);
+        applyGotLoad(section, i, symbol, view, at, place, context);
         break;
       case X86.GOT32:
-        put32(i, context.gotAddress(symbol) - context.gotBase + addend);
+        put32(view, at, section, i, context, context.gotAddress(symbol) - context.gotBase + addend);
         break;
       case X86.GOT64:
       case X86.GOTPLT64:
@@ -242,26 +234,33 @@ function apply(
         writeU64(view, at, context.target(symbol, addend) - context.gotBase);
         break;
       case X86.GOTPC32:
-        put32(i, context.gotBase + addend - place);
+        put32(view, at, section, i, context, context.gotBase + addend - place);
         break;
       case X86.GOTPC64:
         writeU64(view, at, context.gotBase + addend - place);
         break;
       case X86.SIZE32:
-        put32(i, symbol.size + addend);
+        put32(view, at, section, i, context, symbol.size + addend);
         break;
       case X86.SIZE64:
         writeU64(view, at, symbol.size + addend);
         break;
       case X86.TPOFF32:
-        put32(i, context.target(symbol, addend) + context.tlsToThreadPointer);
+        put32(view, at, section, i, context, context.target(symbol, addend) + context.tlsToThreadPointer);
         break;
       case X86.TPOFF64:
         writeU64(view, at, context.target(symbol, addend) + context.tlsToThreadPointer);
         break;
       case X86.DTPOFF32:
         // In code it follows a local-dynamic sequence, rewritten to the thread pointer; in debug information it stays.
-        put32(i, context.target(symbol, addend) + (section.isAlloc ? context.tlsToThreadPointer : -context.tlsStart));
+        put32(
+          view,
+          at,
+          section,
+          i,
+          context,
+          context.target(symbol, addend) + (section.isAlloc ? context.tlsToThreadPointer : -context.tlsStart),
+        );
         break;
       case X86.DTPOFF64:
         writeU64(
@@ -271,7 +270,7 @@ function apply(
         );
         break;
       case X86.GOTTPOFF:
-        applyInitialExec(section, i, symbol, view, at, place, context, put32);
+        applyInitialExec(section, i, symbol, view, at, place, context);
         break;
       case X86.TLSGD:
         if (rewriteGeneralDynamic(section, i, view, out, at)) {
@@ -309,25 +308,14 @@ function apply(
   }
 }
 
-const WIDTH: Readonly<Record<number, number>> = {
-  0: 0,
-  1: 8,
-  12: 2,
-  13: 2,
-  14: 1,
-  15: 1,
-  17: 8,
-  18: 8,
-  24: 8,
-  25: 8,
-  27: 8,
-  28: 8,
-  29: 8,
-  30: 8,
-  31: 8,
-  33: 8,
-  35: 2,
-};
+/** Bytes of a field by its relocation's type; those that are not named here have 4. */
+const WIDTHS = new Uint8Array(64).fill(4);
+for (const type of [X86.ABS64, X86.DTPOFF64, X86.TPOFF64, X86.PC64, X86.GOTOFF64, X86.GOT64, X86.GOTPCREL64])
+  WIDTHS[type] = 8;
+for (const type of [X86.GOTPC64, X86.GOTPLT64, X86.PLTOFF64, X86.SIZE64]) WIDTHS[type] = 8;
+for (const type of [X86.ABS16, X86.PC16, X86.TLSDESC_CALL]) WIDTHS[type] = 2;
+for (const type of [X86.ABS8, X86.PC8]) WIDTHS[type] = 1;
+WIDTHS[X86.NONE] = 0;
 
 function dependence(type: number): Dependence {
   switch (type) {
@@ -351,7 +339,17 @@ function dependence(type: number): Dependence {
   }
 }
 
-type Put32 = (index: number, value: number) => void;
+function put32(
+  view: DataView,
+  at: number,
+  section: InputSection,
+  i: number,
+  context: RelocationContext,
+  value: number,
+): void {
+  if (value < -0x80000000 || value > 0x7fffffff) outOfRange(section, i, value, context);
+  view.setInt32(at, value | 0, true);
+}
 
 function tpoff(symbol: LinkSymbol, addend: number, context: RelocationContext): number {
   return context.target(symbol, addend) + context.tlsToThreadPointer;
@@ -365,22 +363,21 @@ function applyGotLoad(
   at: number,
   place: number,
   context: RelocationContext,
-  put32: Put32,
 ): void {
   const address = context.symbolAddress(symbol);
   switch (gotRewrite(section, i, symbol, context.isPie)) {
     case undefined:
-      put32(i, context.gotAddress(symbol) + section.relocations.addends[i]! - place);
+      put32(view, at, section, i, context, context.gotAddress(symbol) + section.relocations.addends[i]! - place);
       return;
     case 'lea':
       view.setUint8(at - 2, 0x8d);
-      put32(i, address - 4 - place);
+      put32(view, at, section, i, context, address - 4 - place);
       return;
     case 'call':
       // addr32 call: the prefix fills the byte that the shorter opcode leaves.
       view.setUint8(at - 2, 0x67);
       view.setUint8(at - 1, 0xe8);
-      put32(i, address - 4 - place);
+      put32(view, at, section, i, context, address - 4 - place);
       return;
     case 'jmp': {
       const value = address - 4 - (place - 1);
@@ -400,7 +397,7 @@ function applyGotLoad(
       view.setUint8(at - 3, (rex & ~0x05) | ((rex >> 2) & 1));
       view.setUint8(at - 2, test ? 0xf7 : 0x81);
       view.setUint8(at - 1, 0xc0 | (extension << 3) | register);
-      put32(i, address);
+      put32(view, at, section, i, context, address);
     }
   }
 }
@@ -413,10 +410,9 @@ function applyInitialExec(
   at: number,
   place: number,
   context: RelocationContext,
-  put32: Put32,
 ): void {
   if (!tlsIeRewrite(section, i)) {
-    put32(i, context.tlsGotAddress(symbol) + section.relocations.addends[i]! - place);
+    put32(view, at, section, i, context, context.tlsGotAddress(symbol) + section.relocations.addends[i]! - place);
     return;
   }
   // mov/add x@gottpoff(%rip), %r  ->  mov/add $tpoff, %r
@@ -426,7 +422,7 @@ function applyInitialExec(
   view.setUint8(at - 3, 0x48 | high);
   view.setUint8(at - 2, add ? 0x81 : 0xc7);
   view.setUint8(at - 1, 0xc0 | register);
-  put32(i, tpoff(symbol, 0, context));
+  put32(view, at, section, i, context, tpoff(symbol, 0, context));
 }
 
 const GD_TO_LE = [0x64, 0x48, 0x8b, 0x04, 0x25, 0, 0, 0, 0, 0x48, 0x8d, 0x80];
@@ -475,7 +471,7 @@ function outOfRange(section: InputSection, i: number, value: number, context: Re
 
 export const X86_64_BACKEND: RelocationBackend = {
   typeName: (type) => `R_X86_64_${NAMES[type] ?? type}`,
-  types: Object.keys(NAMES).map(Number).filter(isSupported),
+  types: SUPPORTED,
   maxPage: 0x1000,
   ipltEntrySize: 16,
   irelativeType: X86.IRELATIVE,
