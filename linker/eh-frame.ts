@@ -58,24 +58,13 @@ export function parseFrames(section: InputSection): FrameSection {
     const firstRelocation = relocation;
     while (relocation < relocations.last && relocations.offsets[relocation]! < end) relocation++;
     const id = view.getUint32(at + header, true);
-    const record = (cie: FrameRecord | undefined, code: InputSection | undefined): FrameRecord => ({
-      section,
-      offset: at,
-      size: end - at,
-      cie,
-      firstRelocation,
-      lastRelocation: relocation,
-      code,
-    });
-    if (id === 0) cies.set(at, record(undefined, undefined));
-    else {
-      const cie = cies.get(at + header - id);
-      if (cie === undefined) fail(`the record at +${at} names no CIE`);
-      const first =
-        firstRelocation < relocation && relocations.offsets[firstRelocation] === at + 8 ? firstRelocation : -1;
-      const code = first < 0 ? undefined : file.symbols[relocations.symbols[first]!]?.section;
-      fdes.push(record(cie, code));
-    }
+    const cie = id === 0 ? undefined : cies.get(at + header - id);
+    if (id !== 0 && cie === undefined) fail(`the record at +${at} names no CIE`);
+    const namesCode = id !== 0 && firstRelocation < relocation && relocations.offsets[firstRelocation] === at + 8;
+    const code = namesCode ? file.symbols[relocations.symbols[firstRelocation]!]?.section : undefined;
+    const record = { section, offset: at, size: end - at, cie, firstRelocation, lastRelocation: relocation, code };
+    if (cie === undefined) cies.set(at, record);
+    else fdes.push(record);
     at = end;
   }
   return { section, fdes };

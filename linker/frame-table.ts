@@ -1,25 +1,33 @@
 import type { FrameRecord, FrameSection } from './eh-frame.ts';
 import { viewOf } from './elf.ts';
 import type { RelocationBackend, RelocationContext } from './relocation/backend.ts';
+import type { InputSection } from './section.ts';
 
-interface Placed {
-  readonly record: FrameRecord;
+/** Records that follow each other in their section and in the table: copied, and their relocations applied, as one. */
+interface Run {
+  readonly section: InputSection;
+  readonly start: number;
+  readonly firstRelocation: number;
+  /** In the table. */
   readonly offset: number;
-  /** Offset of its CIE in the table; for a CIE its own. */
-  readonly cieOffset: number;
+  end: number;
+  lastRelocation: number;
 }
 
 /** An output `.eh_frame`: the unwind information of common code and one variant, or of another variant alone. */
 export class FrameTable {
-  readonly #placed: Placed[] = [];
+  readonly #runs: Run[] = [];
+  /** Of each FDE where it is in the table, and where its CIE is. */
+  readonly #fdes: FrameRecord[] = [];
+  readonly #offsets: number[] = [];
+  readonly #cieOffsetsOfFdes: number[] = [];
   readonly #cies = new Map<string, number>();
   readonly #cieOffsets = new Map<FrameRecord, number>();
-  #fdeCount = 0;
   #size = 0;
   va = 0;
 
   get fdeCount(): number {
-    return this.#fdeCount;
+    return this.#fdes.length;
   }
   /** Bytes, with the terminator that `__register_frame` wants. */
   get size(): number {
@@ -27,59 +35,66 @@ export class FrameTable {
   }
   /** Bytes of the search table (LSB, "The .eh_frame_hdr section"). */
   get headerSize(): number {
-    return 12 + 8 * this.#fdeCount;
+    return 12 + 8 * this.fdeCount;
   }
 
   add(fde: FrameRecord): void {
     const cie = fde.cie!;
-    this.#place(fde, this.#cieOffsets.get(cie) ?? this.#cieOffset(cie));
-    this.#fdeCount++;
+    this.#cieOffsetsOfFdes.push(this.#cieOffsets.get(cie) ?? this.#cieOffset(cie));
+    this.#offsets.push(this.#place(fde));
+    this.#fdes.push(fde);
   }
 
   #cieOffset(cie: FrameRecord): number {
     const key = cieKey(cie);
-    const offset = this.#cies.get(key) ?? this.#place(cie, this.#size);
+    const offset = this.#cies.get(key) ?? this.#place(cie);
     this.#cies.set(key, offset);
     this.#cieOffsets.set(cie, offset);
     return offset;
   }
 
-  #place(record: FrameRecord, cieOffset: number): number {
+  #place({ section, offset: start, size, firstRelocation, lastRelocation }: FrameRecord): number {
     const offset = this.#size;
-    this.#placed.push({ record, offset, cieOffset });
-    this.#size += record.size;
+    const last = this.#runs.at(-1);
+    if (last?.section === section && last.end === start && last.lastRelocation === firstRelocation) {
+      last.end += size;
+      last.lastRelocation = lastRelocation;
+    } else this.#runs.push({ section, start, firstRelocation, offset, end: start + size, lastRelocation });
+    this.#size += size;
     return offset;
   }
 
   write(out: Uint8Array, offset: number, context: RelocationContext, backend: RelocationBackend): void {
     const view = viewOf(out);
-    for (const { record, offset: at, cieOffset } of this.#placed) {
-      const { section, size } = record;
-      const { data } = section;
-      // Records are short: a loop is quicker than a view and a copy.
-      for (let i = 0; i < size; i++) out[offset + at + i] = data[record.offset + i]!;
-      const [start, va] = [offset + at - record.offset, this.va + at - record.offset];
-      backend.apply(section, out, start, va, context, record.firstRelocation, record.lastRelocation);
-      if (record.cie !== undefined) view.setUint32(offset + at + 4, at + 4 - cieOffset, true);
+    for (const { section, start, end, offset: at, firstRelocation, lastRelocation } of this.#runs) {
+      section.copy(out, offset + at, start, end);
+      // As if the section began here: relocations count from its start.
+      const shift = at - start;
+      backend.apply(section, out, offset + shift, this.va + shift, context, firstRelocation, lastRelocation);
+    }
+    for (let i = 0; i < this.#fdes.length; i++) {
+      const at = this.#offsets[i]! + 4;
+      view.setUint32(offset + at, at - this.#cieOffsetsOfFdes[i]!, true);
     }
     view.setUint32(offset + this.#size, 0, true);
   }
 
   /** Rows of the search table, ascending by the code's address. */
-  rows(context: RelocationContext): { readonly code: number; readonly frame: number }[] {
-    const rows: { code: number; frame: number }[] = [];
+  rows(context: RelocationContext): { readonly codes: readonly number[]; readonly frames: readonly number[] } {
+    const codes: number[] = [];
     let sorted = true;
     let last = 0;
-    for (const { record, offset } of this.#placed) {
-      if (record.cie === undefined) continue;
-      const { file, relocations } = record.section;
-      const i = record.firstRelocation;
+    for (const { section, firstRelocation: i } of this.#fdes) {
+      const { file, relocations } = section;
       const code = context.target(file.resolved[relocations.symbols[i]!]!, relocations.addends[i]!);
       if (code < last) sorted = false;
       last = code;
-      rows.push({ code, frame: this.va + offset });
+      codes.push(code);
     }
-    return sorted ? rows : rows.sort((a, b) => a.code - b.code);
+    const frames = this.#offsets.map((offset) => this.va + offset);
+    if (sorted) return { codes, frames };
+    const order = [...codes.keys()].sort((a, b) => codes[a]! - codes[b]!);
+    return { codes: order.map((i) => codes[i]!), frames: order.map((i) => frames[i]!) };
   }
 }
 
@@ -91,17 +106,16 @@ export function writeFrameHeader(
   frames: FrameTable,
   context: RelocationContext,
 ): void {
-  const rows = frames.rows(context);
+  const { codes, frames: records } = frames.rows(context);
   view.setUint8(offset, 1);
   view.setUint8(offset + 1, 0x1b); // pointer to .eh_frame: pcrel sdata4
   view.setUint8(offset + 2, 0x03); // count: udata4
   view.setUint8(offset + 3, 0x3b); // table: datarel sdata4
   view.setInt32(offset + 4, frames.va - (va + 4), true);
-  view.setUint32(offset + 8, rows.length, true);
-  for (let i = 0, at = offset + 12; i < rows.length; i++, at += 8) {
-    const { code, frame } = rows[i]!;
-    view.setInt32(at, code - va, true);
-    view.setInt32(at + 4, frame - va, true);
+  view.setUint32(offset + 8, codes.length, true);
+  for (let i = 0, at = offset + 12; i < codes.length; i++, at += 8) {
+    view.setInt32(at, codes[i]! - va, true);
+    view.setInt32(at + 4, records[i]! - va, true);
   }
 }
 

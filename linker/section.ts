@@ -73,6 +73,12 @@ export class InputSection {
     return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + this.#start, length);
   }
 
+  /** Copies bytes [from, to) of the contents to `at` of `out`. */
+  copy(out: Uint8Array, at: number, from: number, to: number): void {
+    const start = this.#bytes.byteOffset + this.#start + from;
+    if (to > from) out.set(new Uint8Array(this.#bytes.buffer, start, to - from), at);
+  }
+
   /** `data[offset]` */
   byteAt(offset: number): number {
     return this.#bytes[this.#start + offset]!;

@@ -125,7 +125,7 @@ function writeSection(input: WriteInput, section: OutputSection, out: Uint8Array
 }
 
 function writeBody(input: WriteInput, section: InputSection, out: Uint8Array, at: number, va: number): void {
-  if (section.type !== SHT_NOBITS && section.size > 0) out.set(section.data, at);
+  if (section.type !== SHT_NOBITS) section.copy(out, at, 0, section.size);
   const { first, last } = section.relocations;
   if (last > first) input.backend.apply(section, out, at, va, input.addresses, first, last);
 }

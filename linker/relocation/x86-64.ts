@@ -125,30 +125,21 @@ const DYNAMIC: ReadonlySet<number> = new Set([5, 6, 7, 8, 16, 36, 37, 38]);
 const SUPPORTED = Object.keys(NAMES)
   .map(Number)
   .filter((type) => !DYNAMIC.has(type));
-/** By type: 1 where a static link knows what to do. */
-const IS_SUPPORTED = new Uint8Array(64);
-for (const type of SUPPORTED) IS_SUPPORTED[type] = 1;
+/** Of types that only the instruction tells about. */
+const ON_CODE = 255;
+/** What each type asks for; a table, since V8 would try ten cases one after the other for types that ask for nothing. */
+const NEEDS = new Uint8Array(64).fill(UNSUPPORTED);
+for (const type of SUPPORTED) NEEDS[type] = NEEDS_NOTHING;
+for (const type of [X86.GOT32, X86.GOTPCREL, X86.GOT64, X86.GOTPCREL64, X86.GOTPLT64]) NEEDS[type] = NEEDS_GOT;
+for (const type of [X86.GOTPCRELX, X86.REX_GOTPCRELX, X86.GOTTPOFF]) NEEDS[type] = ON_CODE;
+for (const type of [X86.TLSGD, X86.TLSLD]) NEEDS[type] = SKIPS_NEXT;
 
 function needs(section: InputSection, index: number, symbol: LinkSymbol, isPie: boolean): number {
   const type = section.relocations.types[index]!;
-  switch (type) {
-    case X86.GOT32:
-    case X86.GOTPCREL:
-    case X86.GOT64:
-    case X86.GOTPCREL64:
-    case X86.GOTPLT64:
-      return NEEDS_GOT;
-    case X86.GOTPCRELX:
-    case X86.REX_GOTPCRELX:
-      return gotRewrite(section, index, symbol, isPie) === undefined ? NEEDS_GOT : NEEDS_NOTHING;
-    case X86.GOTTPOFF:
-      return tlsIeRewrite(section, index) ? NEEDS_NOTHING : NEEDS_TLS_GOT;
-    case X86.TLSGD:
-    case X86.TLSLD:
-      return SKIPS_NEXT;
-    default:
-      return IS_SUPPORTED[type] === 1 ? NEEDS_NOTHING : UNSUPPORTED;
-  }
+  const known = NEEDS[type] ?? UNSUPPORTED;
+  if (known !== ON_CODE) return known;
+  if (type === X86.GOTTPOFF) return tlsIeRewrite(section, index) ? NEEDS_NOTHING : NEEDS_TLS_GOT;
+  return gotRewrite(section, index, symbol, isPie) === undefined ? NEEDS_GOT : NEEDS_NOTHING;
 }
 
 function apply(
@@ -164,7 +155,6 @@ function apply(
   const { resolved } = section.file;
   const { size } = section;
   const view = viewOf(out);
-  // No closures in this loop: of most sections it has a handful of relocations to do.
   for (let i = first; i < last; i++) {
     const type = types[i]!;
     const symbol = resolved[symbols[i]!]!;
@@ -176,91 +166,83 @@ function apply(
       context.problem(section, i, 'the field goes beyond the section');
       continue;
     }
+    let value: number;
     switch (type) {
-      case X86.NONE:
+      // Most are of these types, and V8 tries one case after the other.
+      case X86.PC32:
+      case X86.PLT32:
+        value = context.target(symbol, addend) - place;
         break;
       case X86.ABS64:
         writeU64(view, at, context.target(symbol, addend, section));
-        break;
-      case X86.PC32:
-      case X86.PLT32:
-        put32(view, at, section, i, context, context.target(symbol, addend) - place);
-        break;
-      case X86.ABS32: {
-        const value = context.target(symbol, addend);
+        continue;
+      case X86.ABS32:
+        value = context.target(symbol, addend);
         if (value < 0 || value > 0xffffffff) outOfRange(section, i, value, context);
         view.setUint32(at, value >>> 0, true);
-        break;
-      }
+        continue;
       case X86.ABS32S:
-        put32(view, at, section, i, context, context.target(symbol, addend));
+        value = context.target(symbol, addend);
         break;
       case X86.ABS16:
-      case X86.PC16: {
-        const value = context.target(symbol, addend) - (type === X86.PC16 ? place : 0);
+      case X86.PC16:
+        value = context.target(symbol, addend) - (type === X86.PC16 ? place : 0);
         if (value < -0x8000 || value > (type === X86.PC16 ? 0x7fff : 0xffff)) outOfRange(section, i, value, context);
         view.setUint16(at, value & 0xffff, true);
-        break;
-      }
+        continue;
       case X86.ABS8:
-      case X86.PC8: {
-        const value = context.target(symbol, addend) - (type === X86.PC8 ? place : 0);
+      case X86.PC8:
+        value = context.target(symbol, addend) - (type === X86.PC8 ? place : 0);
         if (value < -0x80 || value > (type === X86.PC8 ? 0x7f : 0xff)) outOfRange(section, i, value, context);
         view.setUint8(at, value & 0xff);
-        break;
-      }
+        continue;
+      case X86.NONE:
+        continue;
       case X86.PC64:
         writeU64(view, at, context.target(symbol, addend) - place);
-        break;
+        continue;
       case X86.GOTPCREL:
-        put32(view, at, section, i, context, context.gotAddress(symbol) + addend - place);
+        value = context.gotAddress(symbol) + addend - place;
         break;
       case X86.GOTPCRELX:
       case X86.REX_GOTPCRELX:
         applyGotLoad(section, i, symbol, view, at, place, context);
-        break;
+        continue;
       case X86.GOT32:
-        put32(view, at, section, i, context, context.gotAddress(symbol) - context.gotBase + addend);
+        value = context.gotAddress(symbol) - context.gotBase + addend;
         break;
       case X86.GOT64:
       case X86.GOTPLT64:
         writeU64(view, at, context.gotAddress(symbol) - context.gotBase + addend);
-        break;
+        continue;
       case X86.GOTPCREL64:
         writeU64(view, at, context.gotAddress(symbol) + addend - place);
-        break;
+        continue;
       case X86.GOTOFF64:
       case X86.PLTOFF64:
         writeU64(view, at, context.target(symbol, addend) - context.gotBase);
-        break;
+        continue;
       case X86.GOTPC32:
-        put32(view, at, section, i, context, context.gotBase + addend - place);
+        value = context.gotBase + addend - place;
         break;
       case X86.GOTPC64:
         writeU64(view, at, context.gotBase + addend - place);
-        break;
+        continue;
       case X86.SIZE32:
-        put32(view, at, section, i, context, symbol.size + addend);
+        value = symbol.size + addend;
         break;
       case X86.SIZE64:
         writeU64(view, at, symbol.size + addend);
-        break;
+        continue;
       case X86.TPOFF32:
-        put32(view, at, section, i, context, context.target(symbol, addend) + context.tlsToThreadPointer);
+        value = context.target(symbol, addend) + context.tlsToThreadPointer;
         break;
       case X86.TPOFF64:
         writeU64(view, at, context.target(symbol, addend) + context.tlsToThreadPointer);
-        break;
+        continue;
       case X86.DTPOFF32:
         // In code it follows a local-dynamic sequence, rewritten to the thread pointer; in debug information it stays.
-        put32(
-          view,
-          at,
-          section,
-          i,
-          context,
-          context.target(symbol, addend) + (section.isAlloc ? context.tlsToThreadPointer : -context.tlsStart),
-        );
+        value = context.target(symbol, addend) + (section.isAlloc ? context.tlsToThreadPointer : -context.tlsStart);
         break;
       case X86.DTPOFF64:
         writeU64(
@@ -268,22 +250,22 @@ function apply(
           at,
           context.target(symbol, addend) + (section.isExec ? context.tlsToThreadPointer : -context.tlsStart),
         );
-        break;
+        continue;
       case X86.GOTTPOFF:
         applyInitialExec(section, i, symbol, view, at, place, context);
-        break;
+        continue;
       case X86.TLSGD:
         if (rewriteGeneralDynamic(section, i, view, out, at)) {
           view.setInt32(at + 8, tpoff(symbol, addend + 4, context), true);
         } else context.problem(section, i, "this general-dynamic TLS sequence is not the psABI's");
         i++;
-        break;
+        continue;
       case X86.TLSLD:
         if (!rewriteLocalDynamic(section, i, out, at)) {
           context.problem(section, i, "this local-dynamic TLS sequence is not the psABI's");
         }
         i++;
-        break;
+        continue;
       case X86.GOTPC32_TLSDESC:
         // lea x@tlsdesc(%rip), %rax  ->  mov $tpoff, %rax
         if (
@@ -293,18 +275,21 @@ function apply(
           (out[at - 1]! & 0xc7) !== 0x05
         ) {
           context.problem(section, i, "this TLS descriptor sequence is not the psABI's");
-          break;
+          continue;
         }
         out[at - 3] = 0x48 | ((out[at - 3]! >> 2) & 1);
         out[at - 2] = 0xc7;
         out[at - 1] = 0xc0 | ((out[at - 1]! >> 3) & 7);
         view.setInt32(at, tpoff(symbol, addend + 4, context), true);
-        break;
+        continue;
       case X86.TLSDESC_CALL:
         out[at] = 0x66;
         out[at + 1] = 0x90;
-        break;
+        continue;
+      default:
+        continue;
     }
+    put32(view, at, section, i, context, value);
   }
 }
 
