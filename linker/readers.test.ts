@@ -131,6 +131,34 @@ describe('reading files that are not what they claim', function () {
     );
   });
 
+  it('an object has the addends that it says, of whatever width and at whatever address it lies', () => {
+    const addends = [4, -4, 2 ** 31 - 1, -(2 ** 31), 2 ** 31, -(2 ** 31) - 1, 2 ** 40 + 1, -(2 ** 52), 8];
+    const object = makeObject(
+      'x86-64',
+      addends.map((addend, i) => ({
+        name: `.data.${i}`,
+        flags: SHF_ALLOC | SHF_WRITE,
+        data: new Uint8Array(8),
+        relocations: [{ offset: 0, type: 1, symbol: 'x', addend }],
+      })),
+      [{ name: 'x', section: '.data.0', type: 1, size: 8 }],
+    );
+    for (let shift = 0; shift < 4; shift++) {
+      const bytes = new Uint8Array(object.length + shift).subarray(shift);
+      bytes.set(object);
+      const { sections, symbols } = readObject(bytes, identity);
+      const read = sections.flatMap((s) => s?.relocations.rows().map((i) => s.relocations.addends[i]) ?? []);
+      assert.deepEqual(read, addends);
+      assert.deepEqual(
+        symbols.map(({ name, size }) => [name, size]),
+        [
+          ['', 0],
+          ['x', 8],
+        ],
+      );
+    }
+  });
+
   it('an object, mutated anywhere: read, linked or refused', () => {
     fc.assert(
       fc.property(mutation, (m) => onlyOwnErrors(() => linkSample(mutate(good, m)))),
