@@ -128,11 +128,19 @@ const SUPPORTED = Object.keys(NAMES)
 /** Of types that only the instruction tells about. */
 const ON_CODE = 255;
 /** What each type asks for; a table, since V8 would try ten cases one after the other for types that ask for nothing. */
-const NEEDS = new Uint8Array(64).fill(UNSUPPORTED);
-for (const type of SUPPORTED) NEEDS[type] = NEEDS_NOTHING;
-for (const type of [X86.GOT32, X86.GOTPCREL, X86.GOT64, X86.GOTPCREL64, X86.GOTPLT64]) NEEDS[type] = NEEDS_GOT;
-for (const type of [X86.GOTPCRELX, X86.REX_GOTPCRELX, X86.GOTTPOFF]) NEEDS[type] = ON_CODE;
-for (const type of [X86.TLSGD, X86.TLSLD]) NEEDS[type] = SKIPS_NEXT;
+const NEEDS = byType(UNSUPPORTED, [
+  [NEEDS_NOTHING, SUPPORTED],
+  [NEEDS_GOT, [X86.GOT32, X86.GOTPCREL, X86.GOT64, X86.GOTPCREL64, X86.GOTPLT64]],
+  [ON_CODE, [X86.GOTPCRELX, X86.REX_GOTPCRELX, X86.GOTTPOFF]],
+  [SKIPS_NEXT, [X86.TLSGD, X86.TLSLD]],
+]);
+
+/** A byte for each type, `usual` for those that no row names. */
+function byType(usual: number, rows: readonly (readonly [value: number, types: readonly number[]])[]): Uint8Array {
+  const table = new Uint8Array(64).fill(usual);
+  for (const [value, types] of rows) for (const type of types) table[type] = value;
+  return table;
+}
 
 function needs(section: InputSection, index: number, symbol: LinkSymbol, isPie: boolean): number {
   const type = section.relocations.types[index]!;
@@ -294,13 +302,13 @@ function apply(
 }
 
 /** Bytes of a field by its relocation's type; those that are not named here have 4. */
-const WIDTHS = new Uint8Array(64).fill(4);
-for (const type of [X86.ABS64, X86.DTPOFF64, X86.TPOFF64, X86.PC64, X86.GOTOFF64, X86.GOT64, X86.GOTPCREL64])
-  WIDTHS[type] = 8;
-for (const type of [X86.GOTPC64, X86.GOTPLT64, X86.PLTOFF64, X86.SIZE64]) WIDTHS[type] = 8;
-for (const type of [X86.ABS16, X86.PC16, X86.TLSDESC_CALL]) WIDTHS[type] = 2;
-for (const type of [X86.ABS8, X86.PC8]) WIDTHS[type] = 1;
-WIDTHS[X86.NONE] = 0;
+const WIDTHS = byType(4, [
+  [0, [X86.NONE]],
+  [1, [X86.ABS8, X86.PC8]],
+  [2, [X86.ABS16, X86.PC16, X86.TLSDESC_CALL]],
+  [8, [X86.ABS64, X86.DTPOFF64, X86.TPOFF64, X86.PC64, X86.GOTOFF64, X86.GOT64, X86.GOTPCREL64, X86.GOTPC64]],
+  [8, [X86.GOTPLT64, X86.PLTOFF64, X86.SIZE64]],
+]);
 
 function dependence(type: number): Dependence {
   switch (type) {
