@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { readMelf } from '../linker/melf-reader.ts';
 import { Workshop } from '../linker/tests/workshop.ts';
 import type { Isa } from '../setup/toolchain.ts';
 import { runMelf } from './tests/melf.ts';
@@ -62,6 +63,18 @@ function describeOn(isa: Isa): void {
       const turned = melf('link', '-o', out, '--default', 'prof', ...variants, ...operands());
       assert.equal(turned.status, 0);
       assert.equal((await shop.run({ bytes: readFileSync(out) })).status, 3);
+    });
+
+    it('read compressed debug information, where it runs from a bundle, too', () => {
+      const object = shop.compile('packed.c', 'int main(void) { return 0; }\n', ['-g', '-gz=zlib', '-fno-pie']);
+      const start = join(import.meta.dirname, '../setup/melf.cjs');
+      const words = ['link', '-o', out, object, ...operands()];
+      const bundled = spawnSync(process.execPath, [start, ...words], { encoding: 'utf8' });
+      assert.deepEqual([bundled.status, bundled.stderr], [0, '']);
+      const bytes = readFileSync(out);
+      assert.ok(readMelf(bytes).sections.some(({ name, size }) => name === '.debug_info' && size > 0));
+      assert.deepEqual(melf(...words), { status: 0, out: '', err: '' });
+      assert.ok(bytes.equals(readFileSync(out)));
     });
 
     it('leave the old output alone when the link fails, and leave nothing behind', () => {

@@ -142,6 +142,18 @@ function isMade(entry) {
   return findManifest(entry).manifest !== undefined;
 }
 
+/** A module of Node that is loaded when one of its functions is asked for; a copy of all of them (`import *`, `import x`) would be empty. */
+const late = (id) =>
+  new Proxy(
+    {},
+    {
+      get: (_, name) => require(id)[name],
+      ownKeys() {
+        throw new Error(`a bundle imports all of ${id}: import its functions by their names`);
+      },
+    },
+  );
+
 /** The exports of a TypeScript file, `entry`, named from the project's folder. */
 async function loadBundle(entry) {
   if (loaded.has(entry)) return loaded.get(entry).exports;
@@ -162,7 +174,7 @@ async function loadBundle(entry) {
   const module = { exports: {} };
   const requireHere = (id) => {
     if (id.startsWith(SCHEME)) return loaded.get(id.slice(SCHEME.length)).exports;
-    return LATE.has(id) ? new Proxy({}, { get: (_, name) => require(id)[name] }) : require(id);
+    return LATE.has(id) ? late(id) : require(id);
   };
   loaded.set(entry, {
     exports: module.exports,
