@@ -68,10 +68,26 @@ export function releaseTable(physical: PhysicalMemory, frame: number, level: num
   physical.release(frame);
 }
 
-/** Indices of the entries of a table that begins at `va` whose addresses touch [start, end): the first and the last. */
-function indicesWithin(level: number, va: number, start: number, end: number): [first: number, last: number] {
+/**
+ * Calls `visit` for every present entry of one table, at `level` and for the addresses from `va` on, that maps some of [start, end). `visit` gets the
+ * entry's word index and the first address that it maps, and may change the entry.
+ */
+export function forEachPresent(
+  physical: PhysicalMemory,
+  table: { readonly frame: number; readonly level: number; readonly va: number },
+  start: number,
+  end: number,
+  visit: (entry: number, va: number) => void,
+): void {
+  const { frame, level, va } = table;
+  const words = physical.u32;
   const span = spanOf(level);
-  return [Math.max(0, Math.floor((start - va) / span)), Math.min(ENTRIES - 1, Math.floor((end - 1 - va) / span))];
+  const first = Math.max(0, Math.floor((start - va) / span));
+  const last = Math.min(ENTRIES - 1, Math.floor((end - 1 - va) / span));
+  for (let index = first; index <= last; index++) {
+    const entry = entryAt(frame, index);
+    if ((words[entry]! & Pte.present) !== 0) visit(entry, va + index * span);
+  }
 }
 
 /**
@@ -88,11 +104,8 @@ export function ownTables(
 ): number {
   if (level === 0) return 0;
   const words = physical.u32;
-  const [first, last] = indicesWithin(level, va, start, end);
   let copied = 0;
-  for (let index = first; index <= last; index++) {
-    const entry = entryAt(root, index);
-    if ((words[entry]! & Pte.present) === 0) continue;
+  forEachPresent(physical, { frame: root, level, va }, start, end, (entry, at) => {
     const child = words[entry + 1]!;
     if (physical.references(child) > 1) {
       const copy = physical.allocate();
@@ -101,8 +114,8 @@ export function ownTables(
       setEntry(physical, entry, words[entry]!, copy);
       physical.release(child);
     }
-    copied += ownTables(physical, words[entry + 1]!, start, end, level - 1, va + index * spanOf(level));
-  }
+    copied += ownTables(physical, words[entry + 1]!, start, end, level - 1, at);
+  });
   return copied;
 }
 
@@ -130,17 +143,13 @@ export function pruneTables(
   va = 0,
 ): void {
   if (level === 0) return;
-  const words = physical.u32;
-  const [first, last] = indicesWithin(level, va, start, end);
-  for (let index = first; index <= last; index++) {
-    const entry = entryAt(root, index);
-    if ((words[entry]! & Pte.present) === 0) continue;
-    const child = words[entry + 1]!;
-    pruneTables(physical, child, start, end, level - 1, va + index * spanOf(level));
-    if (!isEmpty(physical, child)) continue;
+  forEachPresent(physical, { frame: root, level, va }, start, end, (entry, at) => {
+    const child = physical.u32[entry + 1]!;
+    pruneTables(physical, child, start, end, level - 1, at);
+    if (!isEmpty(physical, child)) return;
     setEntry(physical, entry, 0, 0);
     physical.release(child);
-  }
+  });
 }
 
 function isEmpty(physical: PhysicalMemory, table: number): boolean {

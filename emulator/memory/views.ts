@@ -3,6 +3,7 @@ import {
   ensureEntry,
   entryAt,
   findEntry,
+  forEachPresent,
   indexAt,
   ownTables,
   Pte,
@@ -320,20 +321,14 @@ export class Views {
   ): void {
     if (seen.has(table)) return;
     seen.add(table);
-    const words = this.#physical.u32;
-    const span = spanOf(level);
-    const first = Math.max(0, Math.floor((start - va) / span));
-    const last = Math.min(ENTRIES - 1, Math.floor((end - 1 - va) / span));
-    for (let index = first; index <= last; index++) {
-      const entry = entryAt(table, index);
-      if ((words[entry]! & Pte.present) === 0) continue;
-      if (level === 0) {
-        this.entriesVisited++;
-        visit(entry, va + index * span);
-      } else {
-        this.#visit(words[entry + 1]!, level - 1, va + index * span, start, end, visit, seen);
+    forEachPresent(this.#physical, { frame: table, level, va }, start, end, (entry, at) => {
+      if (level > 0) {
+        this.#visit(this.#physical.u32[entry + 1]!, level - 1, at, start, end, visit, seen);
+        return;
       }
-    }
+      this.entriesVisited++;
+      visit(entry, at);
+    });
   }
 
   /** Removes an entry. */
