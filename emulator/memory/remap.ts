@@ -147,9 +147,10 @@ function move(space: AddressSpace, parts: readonly Vma[], request: Move): void {
 
   // The tables have been made for what comes, which nothing says until it is there.
   if (areas.overlapping(target, target + length).length > 0) space.unmap(target, length, true);
-  if (keptEnd < oldEnd) space.unmap(keptEnd, oldEnd - keptEnd, true);
   for (const place of places) areas.insert(place);
   for (const range of ranges) views.mapAgain(range, distance, range.viewShared);
+  // Two calls, as in Linux: each tells by its own size whether TLBs are flushed.
+  if (keptEnd < oldEnd) space.unmap(keptEnd, oldEnd - keptEnd);
   if (dontUnmap) {
     if (isExecuted) space.codeChanges();
     space.discard(address, keptEnd - address);

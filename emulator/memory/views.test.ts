@@ -6,6 +6,7 @@ import { Access } from '../native/binding.ts';
 import { AddressSpace } from './address-space.ts';
 import { BytesMappable } from './mappable.ts';
 import { PAGE_SIZE, PhysicalMemory } from './physical.ts';
+import { remap } from './remap.ts';
 import { UserFault } from './user-memory.ts';
 import { viewModels } from './views.ts';
 import { MOST_AREAS, Prot } from './vma.ts';
@@ -241,6 +242,37 @@ describe('views of an address space', function () {
       assert.equal(space.userMemory(second).u8(4 * block), 1);
       space.userMemory(second).setU8(block, 2);
       assert.equal(space.userMemory(0).u8(block), 1);
+      space.destroy();
+    });
+
+  for (const model of viewModels)
+    it(`give the tables back of what a move cuts off (${model})`, () => {
+      const space = new AddressSpace(physical, model);
+      const block = 0x20_0000;
+      const [address, target] = [64 * block, 1024 * block];
+      space.map({ address, length: 4 * block, prot: RW, fixed: true });
+      const before = physical.framesUsed;
+      for (const at of [0, 1, 3]) space.userMemory(0).setU8(address + at * block, at + 1);
+      const move = (from: number, oldLength: number, newLength: number, newAddress: number): void => {
+        const request = {
+          address: from,
+          oldLength,
+          newLength,
+          mayMove: true,
+          fixed: true,
+          dontUnmap: false,
+          newAddress,
+        };
+        assert.equal(remap(space, 0, request), newAddress);
+      };
+      move(address, 4 * block, 1.5 * block, target);
+      assert.equal(space.userMemory(0).u8(target + block), 2);
+      // What was cut off ends in the table in which the new place begins.
+      const behind = target + 1.5 * block;
+      move(target, 1.5 * block, 0.5 * block, behind);
+      assert.equal(space.userMemory(0).u8(behind), 1);
+      space.unmap(behind, 0.5 * block);
+      assert.equal(physical.framesUsed, before);
       space.destroy();
     });
 
