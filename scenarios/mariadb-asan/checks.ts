@@ -1,6 +1,6 @@
 // What must be true of every run. Each check compares two things that come from different places.
 
-import { type Check, checkEachRun } from '../runner/checks.ts';
+import { type Check, checkEachRun, checkRunsIfAny } from '../runner/checks.ts';
 import type { RelativeChange } from '../runner/statistics.ts';
 import { type Configuration, configurationOfRun } from './configurations.ts';
 import { type Plant, plantAllocates, plantFrees, plants, statementFunction } from './plants.ts';
@@ -75,7 +75,7 @@ export function checkRuns(runs: readonly RunRecord[]): Check[] {
   const multivariant = runs.filter((run) => of(run).form === 'melf');
   const sanitised = multivariant.filter((run) => of(run).sanitisedShare > 0);
   const nobody = runs.filter((run) => !sanitised.includes(run));
-  const checks = [
+  return [
     checkEachRun(
       'every answer is right',
       runs,
@@ -91,48 +91,38 @@ export function checkRuns(runs: readonly RunRecord[]): Check[] {
       ({ exitCode }) => (exitCode === 0 ? undefined : `exit code ${exitCode}`),
       'exit code 0 in every run',
     ),
+    ...checkRunsIfAny(
+      'nothing is reported where nothing is wrong',
+      ordinary,
+      ({ errors }) =>
+        errors.length === 0 ? undefined : `${errors.length} reports (${errors[0]!.kind} in ${errors[0]!.stack[0]})`,
+      `no report in ${ordinary.length} runs`,
+    ),
+    ...checkRunsIfAny(
+      'each statement is executed in the variant that its connection asks for',
+      multivariant,
+      wrongVariants,
+      `${sum(multivariant, ({ entries }) => entries?.sanitised ?? 0)} in asan and ${sum(multivariant, ({ entries }) => entries?.plain ?? 0)} in plain: entries of ${statementFunction} by view, compared with what each client sent`,
+    ),
+    ...checkRunsIfAny(
+      'nothing switches where no connection is sanitised, or all code is',
+      nobody,
+      ({ switches }) => (switches === 0 ? undefined : `${switches} switches`),
+      `no switch from the start to the end of ${nobody.length} runs`,
+    ),
+    ...checkRunsIfAny(
+      'threads switch where some connections are sanitised',
+      sanitised,
+      ({ switches }) => (switches > 0 ? undefined : 'no switch'),
+      `${sum(sanitised, ({ switches }) => switches)} switches in ${sanitised.length} runs`,
+    ),
+    ...checkRunsIfAny(
+      'each planted mistake is found where its connection is sanitised, with the stacks of access, allocation and free, and nowhere else',
+      planted,
+      wrongReports,
+      `${sum(planted, (run) => run.planted.sanitised)} found; ${sum(planted, (run) => run.planted.plain)} made by plain connections, none of them reported but second frees by code without variants, which the runtime's malloc sees`,
+    ),
   ];
-  /** Nothing is claimed where there are no such runs. */
-  const over = (
-    name: string,
-    some: readonly RunRecord[],
-    complaint: (run: RunRecord) => string | undefined,
-    fine: string,
-  ): void => {
-    if (some.length > 0) checks.push(checkEachRun(name, some, complaint, fine));
-  };
-  over(
-    'nothing is reported where nothing is wrong',
-    ordinary,
-    ({ errors }) =>
-      errors.length === 0 ? undefined : `${errors.length} reports (${errors[0]!.kind} in ${errors[0]!.stack[0]})`,
-    `no report in ${ordinary.length} runs`,
-  );
-  over(
-    'each statement is executed in the variant that its connection asks for',
-    multivariant,
-    wrongVariants,
-    `${sum(multivariant, ({ entries }) => entries?.sanitised ?? 0)} in asan and ${sum(multivariant, ({ entries }) => entries?.plain ?? 0)} in plain: entries of ${statementFunction} by view, compared with what each client sent`,
-  );
-  over(
-    'nothing switches where no connection is sanitised, or all code is',
-    nobody,
-    ({ switches }) => (switches === 0 ? undefined : `${switches} switches`),
-    `no switch from the start to the end of ${nobody.length} runs`,
-  );
-  over(
-    'threads switch where some connections are sanitised',
-    sanitised,
-    ({ switches }) => (switches > 0 ? undefined : 'no switch'),
-    `${sum(sanitised, ({ switches }) => switches)} switches in ${sanitised.length} runs`,
-  );
-  over(
-    'each planted mistake is found where its connection is sanitised, with the stacks of access, allocation and free, and nowhere else',
-    planted,
-    wrongReports,
-    `${sum(planted, (run) => run.planted.sanitised)} found; ${sum(planted, (run) => run.planted.plain)} made by plain connections, none of them reported but second frees by code without variants, which the runtime's malloc sees`,
-  );
-  return checks;
 }
 
 /** What context-specific sanitising claims, as far as a model can be held to it: order, not size. */

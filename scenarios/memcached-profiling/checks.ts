@@ -1,6 +1,6 @@
 // What must be true of every run. Each check compares two counts that come from different places.
 
-import { type Check, checkEachRun } from '../runner/checks.ts';
+import { type Check, checkEachRun, checkRunsIfAny } from '../runner/checks.ts';
 import { parseProfile, resolveProfile } from '../runner/profiler/profile.ts';
 import type { RelativeChange } from '../runner/statistics.ts';
 import type { FunctionTable } from '../runner/symbols.ts';
@@ -37,9 +37,12 @@ function countedCommands(run: RunRecord, functions: FunctionTable): number {
 
 /** Runs every check on the finished runs. `functions` are those of each configuration's executable. */
 export function checkRuns(runs: readonly RunRecord[], functions: (configuration: string) => FunctionTable): Check[] {
-  const checks: Check[] = [];
   const requests = runs.reduce((sum, run) => sum + run.requests, 0);
-  checks.push(
+  const melfRuns = runs.filter((run) => parseConfiguration(run.configuration).form === 'melf');
+  const entries = melfRuns.reduce((sum, run) => sum + run.watched.reduce((total, one) => total + one.entries, 0), 0);
+  const instrumented = runs.filter((run) => parseConfiguration(run.configuration).form !== 'plain');
+  const nobody = melfRuns.filter((run) => parseConfiguration(run.configuration).profiledShare === 0);
+  return [
     checkEachRun(
       'every reply is right',
       runs,
@@ -55,52 +58,34 @@ export function checkRuns(runs: readonly RunRecord[], functions: (configuration:
       ({ exitCode }) => (exitCode === 0 ? undefined : `exit code ${exitCode}`),
       'exit code 0 in every run',
     ),
-  );
-
-  const melfRuns = runs.filter((run) => parseConfiguration(run.configuration).form === 'melf');
-  const entries = melfRuns.reduce((sum, run) => sum + run.watched.reduce((total, one) => total + one.entries, 0), 0);
-  if (melfRuns.length > 0) {
-    checks.push(
-      checkEachRun(
-        'the profile equals the function entries that the machine counted in the prof view',
-        melfRuns,
-        (run) => profileMismatch(run, functions(run.configuration)),
-        `${entries} entries in ${melfRuns.length} runs, function by function`,
-      ),
-    );
-  }
-  const instrumented = runs.filter((run) => parseConfiguration(run.configuration).form !== 'plain');
-  if (instrumented.length > 0) {
-    checks.push(
-      checkEachRun(
-        'each command of a profiled connection is in the profile once, no other is',
-        instrumented,
-        (run) => {
-          const counted = countedCommands(run, functions(run.configuration));
-          const expected = expectedCommands(run, parseConfiguration(run.configuration));
-          return counted === expected ? undefined : `${counted} counted, ${expected} sent`;
-        },
-        `calls of ${commandFunction} against the commands that the clients sent`,
-      ),
-    );
-  }
-  const nobody = melfRuns.filter((run) => parseConfiguration(run.configuration).profiledShare === 0);
-  if (nobody.length > 0) {
-    checks.push(
-      checkEachRun(
-        'nothing is counted when no connection is profiled',
-        nobody,
-        (run) => {
-          const { total } = resolveProfile(parseProfile(run.profile), functions(run.configuration));
-          return total === 0 && run.counters.switches === 0
-            ? undefined
-            : `${total} calls, ${run.counters.switches} switches`;
-        },
-        'empty profile, no switch',
-      ),
-    );
-  }
-  return checks;
+    ...checkRunsIfAny(
+      'the profile equals the function entries that the machine counted in the prof view',
+      melfRuns,
+      (run) => profileMismatch(run, functions(run.configuration)),
+      `${entries} entries in ${melfRuns.length} runs, function by function`,
+    ),
+    ...checkRunsIfAny(
+      'each command of a profiled connection is in the profile once, no other is',
+      instrumented,
+      (run) => {
+        const counted = countedCommands(run, functions(run.configuration));
+        const expected = expectedCommands(run, parseConfiguration(run.configuration));
+        return counted === expected ? undefined : `${counted} counted, ${expected} sent`;
+      },
+      `calls of ${commandFunction} against the commands that the clients sent`,
+    ),
+    ...checkRunsIfAny(
+      'nothing is counted when no connection is profiled',
+      nobody,
+      (run) => {
+        const { total } = resolveProfile(parseProfile(run.profile), functions(run.configuration));
+        return total === 0 && run.counters.switches === 0
+          ? undefined
+          : `${total} calls, ${run.counters.switches} switches`;
+      },
+      'empty profile, no switch',
+    ),
+  ];
 }
 
 /** What the paper claims in words, as far as a model can be held to it: order, not size. */

@@ -43,6 +43,16 @@ export function checkEachRun<Run extends SeededRun>(
   return { name, ok, detail };
 }
 
+/** As {@link checkEachRun}, for a kind of runs that need not have been asked for: nothing is claimed where there are none. */
+export function checkRunsIfAny<Run extends SeededRun>(
+  name: string,
+  runs: readonly Run[],
+  complaint: (run: Run) => string | undefined,
+  fine: string,
+): Check[] {
+  return runs.length === 0 ? [] : [checkEachRun(name, runs, complaint, fine)];
+}
+
 interface TracedRun extends SeededRun {
   readonly traceHash: string;
   readonly events?: number;
