@@ -17,10 +17,7 @@ for (const isa of ['x86-64', 'aarch64'] as const)
         'words.c',
         'static int here = 3; int there; extern int puts(const char *);\nint main(void) { puts("text"); there = here++; return there; }\n',
       );
-      const { crt, libc, libgcc } = shop.toolchain;
-      const theirs = `${shop.folder}/theirs`;
-      const ends = ['--start-group', libc, libgcc, '--end-group', crt.crtn];
-      shop.tool(shop.binutil('ld'), ['-static', '-q', '-o', theirs, crt.crt1, crt.crti, object, ...ends]);
+      const theirs = shop.linkWithLd('theirs', [object], ['-q']);
       const reference = readMelf(readFileSync(theirs), theirs);
       const { bytes } = shop.link([{ path: object }]);
       const good = compareLinks(reference, readMelf(bytes, 'ours'));

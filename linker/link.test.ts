@@ -57,24 +57,8 @@ for (const isa of ['x86-64', 'aarch64'] as const)
 
     it('like GNU ld: the same functions and objects, byte for byte outside the relocated words', () => {
       const object = shop.compile('like.c', THREADS);
-      const { crt, libc, libgcc } = shop.toolchain;
-      const path = join(shop.folder, 'theirs');
       // -q keeps the relocations, which say what words hold addresses.
-      shop.tool(shop.binutil('ld'), [
-        '-static',
-        '-q',
-        '-o',
-        path,
-        crt.crt1,
-        crt.crti,
-        object,
-        '--start-group',
-        libc,
-        libgcc,
-        '--end-group',
-        crt.crtn,
-      ]);
-      const theirs = readMelf(readFileSync(path));
+      const theirs = readMelf(readFileSync(shop.linkWithLd('theirs', [object], ['-q'])));
       const ours = reread(shop.link([{ path: object }]));
       const { compared, differences } = compareLinks(theirs, ours);
       assert.deepEqual(differences, []);
@@ -131,23 +115,11 @@ for (const isa of ['x86-64', 'aarch64'] as const)
         ]),
         [],
       );
-      const { crt, libc, libgcc } = shop.toolchain;
       for (const objects of [
         [main, one, two],
         [main, two, one],
       ]) {
-        const theirs = join(shop.folder, 'lists-theirs');
-        shop.tool(shop.binutil('ld'), [
-          '-static',
-          '-o',
-          theirs,
-          crt.crt1,
-          crt.crti,
-          ...objects,
-          libc,
-          libgcc,
-          crt.crtn,
-        ]);
+        const theirs = shop.linkWithLd('lists-theirs', objects);
         const { output: expected } = await shop.run({ bytes: readFileSync(theirs) });
         assert.match(expected, /^p1 .* main dc da db dk dp $/);
         const result = shop.link(

@@ -129,25 +129,10 @@ for (const isa of ['x86-64', 'aarch64'] as const)
         it(`tells functions, lines and inlined calls of each variant: ${compiler} ${own.join(' ')}`, () => {
           const { file, units, main } = build(compiler, own);
           const map = new SourceMap(file, 'the program');
-          const { crt, libc, libgcc } = shop.toolchain;
           let compared = 0;
           let inlined = 0;
           for (const [v, { path }] of units.entries()) {
-            const alone = join(shop.folder, `alone-${v}`);
-            shop.tool(shop.binutil('ld'), [
-              '-static',
-              '-o',
-              alone,
-              crt.crt1,
-              crt.crti,
-              main,
-              path,
-              '--start-group',
-              libc,
-              libgcc,
-              '--end-group',
-              crt.crtn,
-            ]);
+            const alone = shop.linkWithLd(`alone-${v}`, [main, path]);
             const symbols = readMelf(readFileSync(alone)).symbols();
             for (const f of file.melf!.functions) {
               const theirs = symbols.find((s) => s.name === f.name);
@@ -191,22 +176,7 @@ for (const isa of ['x86-64', 'aarch64'] as const)
           }
           const built = build(compiler, own);
           const path = shop.write('melf', built.file.bytes);
-          const { crt, libc, libgcc } = shop.toolchain;
-          const alone = join(shop.folder, 'alone');
-          const objects = [built.main, built.units[0]!.path];
-          shop.tool(shop.binutil('ld'), [
-            '-static',
-            '-o',
-            alone,
-            crt.crt1,
-            crt.crti,
-            ...objects,
-            '--start-group',
-            libc,
-            libgcc,
-            '--end-group',
-            crt.crtn,
-          ]);
+          const alone = shop.linkWithLd('alone', [built.main, built.units[0]!.path]);
           const commands = ['work', 'main', 'helper'].flatMap((name) => ['-ex', `info line ${name}`]);
           const [ours, theirs] = [path, alone].map((one) => {
             const { stdout, stderr } = spawnSync(GDB[isa], ['-nx', '-batch', ...commands, one], { encoding: 'utf8' });

@@ -100,6 +100,16 @@ export class Workshop {
     return link({ ...options, inputs: this.inputs(inputs) });
   }
 
+  /** The path of what GNU ld makes of the given objects between the same files. */
+  linkWithLd(name: string, objects: readonly string[], flags: readonly string[] = []): string {
+    const { crt, libc, libgcc } = this.toolchain;
+    const path = join(this.folder, name);
+    const before = ['-static', ...flags, '-o', path, crt.crt1, crt.crti];
+    const after = ['--start-group', libc, libgcc, '--end-group', crt.crtn];
+    this.tool(this.binutil('ld'), [...before, ...objects, ...after]);
+    return path;
+  }
+
   inputs(inputs: readonly LinkInput[]): LinkInput[] {
     const { crt, libc, libgcc } = this.toolchain;
     const before = [crt.crt1, crt.crti].map((path) => ({ path }));
