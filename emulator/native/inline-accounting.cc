@@ -6,6 +6,7 @@
 // `stop` is put before the block's "exit requested" exit, from where the engine goes back to the block's first instruction.
 // What a block costs is known when it has been translated to intermediate code, before the host's code is made from that: the two constants are
 // put in then. Everything here belongs to Unicorn 2.1.4 and is only used with it; ../core/self-test.ts checks counts, stops and faults at load.
+#include "engine-code.h"
 #include "machine.h"
 
 namespace melf {
@@ -21,15 +22,10 @@ thread_local Core* runningCore = nullptr;
 namespace melf {
 namespace {
 
-// From tcg/tcg-opc.h, tcg/tcg.h and exec/exec-all.h of Unicorn 2.1.4.
+// From tcg/tcg-opc.h and tcg/tcg.h of Unicorn 2.1.4.
 constexpr int kSetLabel = 1, kMov64 = 64, kLd64 = 73, kSt64 = 77, kAdd64 = 78, kExitTb = 130;
 constexpr int kTypeI64 = 1, kCondLt = 2;
 constexpr unsigned kExitRequested = 3;
-struct TranslationBlock {
-  uint64_t pc, csBase;
-  uint32_t flags;
-  uint16_t size, icount;
-};
 
 // TCGOp: number, lifetimes and links come first.
 struct Operation {
@@ -68,17 +64,13 @@ void Load(Tcg& tcg, void* library, Function& function, const char* name, const c
 bool Emits(const void* function, uint32_t opcode) {
   uint8_t wanted[5] = {0xbe};
   std::memcpy(wanted + 1, &opcode, 4);
-  const auto* code = static_cast<const uint8_t*>(function);
-  for (int i = 0; function && i < 128; i++) {
-    if (std::memcmp(code + i, wanted, 5) == 0) return true;
-  }
-  return false;
+  return CodeContains(function, 132, wanted);
 }
 
 Tcg LoadTcg(const char* suffix) {
   Tcg tcg{};
   Dl_info info{};
-  if ((uc_version(nullptr, nullptr) >> 8) != 0x020104 || !dladdr(reinterpret_cast<void*>(&uc_version), &info)) return tcg;
+  if (!IsKnownEngine() || !dladdr(reinterpret_cast<void*>(&uc_version), &info)) return tcg;
   void* library = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
   if (!library) return tcg;
   tcg.complete = true;

@@ -2,7 +2,7 @@
 // code with many calls (docs/decisions.md). The helper is found by symbol lookup (as in exit-check.cc), so ours comes first: it takes the usual
 // case from the engine's cache of recent blocks, with all that the engine compares for AArch64 code that is not single-stepped, and leaves the
 // rest to the engine's. The layout is that of Unicorn 2.1.4; it is only used when the library's code contains these very offsets.
-#include "machine.h"
+#include "engine-code.h"
 
 #if defined(MELF_FAST_EXIT_CHECK) && defined(__x86_64__) && defined(__linux__)
 #include <dlfcn.h>
@@ -22,23 +22,7 @@ constexpr int kBranchTypeShift = 10;
 // From exec-all.h: how it was made, apart from the cluster number; 0 for blocks that are valid and made for ordinary runs.
 constexpr uint32_t kMadeMask = 0xeffff;
 
-struct Block {  // TranslationBlock
-  uint64_t pc, csBase;
-  uint32_t flags;
-  uint16_t size, icount;
-  uint32_t made, traced;
-  void* code;
-};
-
 using Lookup = void* (*)(void*);
-
-bool Contains(const void* function, size_t length, int32_t word) {
-  const auto* code = static_cast<const uint8_t*>(function);
-  for (size_t i = 0; code && i + sizeof word <= length; i++) {
-    if (std::memcmp(code + i, &word, sizeof word) == 0) return true;
-  }
-  return false;
-}
 
 struct Engine {
   Lookup lookup;
@@ -48,8 +32,8 @@ struct Engine {
 Engine Load() {
   const auto lookup = reinterpret_cast<Lookup>(dlsym(RTLD_NEXT, "helper_lookup_tb_ptr_aarch64"));
   const void* state = dlsym(RTLD_NEXT, "cpu_get_tb_cpu_state_aarch64");
-  const bool known = (uc_version(nullptr, nullptr) >> 8) == 0x020104 && Contains(reinterpret_cast<void*>(lookup), 0xf0, kRecentBlocks) &&
-                     Contains(state, 0x140, kPc) && Contains(state, 0x140, kFlags) && Contains(state, 0x140, kBranchType);
+  const bool known = IsKnownEngine() && CodeContains(reinterpret_cast<void*>(lookup), 0xf0, kRecentBlocks) &&
+                     CodeContains(state, 0x140, kPc) && CodeContains(state, 0x140, kFlags) && CodeContains(state, 0x140, kBranchType);
   return {lookup, known};
 }
 
@@ -72,7 +56,7 @@ extern "C" __attribute__((visibility("default"))) void* helper_lookup_tb_ptr_aar
     const auto pc = At<uint64_t>(state, kPc);
     const uint64_t mixed = pc ^ (pc >> kHalf);
     const uint64_t hash = ((mixed >> kHalf) & kHighMask) | (mixed & kLowMask);
-    const auto* block = At<const Block*>(state, kRecentBlocks + static_cast<int>(hash * sizeof(void*)));
+    const auto* block = At<const TranslationBlock*>(state, kRecentBlocks + static_cast<int>(hash * sizeof(void*)));
     const uint32_t all = flags | (At<uint32_t>(state, kBranchType) & kBranchTypeMask) << kBranchTypeShift;
     if (block && block->pc == pc && block->flags == all && (block->made & kMadeMask) == 0) return block->code;
   }
