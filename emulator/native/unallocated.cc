@@ -11,7 +11,8 @@ namespace {
 
 constexpr uint32_t kUdf = 0;
 
-// What is allocated, as bits by opcode, for U and a (Arm ARM, C4.1.96.8 and C4.1.96.12).
+// What is allocated, as bits by opcode, for U and a (Arm ARM, tables "Advanced SIMD scalar two-register miscellaneous FP16" and "Advanced SIMD
+// two-register miscellaneous (FP16)").
 constexpr uint32_t Bits(std::initializer_list<int> opcodes) {
   uint32_t bits = 0;
   for (int opcode : opcodes) bits |= 1u << opcode;

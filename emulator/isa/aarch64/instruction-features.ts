@@ -10,7 +10,7 @@ const rule = (features: string, mask: number, value: number): Rule => [
   value >>> 0,
 ];
 
-/** Branches, exceptions, system instructions (C4.1.93). */
+/** Table "Branches, Exception Generating and System instructions". */
 const branchesAndSystem: readonly Rule[] = [
   rule('paca', 0xfedff800, 0xd61f0800), // BRAA, BLRAA and their zero forms
   rule('paca', 0xfffffbff, 0xd65f0bff), // RETAA, RETAB
@@ -27,7 +27,7 @@ const branchesAndSystem: readonly Rule[] = [
   rule('rng', 0xffffffc0, 0xd53b2400), // MRS of RNDR, RNDRRS
 ];
 
-/** Loads and stores (C4.1.94). LDAPR lies among the encodings of the LSE atomics. */
+/** Table "Loads and Stores". LDAPR lies among the encodings of the LSE atomics. */
 const loadsAndStores: readonly Rule[] = [
   rule('lrcpc', 0x3ffffc00, 0x38bfc000), // LDAPR
   rule('ilrcpc', 0x3f200c00, 0x19000000), // LDAPUR, STLUR
@@ -43,7 +43,7 @@ const loadsAndStores: readonly Rule[] = [
   rule('mte', 0xff400000, 0x69000000),
 ];
 
-/** Data processing with general registers (C4.1.92, C4.1.95). */
+/** Tables "Data Processing -- Immediate" and "Data Processing -- Register". */
 const dataProcessing: readonly Rule[] = [
   rule('crc32', 0x7fe0e000, 0x1ac04000), // CRC32B ... CRC32CX
   rule('pacg', 0xffe0fc00, 0x9ac03000), // PACGA
@@ -56,7 +56,7 @@ const dataProcessing: readonly Rule[] = [
   rule('mte', 0xdfe0fc00, 0x9ac00000), // SUBP, SUBPS
 ];
 
-/** Cryptography (C4.1.96, "Cryptographic ..."). */
+/** Of table "Data Processing -- Scalar Floating-Point and Advanced SIMD": classes "Cryptographic ...". */
 const cryptography: readonly Rule[] = [
   rule('aes', 0xffffcc00, 0x4e284800), // AESE, AESD, AESMC, AESIMC
   rule('pmull', 0xbfe0fc00, 0x0ee0e000), // PMULL, PMULL2 of 64 bits
@@ -76,7 +76,7 @@ const cryptography: readonly Rule[] = [
   rule('sha512', 0xfffffc00, 0xcec08000), // SHA512SU0
 ];
 
-/** Advanced SIMD beside half precision (C4.1.96). */
+/** Of the same table: Advanced SIMD beside half precision. */
 const simd: readonly Rule[] = [
   rule('asimddp', 0x9fe0fc00, 0x0e809400), // SDOT, UDOT (vector)
   rule('asimddp', 0x9fc0f400, 0x0f80e000), // SDOT, UDOT (by element)
@@ -134,7 +134,7 @@ const scalable: readonly Rule[] = [rule('sve', 0x1e000000, 0x04000000), rule('sm
 
 const simdAndFloatingPoint = [...cryptography, ...simd, ...halfPrecision];
 
-/** Rules by bits 28 to 25 of the word, which tell the main classes apart (C4.1, table C4-1). */
+/** Rules by bits 28 to 25 of the word, which tell the main classes apart (table "Main encoding table for the A64 instruction set"). */
 const rulesOfClass: readonly (readonly Rule[])[] = Array.from({ length: 16 }, (_, op0) => {
   if (op0 === 0 || op0 === 2) return scalable;
   if ((op0 & 0b1110) === 0b1010) return branchesAndSystem;
