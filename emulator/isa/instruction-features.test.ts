@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { FeatureGuard } from '../linux/feature-guard.ts';
 import { baseline, cpuModels } from '../scheduler/machines/cpu-models.ts';
+import { assemble, prober, SLOT } from '../tests/slots.ts';
 import { aarch64Forms } from './aarch64/instruction-forms.ts';
 import { Decoder } from './decoder.ts';
 import { instructionNeeds } from './instruction-features.ts';
 import type { Isa } from './isa.ts';
-import { assemble, prober, SLOT } from './tests/slots.ts';
 import { x86Forms } from './x86-64/instruction-forms.ts';
 
 const forms: Readonly<Record<Isa, Readonly<Record<string, readonly string[]>>>> = {

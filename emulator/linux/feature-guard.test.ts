@@ -1,11 +1,11 @@
 // Instructions that a CPU lacks, where a guard that looks at names, or at what a disassembler knows, might not see them.
 
 import assert from 'node:assert/strict';
-import { FeatureGuard } from '../linux/feature-guard.ts';
+import { Decoder } from '../isa/decoder.ts';
+import type { Isa } from '../isa/isa.ts';
 import { baseline, cpuModels } from '../scheduler/machines/cpu-models.ts';
-import { Decoder } from './decoder.ts';
-import type { Isa } from './isa.ts';
-import { assemble, prober, SLOT } from './tests/slots.ts';
+import { assemble, prober, SLOT } from '../tests/slots.ts';
+import { FeatureGuard } from './feature-guard.ts';
 
 const bytesOf = (hex: string): string => `.byte ${hex.replace(/\w+/g, '0x$&').replaceAll(' ', ', ')}`;
 const wordOf = (word: number): string => `.inst 0x${word.toString(16)}`;
@@ -112,7 +112,7 @@ describe('AArch64 words of half-precision miscellany', function () {
     const { features } = cpuModels.aarch64.max!;
     const got = await lacked('aarch64', 'max', features, words.map(wordOf));
     const executed = words.filter((_, index) => got[index] === undefined);
-    // 29 vector instructions in two lengths and 20 scalar ones (Arm ARM DDI 0487, C4.1.96).
+    // 29 vector instructions in two lengths and 20 scalar ones (Arm ARM, tables "Advanced SIMD ... two-register miscellaneous FP16").
     assert.equal(executed.length, 2 * 29 + 20);
     assert.ok(executed.includes(0x4ef8f820), 'fabs v0.8h, v1.8h');
     assert.ok(!executed.includes(0x0ef96820));
