@@ -6,27 +6,28 @@ import type { Process } from '../../emulator/linux/process.ts';
 import type { AbsentInstruction, BlockStart } from './run-record.ts';
 
 /**
- * Watches for instructions that some kind of CPU lacks. What each kind comes to for the first time is decoded, and every entry into blocks that are
- * known to hold such instructions is counted, kind by kind.
+ * Watches for instructions that some kind of CPU lacks. What each kind comes to for the first time is decoded. Every entry into blocks that are
+ * known to hold such instructions is counted, kind by kind; where none are known, they are found.
  */
 export class ExtensionWatch {
   /** What kinds came to although they lack it. */
   readonly absent: AbsentInstruction[] = [];
-  /** Blocks that hold what some kind lacks, whoever came to them. */
+  /** Blocks that hold what some kind lacks, whoever came to them, where none were known. */
   readonly starts: BlockStart[] = [];
   readonly #kernel: Kernel;
   readonly #tables: ReadonlyMap<string, BlockTable>;
   readonly #counters: readonly BlockCounters[];
 
   /** @param known blocks to be counted: those of an earlier run's `starts`, since a block must be watched before it is translated */
-  constructor(kernel: Kernel, process: Process, known: readonly BlockStart[]) {
+  constructor(kernel: Kernel, process: Process, known: readonly BlockStart[] | undefined) {
     this.#kernel = kernel;
     const kinds = [...kernel.kinds.values()];
     this.#tables = new Map(kinds.map(({ name, accounting }) => [name, accounting.tableFor(process.space.codeMap)]));
-    this.#counters = [...new Set(known.map(({ view }) => view))].map((view) =>
+    const counted = known ?? [];
+    this.#counters = [...new Set(counted.map(({ view }) => view))].map((view) =>
       kernel.watchBlocks(
         view,
-        known.filter((one) => one.view === view).map(({ va }) => va),
+        counted.filter((one) => one.view === view).map(({ va }) => va),
       ),
     );
     const seen = new Set<string>();
@@ -34,8 +35,8 @@ export class ExtensionWatch {
       kind.accounting.observer = (code, va) => {
         const thread = kernel.scheduler.current!;
         const first = kind.guard.firstAbsent(code, va); // what stands behind it in the block is reached only if it was executed
-        const lacking = first === undefined ? this.#lackedElsewhere(kind, code, va) : true;
-        if (lacking) this.starts.push({ view: thread.view, va });
+        if (known === undefined && (first !== undefined || this.#lackedElsewhere(kind, code, va)))
+          this.starts.push({ view: thread.view, va });
         if (first === undefined) return;
         const { va: pc, text: instruction, feature } = first;
         const variant = kernel.variantNamer?.(thread, pc);

@@ -24,8 +24,8 @@ export interface BatchInput {
   readonly jobs: readonly PoolJob[];
   readonly seed: number;
   readonly costModel: 'count' | 'inorder';
-  /** Blocks of the multivariant executable whose entries are counted. */
-  readonly watched: readonly BlockStart[];
+  /** Blocks of the multivariant executable whose entries are counted; without them the run looks for such blocks. */
+  readonly watched?: readonly BlockStart[];
   /** Keep who executed what when. */
   readonly recording: boolean;
   /** Where the trace of a configuration goes, if it is recorded. */
@@ -89,7 +89,7 @@ export interface PoolRun {
   readonly segments: readonly Segment[];
   readonly refusals: readonly Refusal[];
   readonly absent: readonly AbsentInstruction[];
-  /** Blocks with instructions that some kind lacks, as they were come to. */
+  /** Blocks with instructions that some kind lacks, as they were come to, in a run that looks for them. */
   readonly extensionStarts: readonly BlockStart[];
   /** How often each kind entered the watched blocks. */
   readonly extensionEntries: Readonly<Record<string, number>>;

@@ -45,7 +45,6 @@ const batchInput = (
   isa,
   executables: executables.get(isa)!.paths,
   costModel: options.costModel,
-  watched: [],
   recording: true,
   ...parts,
 });
