@@ -4,8 +4,9 @@ import { type Mappable, type OwnedFile, SharedMemory } from './mappable.ts';
 import { type Fault, framesForFault, PageFaults } from './page-fault.ts';
 import { entryFlags, Pte, spanOf } from './page-table.ts';
 import { PAGE_SIZE, type PhysicalMemory, pageDown, pageUp } from './physical.ts';
+import type { Range } from './range.ts';
 import { UserMemory } from './user-memory.ts';
-import { type Range, type ViewModel, Views } from './views.ts';
+import { type ViewModel, Views } from './views.ts';
 import { Prot, protIn, type Vma, VmaList } from './vma.ts';
 
 /** User addresses end here on both ISAs (47 bits). */

@@ -90,49 +90,6 @@ export function forEachPresent(
   }
 }
 
-/**
- * Makes every table on the way from `root` to [start, end) one that nobody else refers to, by copying. What the root leads to stays the same.
- * Returns how many last-level entries were copied. Throws OutOfMemory: then some tables are copied, which shows nowhere.
- */
-export function ownTables(
-  physical: PhysicalMemory,
-  root: number,
-  start: number,
-  end: number,
-  level: number = TOP_LEVEL,
-  va = 0,
-): number {
-  if (level === 0) return 0;
-  const words = physical.u32;
-  let copied = 0;
-  forEachPresent(physical, { frame: root, level, va }, start, end, (entry, at) => {
-    const child = words[entry + 1]!;
-    if (physical.references(child) > 1) {
-      const copy = physical.allocate();
-      const count = copyReferences(physical, child, copy);
-      if (level === 1) copied += count;
-      setEntry(physical, entry, words[entry]!, copy);
-      physical.release(child);
-    }
-    copied += ownTables(physical, words[entry + 1]!, start, end, level - 1, at);
-  });
-  return copied;
-}
-
-/** Gives a new table the entries of another one, whatever they lead to. Returns how many there were. */
-function copyReferences(physical: PhysicalMemory, source: number, copy: number): number {
-  const words = physical.u32;
-  let count = 0;
-  for (let index = 0; index < ENTRIES; index++) {
-    const entry = entryAt(source, index);
-    if ((words[entry]! & Pte.present) === 0) continue;
-    count++;
-    physical.retain(words[entry + 1]!);
-    setEntry(physical, entryAt(copy, index), words[entry]!, words[entry + 1]!);
-  }
-  return count;
-}
-
 /** Releases the tables on the way from `root` to [start, end) that have no entries. */
 export function pruneTables(
   physical: PhysicalMemory,

@@ -1,11 +1,7 @@
 import {
-  ENTRIES,
   ensureEntry,
-  entryAt,
   findEntry,
   forEachPresent,
-  indexAt,
-  ownTables,
   Pte,
   pruneTables,
   releaseTable,
@@ -14,12 +10,8 @@ import {
   TOP_LEVEL,
 } from './page-table.ts';
 import type { PhysicalMemory } from './physical.ts';
-
-/** A half-open range of virtual addresses, page aligned. */
-export interface Range {
-  readonly start: number;
-  readonly end: number;
-}
+import { overlaps, type Range } from './range.ts';
+import { copyTree, countOwnTables, ensureOwnEntry, ownTables } from './shared-tables.ts';
 
 /**
  * How views keep what they share in step. `subtree`: by sharing page tables. `mmview-5.15`: as the paper's kernel does (README.org and
@@ -28,9 +20,6 @@ export interface Range {
  */
 export const viewModels = ['subtree', 'mmview-5.15'] as const;
 export type ViewModel = (typeof viewModels)[number];
-
-const overlaps = (ranges: readonly Range[], start: number, end: number): boolean =>
-  ranges.some((range) => range.start < end && start < range.end);
 
 /**
  * The page-table roots of one process, one per view. A view owns tables only along the paths to unshared ranges; every other
@@ -89,45 +78,10 @@ export class Views {
    * copied when written.
    */
   create(from: number): number {
-    const root = this.#copyTable(this.root(from), TOP_LEVEL, 0);
+    const root = copyTree(this.#physical, this.root(from), this.unshared, this.model === 'mmview-5.15');
     const id = this.#nextId++;
     this.#roots.set(id, root);
     return id;
-  }
-
-  /** Copies a table; children on the way to an unshared range are copied, too, the others referenced. */
-  #copyTable(source: number, level: number, va: number): number {
-    const physical = this.#physical;
-    const copy = physical.allocate();
-    try {
-      this.#copyEntries(source, copy, level, va);
-    } catch (error) {
-      releaseTable(physical, copy, level);
-      throw error;
-    }
-    return copy;
-  }
-
-  #copyEntries(source: number, copy: number, level: number, va: number): void {
-    const physical = this.#physical;
-    const words = physical.u32;
-    const span = spanOf(level);
-    for (let index = 0; index < ENTRIES; index++) {
-      const entry = entryAt(source, index);
-      const flags = words[entry]!;
-      if ((flags & Pte.present) === 0) continue;
-      const child = words[entry + 1]!;
-      const start = va + index * span;
-      const target = entryAt(copy, index);
-      const isUnshared = overlaps(this.unshared, start, start + span);
-      if (level > 0 && (isUnshared || this.model === 'mmview-5.15')) {
-        setEntry(physical, target, flags, this.#copyTable(child, level - 1, start));
-        continue;
-      }
-      physical.retain(child);
-      if (level === 0 && isUnshared) words[entry] = flags & ~Pte.write; // both sides copy on write
-      setEntry(physical, target, words[entry]!, child);
-    }
   }
 
   /** Forgets the view and frees what only it used. No thread may be in it. */
@@ -188,7 +142,7 @@ export class Views {
     }
     for (const [id, root] of this.#roots) {
       if (id === this.#base) continue;
-      const own = this.#privateLeaf(root, base, va);
+      const own = ensureOwnEntry(physical, root, base, va, this.unshared);
       if (own < 0) continue;
       physical.retain(frame);
       this.#replace(own, flags, frame);
@@ -211,34 +165,6 @@ export class Views {
       if (words[own + 1] === frame) words[own] = words[own]! & flags;
       else this.clear(own);
     }
-  }
-
-  /**
-   * The view's own last-level entry for a shared `va`, or -1 when it uses the base's table. A missing table is taken over
-   * from the base by reference, unless it leads to an unshared range.
-   */
-  #privateLeaf(root: number, base: number, va: number): number {
-    const physical = this.#physical;
-    const words = physical.u32;
-    let mine = root;
-    let theirs = base;
-    for (let level = TOP_LEVEL; level > 0; level--) {
-      const entry = entryAt(mine, indexAt(va, level));
-      const child = words[entryAt(theirs, indexAt(va, level)) + 1]!;
-      if ((words[entry]! & Pte.present) === 0) {
-        const start = va - (va % spanOf(level));
-        if (!overlaps(this.unshared, start, start + spanOf(level))) {
-          physical.retain(child);
-          setEntry(physical, entry, Pte.present, child);
-          return -1;
-        }
-        setEntry(physical, entry, Pte.present, physical.allocate());
-      }
-      if (words[entry + 1] === child) return -1;
-      mine = words[entry + 1]!;
-      theirs = child;
-    }
-    return entryAt(mine, indexAt(va, 0));
   }
 
   /**
@@ -265,7 +191,7 @@ export class Views {
         ensureEntry(this.#physical, this.root(id), va + distance);
         if (id !== this.#base || this.model !== 'subtree' || !isShared) return;
         for (const [other, root] of this.#roots)
-          if (other !== id) this.#privateLeaf(root, this.root(id), va + distance);
+          if (other !== id) ensureOwnEntry(this.#physical, root, this.root(id), va + distance, this.unshared);
       };
       this.forEach(start, end, prepare, [id]);
     }
@@ -354,19 +280,7 @@ export class Views {
 
   /** Frames used by page tables that are not shared with the base view: a view's memory cost. */
   privateTables(id: number): number {
-    const count = (mine: number, theirs: number, level: number): number => {
-      if (mine === theirs) return 0;
-      let tables = 1;
-      if (level === 0) return tables;
-      for (let index = 0; index < ENTRIES; index++) {
-        const entry = entryAt(mine, index);
-        if ((this.#physical.u32[entry]! & Pte.present) === 0) continue;
-        const other = theirs === 0 ? 0 : this.#physical.u32[entryAt(theirs, index) + 1]!;
-        tables += count(this.#physical.u32[entry + 1]!, other, level - 1);
-      }
-      return tables;
-    };
-    return count(this.root(id), this.root(this.#base), TOP_LEVEL);
+    return countOwnTables(this.#physical, this.root(id), this.root(this.#base));
   }
 
   /** Frees every view. */
