@@ -2,6 +2,7 @@ import { MelfError } from '../base/errors.ts';
 import type { Process } from '../emulator/linux/process.ts';
 import type { Thread } from '../emulator/linux/thread.ts';
 import type { AddressSpace } from '../emulator/memory/address-space.ts';
+import { protect } from '../emulator/memory/protection.ts';
 import { Prot } from '../emulator/memory/vma.ts';
 import type { MelfFile } from '../linker/melf-reader.ts';
 import { inProcess } from './load-bias.ts';
@@ -116,14 +117,14 @@ export class OverlayManager {
   #create(space: AddressSpace, window: Uint8Array): number {
     const view = space.createView(space.views.base);
     const size = this.#end - this.#start;
-    space.protect(view, this.#start, size, Prot.read | Prot.write);
+    protect(space, view, this.#start, size, Prot.read | Prot.write);
     try {
       space.userMemory(view).write(this.#start, window);
     } catch (error) {
       space.deleteView(view);
       throw error;
     }
-    space.protect(view, this.#start, size, Prot.read | Prot.exec);
+    protect(space, view, this.#start, size, Prot.read | Prot.exec);
     return view;
   }
 

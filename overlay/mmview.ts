@@ -3,8 +3,9 @@ import type { Kernel } from '../emulator/linux/kernel.ts';
 import type { Process } from '../emulator/linux/process.ts';
 import { shootdownCycles } from '../emulator/linux/table-work.ts';
 import type { Thread } from '../emulator/linux/thread.ts';
-import { type AddressSpace, TASK_SIZE } from '../emulator/memory/address-space.ts';
+import type { AddressSpace } from '../emulator/memory/address-space.ts';
 import { PAGE_SIZE, pageUp } from '../emulator/memory/physical.ts';
+import { TASK_SIZE } from '../emulator/memory/range.ts';
 
 /** Number of the one call `mmview(op, ...)` in the final interface of the mmview kernel, on both ISAs here. */
 export const MMVIEW = 1000;

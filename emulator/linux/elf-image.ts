@@ -2,8 +2,8 @@
 // checked before it is used: the file may come from anywhere.
 
 import { MelfError } from '../../base/errors.ts';
-import { TASK_SIZE } from '../memory/address-space.ts';
 import { PAGE_SIZE } from '../memory/physical.ts';
+import { TASK_SIZE } from '../memory/range.ts';
 
 const DAMAGED = 'The file is damaged: link or copy it again. `readelf -lW` shows its program headers.';
 

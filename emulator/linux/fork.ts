@@ -1,5 +1,6 @@
 // New processes: fork, vfork and clone without CLONE_THREAD (kernel/fork.c).
 
+import { forkSpace } from '../memory/fork.ts';
 import { framesForFault } from '../memory/page-fault.ts';
 import { UserFault } from '../memory/user-memory.ts';
 import { FutexTable } from './futex.ts';
@@ -75,7 +76,7 @@ export const requireRoom = ({ process, kernel }: Thread): void =>
 function memoryFor(thread: Thread, isSame: boolean): { space: Process['space']; view: number } {
   const { process, view, kernel } = thread;
   if (isSame) return { space: process.space.retain(), view };
-  const space = changeTables(thread, () => process.space.fork(view));
+  const space = changeTables(thread, () => forkSpace(process.space, view));
   const { base } = space.views;
   thread.charge(space.views.mappedPages(base) * kernel.costs.costs.forkPage);
   return { space, view: base };

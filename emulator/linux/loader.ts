@@ -131,7 +131,7 @@ function mapSegments(
     mapSegment(space, segment, mappable, bias);
     end = Math.max(end, pageUp(segment.address + segment.memorySize + bias));
   }
-  space.setBrkStart(end);
+  space.heap.begin(end);
 }
 
 function mapSegment(space: AddressSpace, segment: Segment, mappable: BytesMappable, bias: number): void {

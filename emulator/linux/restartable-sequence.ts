@@ -2,8 +2,8 @@
 // half-way for another CPU is told when it was.
 
 import { Errno } from '../errno.ts';
-import { TASK_SIZE } from '../memory/address-space.ts';
 import { OutOfMemory } from '../memory/physical.ts';
+import { TASK_SIZE } from '../memory/range.ts';
 import { UserFault } from '../memory/user-memory.ts';
 import { Signal, SignalCode } from './signals.ts';
 import type { Thread } from './thread.ts';

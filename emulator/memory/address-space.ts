@@ -1,16 +1,15 @@
 import { Errno } from '../errno.ts';
 import { CodeMap } from './code-map.ts';
+import { Heap } from './heap.ts';
 import { type Mappable, type OwnedFile, SharedMemory } from './mappable.ts';
-import { type Fault, framesForFault, PageFaults } from './page-fault.ts';
-import { entryFlags, Pte, spanOf } from './page-table.ts';
+import { type Fault, PageFaults } from './page-fault.ts';
+import { spanOf } from './page-table.ts';
 import { PAGE_SIZE, type PhysicalMemory, pageDown, pageUp } from './physical.ts';
-import type { Range } from './range.ts';
+import { type Range, TASK_SIZE } from './range.ts';
 import { UserMemory } from './user-memory.ts';
 import { type ViewModel, Views } from './views.ts';
-import { Prot, protIn, type Vma, VmaList } from './vma.ts';
+import { Prot, protIn, VmaList } from './vma.ts';
 
-/** User addresses end here on both ISAs (47 bits). */
-export const TASK_SIZE = 2 ** 47 - PAGE_SIZE;
 const MMAP_LOW = 0x10000;
 const MMAP_TOP = 0x7fff_f000_0000 - 2 ** 30; // below the stack
 /**
@@ -53,8 +52,7 @@ export class AddressSpace {
   window: Range = { start: 0, end: 0 };
   /** MCL_FUTURE: new mappings are locked. */
   locksFuture = false;
-  #brkStart = 0;
-  #brk = 0;
+  readonly heap = new Heap(this);
   readonly #faults = new PageFaults(this);
   readonly #memories = new Map<number, UserMemory>();
   readonly #owned: OwnedFile[] = [];
@@ -74,11 +72,12 @@ export class AddressSpace {
 
   /** Code at an address may have become other code. */
   codeChanges(): void {
-    this.#leaveSharedCodeMap();
+    this.leaveSharedCodeMap();
     this.#codeMap.generation++;
   }
 
-  #leaveSharedCodeMap(): void {
+  /** What comes into the address space may be code: from now on it is not the one of the process that this one was forked from. */
+  leaveSharedCodeMap(): void {
     if (!this.#codeMap.isShared) return;
     this.#codeMap.release();
     this.#codeMap = new CodeMap();
@@ -110,7 +109,7 @@ export class AddressSpace {
       if (found === undefined) return -Errno.ENOMEM;
       address = found;
     }
-    if (request.prot & Prot.exec) this.#leaveSharedCodeMap();
+    if (request.prot & Prot.exec) this.leaveSharedCodeMap();
     this.areas.insert({
       start: address,
       end: address + length,
@@ -155,7 +154,7 @@ export class AddressSpace {
       unshared ||= !viewShared;
     }
     this.areas.remove(address, end);
-    this.#change(address, end, (entry) => this.views.clear(entry));
+    this.changeEntries(address, end, (entry) => this.views.clear(entry));
     if (!keepsTables) this.#dropTables(address, end);
     // What is mapped there next is shared. (`window` keeps its size: views may differ in less than it says.)
     if (unshared) this.views.unshared = this.unsharedRanges();
@@ -176,7 +175,7 @@ export class AddressSpace {
    * Changes the entries that are there in [start, end), of all views or of `ids`. Where none is, no TLB holds anything. (A few pages whose
    * rights change stay known to the modelled TLB: the next walk for each is not charged.)
    */
-  #change(start: number, end: number, change: (entry: number) => void, ids?: readonly number[]): void {
+  changeEntries(start: number, end: number, change: (entry: number) => void, ids?: readonly number[]): void {
     let [first, last] = [Number.POSITIVE_INFINITY, -1];
     this.views.forEach(
       start,
@@ -193,51 +192,6 @@ export class AddressSpace {
     if (last - first >= MOST_PAGES_INVALIDATED * PAGE_SIZE) this.tlbFlushes++;
   }
 
-  /**
-   * mprotect as seen from `view`: in shared ranges for all views, in unshared ranges for this view alone; a mix is EACCES.
-   * Pages that are there get the right to read or to execute at once, as Linux' change_pte_range does it. The right to write comes with the
-   * next fault: it may need a copy of the page, and ends what was executed from it.
-   */
-  protect(view: number, address: number, length: number, prot: number): number {
-    const end = address + pageUp(length);
-    if (address % PAGE_SIZE !== 0 || end > TASK_SIZE || length < 0) return -Errno.EINVAL;
-    if (length === 0) return 0;
-    const covered = this.areas.overlapping(address, end);
-    if (!isGapless(covered, address, end)) return -Errno.ENOMEM;
-    if (covered.some((area) => area.viewShared !== covered[0]!.viewShared)) return -Errno.EACCES;
-    const changes = covered.some((area) => protIn(area, view) !== prot);
-    if (changes && !this.areas.mayBound(address, end)) return -Errno.ENOMEM;
-    if (prot & Prot.exec) this.#leaveSharedCodeMap();
-    if (changes) {
-      this.areas.split(address);
-      this.areas.split(end);
-      for (const area of this.areas.overlapping(address, end)) {
-        if (area.viewShared) area.prot = prot;
-        else rightsPerView(area, this.views.ids()).set(view, prot);
-      }
-    }
-    const allowed = Pte.present | entryFlags(prot);
-    // A page of an area that may be written and executed has one of these rights at a time: here it keeps the one it has.
-    const given = entryFlags(prot) & (prot & Prot.write ? Pte.read : Pte.read | Pte.exec);
-    const words = this.physical.u32;
-    const give = (entry: number): void => {
-      words[entry] = (words[entry]! & allowed) | given;
-      if (given & Pte.exec) this.physical.markExecuted(words[entry + 1]!);
-    };
-    this.#change(address, end, give, covered[0]!.viewShared ? undefined : [view]);
-    return 0;
-  }
-
-  /** Where the heap begins: the loader says so once. */
-  setBrkStart(address: number): void {
-    this.#brkStart = pageUp(address);
-    this.#brk = this.#brkStart;
-  }
-
-  get break(): number {
-    return this.#brk;
-  }
-
   /** mlock and munlock of whole pages: of all views, as areas are. Returns 0 or a negated errno. */
   setLocked(start: number, end: number, locked: boolean): number {
     if (this.areas.overlapping(start, end).every((area) => area.locked === locked)) return 0;
@@ -248,28 +202,11 @@ export class AddressSpace {
     return 0;
   }
 
-  /** brk: the new break, or the old one if the request cannot be met. */
-  brk(address: number): number {
-    if (address < this.#brkStart || address > TASK_SIZE) return this.#brk;
-    const oldEnd = pageUp(this.#brk);
-    const newEnd = pageUp(address);
-    if (newEnd > oldEnd) {
-      if (this.areas.overlapping(oldEnd, newEnd).length > 0) return this.#brk;
-      const rights = Prot.read | Prot.write;
-      if (this.map({ address: oldEnd, length: newEnd - oldEnd, prot: rights, fixed: true, name: '[heap]' }) < 0)
-        return this.#brk;
-    } else if (newEnd < oldEnd && this.unmap(newEnd, oldEnd - newEnd) < 0) {
-      return this.#brk;
-    }
-    this.#brk = address;
-    return address;
-  }
-
   /** madvise(MADV_DONTNEED): private pages read as zero (or the file) again, in all views. */
   discard(address: number, length: number): number {
     const end = address + pageUp(length);
-    if (!isGapless(this.areas.overlapping(address, end), address, end)) return -Errno.ENOMEM;
-    this.#change(address, end, (entry) => this.views.clear(entry));
+    if (!this.areas.isGapless(address, end)) return -Errno.ENOMEM;
+    this.changeEntries(address, end, (entry) => this.views.clear(entry));
     return 0;
   }
 
@@ -304,56 +241,6 @@ export class AddressSpace {
     const ranges = this.unsharedRanges();
     this.views.unshared = ranges;
     this.window = { start: ranges[0]?.start ?? 0, end: ranges.at(-1)?.end ?? 0 };
-  }
-
-  /**
-   * fork: a space with what `view` shows, as the base view of its own (kernel/fork.c of linux-mmview). Private pages are copied when either side
-   * writes. Ranges stay unshared, so that SHARE can be asked for. Throws OutOfMemory, and nothing of the child is left then.
-   */
-  fork(view: number): AddressSpace {
-    // Pages become copy-on-write, even where memory is out in the midst of it: Linux flushes the whole address space (dup_mmap).
-    this.tlbGeneration++;
-    this.tlbFlushes++;
-    // Views tell the code in the window apart by their numbers, and the child's view 0 may hold another variant than ours.
-    const isSameCode = this.window.end === 0;
-    const child = new AddressSpace(
-      this.physical,
-      this.views.model,
-      isSameCode ? this.#codeMap.retain() : new CodeMap(),
-    );
-    try {
-      this.#copyInto(child, view);
-    } catch (error) {
-      child.release();
-      throw error;
-    }
-    return child;
-  }
-
-  #copyInto(child: AddressSpace, view: number): void {
-    const words = this.physical.u32;
-    for (const area of this.areas) {
-      child.areas.insert({ ...area, prot: protIn(area, view), protOf: undefined, locked: false });
-      const isPrivate = !area.sharedMapping && area.port === undefined;
-      const holders = area.viewShared ? undefined : [view];
-      if (isPrivate) {
-        const protect = (entry: number): void => {
-          words[entry] = words[entry]! & ~Pte.write;
-        };
-        this.views.forEach(area.start, area.end, protect, holders);
-      }
-      // A view may lack entries that it has not met yet: the base has all that are shared.
-      const share = (entry: number, va: number): void => {
-        this.physical.require(framesForFault(1));
-        this.physical.retain(words[entry + 1]!);
-        child.views.mapLocal(child.views.base, va, words[entry]!, words[entry + 1]!);
-      };
-      this.views.forEach(area.start, area.end, share, holders ?? [this.views.base]);
-    }
-    child.noteUnshared();
-    child.#brkStart = this.#brkStart;
-    child.#brk = this.#brk;
-    for (const file of this.#owned) child.own(file.retain());
   }
 
   /** One more process runs in this space (vfork, clone with CLONE_VM). */
@@ -418,6 +305,10 @@ export class AddressSpace {
     this.#owned.push(file);
   }
 
+  get ownedFiles(): readonly OwnedFile[] {
+    return this.#owned;
+  }
+
   #disownUnlessMapped(memory: SharedMemory): void {
     for (const { file } of this.areas) if (file?.mappable === memory) return;
     this.#owned.splice(this.#owned.indexOf(memory), 1);
@@ -430,18 +321,4 @@ export class AddressSpace {
     this.#codeMap.release();
     for (const file of this.#owned.splice(0)) file.release();
   }
-}
-
-function rightsPerView(area: Vma, views: readonly number[]): Map<number, number> {
-  if (area.protOf === undefined) area.protOf = new Map(views.map((id) => [id, area.prot]));
-  return area.protOf;
-}
-
-function isGapless(areas: readonly Vma[], start: number, end: number): boolean {
-  let at = start;
-  for (const area of areas) {
-    if (area.start > at) return false;
-    at = area.end;
-  }
-  return at >= end;
 }

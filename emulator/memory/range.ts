@@ -1,3 +1,8 @@
+import { PAGE_SIZE } from './physical.ts';
+
+/** User addresses end here on both ISAs (47 bits). */
+export const TASK_SIZE = 2 ** 47 - PAGE_SIZE;
+
 /** A half-open range of virtual addresses, page aligned. */
 export interface Range {
   readonly start: number;

@@ -1,8 +1,9 @@
 // mremap, as the paper's kernel does it (mm/mremap.c of linux-mmview): the same change in every view, each with what it has there.
 
 import { Errno } from '../errno.ts';
-import { type AddressSpace, TASK_SIZE } from './address-space.ts';
+import type { AddressSpace } from './address-space.ts';
 import { PAGE_SIZE, pageUp } from './physical.ts';
+import { TASK_SIZE } from './range.ts';
 import { Prot, protIn, type Vma } from './vma.ts';
 
 /** A request of mremap(2), in bytes as the program gives them. */

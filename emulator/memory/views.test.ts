@@ -6,6 +6,7 @@ import { Access } from '../native/binding.ts';
 import { AddressSpace } from './address-space.ts';
 import { BytesMappable } from './mappable.ts';
 import { PAGE_SIZE, PhysicalMemory } from './physical.ts';
+import { protect } from './protection.ts';
 import { remap } from './remap.ts';
 import { UserFault } from './user-memory.ts';
 import { viewModels } from './views.ts';
@@ -133,7 +134,7 @@ function runCommand(space: AddressSpace, file: BytesMappable, model: Model, c: C
       break;
     case 'protect': {
       const cells = range.map((i) => model.cells[i]);
-      const result = space.protect(id, at(c.page), range.length * PAGE_SIZE, c.writable ? RW : Prot.read);
+      const result = protect(space, id, at(c.page), range.length * PAGE_SIZE, c.writable ? RW : Prot.read);
       if (cells.some((cell) => cell === undefined)) expect(result, -12);
       else if (cells.some((cell) => cell!.unshared !== cells[0]!.unshared)) expect(result, -13);
       else {
@@ -298,26 +299,26 @@ describe('views of an address space', function () {
     space.setViewShared(address, PAGE_SIZE, false);
     space.userMemory(0).setU8(address, 1);
     const other = space.createView(0);
-    const protect = (prot: number): void => assert.equal(space.protect(0, address, PAGE_SIZE, prot), 0);
-    protect(Prot.none);
+    const give = (prot: number): void => assert.equal(protect(space, 0, address, PAGE_SIZE, prot), 0);
+    give(Prot.none);
     assert.equal(flags(), 0);
-    protect(Prot.read | Prot.exec);
+    give(Prot.read | Prot.exec);
     assert.equal(flags(), Access.read | Access.exec);
     // The other view's rights are its own, and its page may still be copied.
     assert.equal(flags(other), Access.read);
     // Writing waits for a fault, and its first store is one into what may have been translated.
-    protect(RW);
+    give(RW);
     assert.equal(flags(), Access.read);
     space.userMemory(0).setU8(address, 2);
     assert.equal(flags(), Access.read | Access.write);
     assert.equal(space.userMemory(other).u8(address), 1);
-    protect(Prot.read | Prot.exec);
+    give(Prot.read | Prot.exec);
     const generation = physical.codeGeneration;
-    protect(RW);
+    give(RW);
     space.userMemory(0).setU8(address, 3);
     assert.notEqual(physical.codeGeneration, generation);
     // Where both are allowed a page keeps the one it has.
-    protect(RW | Prot.exec);
+    give(RW | Prot.exec);
     assert.equal(flags(), Access.read | Access.write);
     space.destroy();
   });
@@ -334,8 +335,8 @@ describe('views of an address space', function () {
     for (let at = 1; space.areas.length < MOST_AREAS - 1; at++) area(address + at * 8 * PAGE_SIZE, 1, RW);
     const middle = address + PAGE_SIZE;
     assert.equal(space.setViewShared(middle, PAGE_SIZE, false), -Errno.ENOMEM);
-    assert.equal(space.protect(0, middle, PAGE_SIZE, Prot.read), -Errno.ENOMEM);
-    assert.equal(space.protect(0, middle, PAGE_SIZE, RW), 0);
+    assert.equal(protect(space, 0, middle, PAGE_SIZE, Prot.read), -Errno.ENOMEM);
+    assert.equal(protect(space, 0, middle, PAGE_SIZE, RW), 0);
     assert.equal(space.unsharedRanges().length, 0);
     assert.equal(space.setViewShared(address, PAGE_SIZE, false), 0);
     assert.equal(space.areas.length, MOST_AREAS);
@@ -344,10 +345,10 @@ describe('views of an address space', function () {
     assert.equal(space.areas.length, MOST_AREAS);
     // The two pages that are left have become equal: in need of room they are one area again. But not while another view has other rights there.
     const other = space.createView(0);
-    space.protect(other, middle, PAGE_SIZE, Prot.read);
-    assert.equal(space.protect(0, two, PAGE_SIZE, Prot.read), -Errno.ENOMEM);
-    space.protect(other, middle, PAGE_SIZE, RW);
-    assert.equal(space.protect(0, two, PAGE_SIZE, Prot.read), 0);
+    protect(space, other, middle, PAGE_SIZE, Prot.read);
+    assert.equal(protect(space, 0, two, PAGE_SIZE, Prot.read), -Errno.ENOMEM);
+    protect(space, other, middle, PAGE_SIZE, RW);
+    assert.equal(protect(space, 0, two, PAGE_SIZE, Prot.read), 0);
     assert.ok(space.areas.find(address) === space.areas.find(middle));
     space.destroy();
   });

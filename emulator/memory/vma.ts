@@ -76,6 +76,16 @@ export class VmaList {
     return found;
   }
 
+  /** Whether there is an area at every address of [start, end). */
+  isGapless(start: number, end: number): boolean {
+    let at = start;
+    for (const area of this.overlapping(start, end)) {
+      if (area.start > at) return false;
+      at = area.end;
+    }
+    return at >= end;
+  }
+
   /** Bytes that mlock holds in a part of the address space, or in all of it. */
   lockedBytes(start = 0, end = Number.POSITIVE_INFINITY): number {
     let bytes = 0;

@@ -1,5 +1,6 @@
 import { Errno } from '../../errno.ts';
 import { PAGE_SIZE, pageUp } from '../../memory/physical.ts';
+import { protect } from '../../memory/protection.ts';
 import { remap } from '../../memory/remap.ts';
 import { Prot } from '../../memory/vma.ts';
 import type { SyscallTopic } from '../syscall.ts';
@@ -100,7 +101,7 @@ function mremap(
 
 function mprotect(thread: Thread, address: number, length: number, prot: number): number {
   if (prot & ~(PROT_ALL | PROT_IGNORED)) return -Errno.EINVAL;
-  return changeTables(thread, () => thread.process.space.protect(thread.view, address, length, prot & PROT_ALL));
+  return changeTables(thread, () => protect(thread.process.space, thread.view, address, length, prot & PROT_ALL));
 }
 
 /** No CPU here has protection keys: x86-64 then knows none (arch/x86/include/asm/pkeys.h), AArch64 the one that all pages have (include/linux/pkeys.h). */
@@ -147,9 +148,10 @@ export const memorySyscalls: SyscallTopic = {
   brk: {
     handler: (thread, address) => {
       const { space } = thread.process;
-      const growth = pageUp(address) - pageUp(space.break);
-      if (space.locksFuture && growth > 0 && !mayLock(thread, growth)) return space.break;
-      return changeTables(thread, () => space.brk(address));
+      const { heap } = space;
+      const growth = pageUp(address) - pageUp(heap.end);
+      if (space.locksFuture && growth > 0 && !mayLock(thread, growth)) return heap.end;
+      return changeTables(thread, () => heap.brk(address));
     },
     note: 'in all views',
   },
