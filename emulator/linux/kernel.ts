@@ -250,7 +250,7 @@ export class Kernel implements SchedulerHost<Thread> {
     options: { tid?: number; view: number; comm: string; affinity?: ReadonlySet<number> },
   ): Thread {
     const affinity = this.affinityOf(options.affinity);
-    const cpu = this.scheduler.place(affinity);
+    const cpu = this.scheduler.placement.bestOf(affinity);
     const kind = this.kindOf(cpu);
     const tid = options.tid ?? this.newId();
     const core = kind.pool.acquire();

@@ -1,4 +1,5 @@
 import { Cpu } from './cpu.ts';
+import { Placement } from './placement.ts';
 import type { SchedulerHost, Task, TaskState } from './task.ts';
 
 /** One CPU of the machine as the scheduler needs it. */
@@ -35,6 +36,7 @@ export type Step = 'ran' | 'timer' | 'idle';
  */
 export class Scheduler<T extends Task<T>> {
   readonly cpus: readonly Cpu<T>[];
+  readonly placement: Placement<T>;
   readonly timeslice: number;
   readonly lookahead: number;
   /** The thread whose code, syscall or fault is being executed. */
@@ -52,6 +54,7 @@ export class Scheduler<T extends Task<T>> {
   constructor(host: SchedulerHost<T>, options: SchedulerOptions) {
     this.#host = host;
     this.cpus = options.cpus.map(({ kind, hz }, id) => new Cpu<T>(id, kind, hz));
+    this.placement = new Placement(this.cpus, host);
     this.timeslice = options.timeslice ?? TIMESLICE;
     this.lookahead = options.lookahead ?? LOOKAHEAD;
   }
@@ -79,35 +82,12 @@ export class Scheduler<T extends Task<T>> {
     this.#reconsider = true;
   }
 
-  /** A CPU that a new thread may start on: the idle one with the lowest clock, else the one with the shortest queue. */
-  place(affinity: ReadonlySet<number>): Cpu<T> {
-    const best = this.#bestOf((cpu) => affinity.has(cpu.id));
-    if (best === undefined) throw new RangeError('no CPU in the affinity set');
-    return best;
-  }
-
-  #bestOf(allowed: (cpu: Cpu<T>) => boolean): Cpu<T> | undefined {
-    let best: Cpu<T> | undefined;
-    for (const cpu of this.cpus) if (allowed(cpu) && (best === undefined || isBetter(cpu, best))) best = cpu;
-    return best;
-  }
-
-  /** Whether the thread may run on the CPU: by its affinity, and for a CPU of another kind by the policies. */
-  #allows(thread: T, cpu: Cpu<T>): boolean {
-    if (!thread.allowedCpus.has(cpu.id)) return false;
-    return this.#host.allowsMove(thread, cpu);
-  }
-
   /** Makes the thread runnable no earlier than virtual time `at`. */
   enqueue(thread: T, at: number): void {
     thread.state = 'runnable';
     thread.readyAt = at;
     const stays = thread.allowedCpus.has(thread.cpu.id);
-    // An affinity that leaves no CPU which the policies want is obeyed all the same.
-    const cpu =
-      stays && thread.cpu.idle
-        ? thread.cpu
-        : (this.#bestOf((one) => this.#allows(thread, one)) ?? this.place(thread.allowedCpus));
+    const cpu = stays && thread.cpu.idle ? thread.cpu : this.placement.bestFor(thread);
     if (cpu.idle) {
       this.#wake(cpu, thread, at);
     } else {
@@ -181,19 +161,8 @@ export class Scheduler<T extends Task<T>> {
 
   /** Gives a free CPU its next thread: from its own queue, else from another's. */
   #refill(cpu: Cpu<T>): void {
-    const next = cpu.queue.take() ?? this.#steal(cpu);
+    const next = cpu.queue.take() ?? this.placement.steal(cpu);
     if (next !== undefined) this.#assign(cpu, next);
-  }
-
-  /** Takes a thread that may run on the CPU out of another's queue, the longest first. */
-  #steal(cpu: Cpu<T>): T | undefined {
-    const others = this.cpus.filter((other) => other !== cpu && other.queue.size > 0);
-    others.sort((a, b) => b.queue.size - a.queue.size || a.id - b.id);
-    for (const other of others) {
-      const found = other.queue.take((thread) => this.#allows(thread, cpu));
-      if (found !== undefined) return found;
-    }
-    return undefined;
   }
 
   /**
@@ -203,7 +172,7 @@ export class Scheduler<T extends Task<T>> {
   #spread(at: number): void {
     if (this.cpus.every((cpu) => cpu.queue.size === 0)) return;
     for (const cpu of this.cpus) {
-      const thread = cpu.idle ? this.#steal(cpu) : undefined;
+      const thread = cpu.idle ? this.placement.steal(cpu) : undefined;
       if (thread === undefined) continue;
       this.#wake(cpu, thread, Math.max(at, thread.readyAt));
       this.#reconsider = true;
@@ -354,10 +323,4 @@ export class Scheduler<T extends Task<T>> {
     this.#release(cpu, thread);
     this.#refill(cpu);
   }
-}
-
-function isBetter<T extends Task<T>>(a: Cpu<T>, b: Cpu<T>): boolean {
-  if (a.idle !== b.idle) return a.idle;
-  if (a.idle) return a.clock < b.clock;
-  return a.queue.size < b.queue.size;
 }
