@@ -24,8 +24,9 @@
 #include "melf-format.h"
 #include "melf-glob.h"
 
-/* The mmview system call: one number, the operation first. */
+/* The mmview system call: one number, the operation first. An older kernel has a call for each operation, of which 1000 has another meaning. */
 enum { SYS_mmview = 1000 };
+enum { SYS_mmview_create = 1000, SYS_mmview_migrate = 1001, SYS_mmview_share = 1002, SYS_mmview_delete = 1003 };
 enum { MMVIEW_CREATE = 0, MMVIEW_DELETE = 1, MMVIEW_CURRENT = 2, MMVIEW_MIGRATE = 3, MMVIEW_UNSHARE = 4 };
 
 /* Choices are the variants, and after them what melf_view_create made. */
@@ -66,7 +67,18 @@ static int pinned = NOT_PINNED;
 /* A thread inherits its creator's view, not its thread-local data: so it has to ask once. */
 static __thread volatile int current = UNKNOWN;
 
-static long mmview(long operation, long a, long b) { return syscall(SYS_mmview, operation, a, b); }
+static bool separate_calls; /* the kernel is of the older kind */
+
+static long mmview(long operation, long a, long b) {
+    if (!separate_calls) return syscall(SYS_mmview, operation, a, b);
+    switch (operation) {
+    case MMVIEW_CREATE: return syscall(SYS_mmview_create);
+    case MMVIEW_DELETE: return syscall(SYS_mmview_delete, a);
+    case MMVIEW_CURRENT: return syscall(SYS_mmview_migrate, -1L);
+    case MMVIEW_MIGRATE: return syscall(SYS_mmview_migrate, a);
+    default: return syscall(SYS_mmview_share, a, b, 0L); /* unshare(a, b), or set_shared(a, b, false) */
+    }
+}
 
 /* What a conversion of tell gives: the argument as text, in `digits` where it is a number. */
 static const char *converted(char conversion, va_list *arguments, char digits[24]) {
@@ -179,6 +191,7 @@ static void initialise(void) {
     for (int i = 0; i < variant_count; i++) choice_names[i] = melf_format_name(__melf_start, i);
     for (int i = 0; i < MAX_CHOICES; i++) views[i] = NO_VIEW;
     choice_count = variant_count;
+    separate_calls = syscall(SYS_mmview_migrate, -1L) >= 0;
     /* Only allowed while there is one view: from here on a write into the window concerns the writer's view alone. */
     if (mmview(MMVIEW_UNSHARE, (long)(uintptr_t)window, (long)window_bytes) == 0) {
         backend = BACKEND_VIEWS;

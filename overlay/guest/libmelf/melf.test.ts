@@ -8,7 +8,7 @@ import { loadMachine } from '../../../emulator/scheduler/machine-description.ts'
 import { link } from '../../../linker/link.ts';
 import { ensureEngine } from '../../../setup/engine.ts';
 import { ensureToolchain, type Isa, type Toolchain } from '../../../setup/toolchain.ts';
-import { installMmview } from '../../mmview.ts';
+import { type Personality, personalities, personalityExtension } from '../../separate-calls.ts';
 
 /** Both variants: they differ in what they return and in size, and share a counter and a pipe that one of them opens. */
 const work = `
@@ -148,6 +148,7 @@ function describeOn(isa: Isa): void {
     async function inMachine(
       path: string,
       env: readonly string[] = [],
+      personality: Personality = 'mmview',
     ): Promise<{ code: number | undefined; lines: string[]; machine: Machine }> {
       let output = '';
       const machine = await Machine.create({
@@ -161,23 +162,25 @@ function describeOn(isa: Isa): void {
             output += Buffer.from(bytes).toString();
           },
         },
-        extensions: [installMmview],
+        extensions: [personalityExtension(personality)],
       });
       const process = machine.spawn(readFileSync(path), { argv: ['program'], env });
       machine.run({ maxTime: 10e9 });
       return { code: process.exitCode, lines: output.split('\n'), machine };
     }
 
-    it('gives each thread its own variant where there are views', async () => {
-      const { code, lines } = await inMachine(multivariant);
-      assert.deepEqual(lines, [
-        ...beforeThreads,
-        'thread: wanted 0 inherited 0 switched 0 0 got 10',
-        'thread: wanted 1 inherited 0 switched 0 0 got 11',
-        ...afterThreads,
-      ]);
-      assert.equal(code, 0);
-    });
+    for (const personality of personalities) {
+      it(`gives each thread its own variant where there are views: ${personality}`, async () => {
+        const { code, lines } = await inMachine(multivariant, [], personality);
+        assert.deepEqual(lines, [
+          ...beforeThreads,
+          'thread: wanted 0 inherited 0 switched 0 0 got 10',
+          'thread: wanted 1 inherited 0 switched 0 0 got 11',
+          ...afterThreads,
+        ]);
+        assert.equal(code, 0);
+      });
+    }
 
     (canRunNatively ? it : it.skip)(
       'switches the process where there are none, and only while it has one thread',
