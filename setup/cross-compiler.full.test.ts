@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ask, findProgram } from '../base/command.ts';
+import { skipBecause } from '../base/tests/skip.ts';
 import { cache } from './cache.ts';
 import { ensureCrossCompiler } from './cross-compiler.ts';
 import { ensureCrossToolchain } from './cross-toolchain.ts';
@@ -43,7 +44,8 @@ describe('the AArch64 tool chain', () => {
   after(() => rmSync(folder, { recursive: true, force: true }));
 
   it('comes from packages in the cache, which need nothing of the system', async function () {
-    if (!aptExists() || hostArchitecture() === 'arm64') this.skip();
+    if (!aptExists() || hostArchitecture() === 'arm64')
+      skipBecause(this, 'there is no apt, or the compiler would be the machine’s own');
     const gcc = join(await ensureCrossCompiler(cache, target, hostArchitecture()), 'bin', 'aarch64-linux-gnu-gcc');
     for (const part of ['cc1', 'as', 'ld']) {
       const path = execFileSync(gcc, [`-print-prog-name=${part}`], { encoding: 'utf8' }).trim();
@@ -66,7 +68,8 @@ describe('the AArch64 tool chain', () => {
   });
 
   it('has g++ with glibc and libstdc++ when asked for, and neither takes headers of this machine', async function () {
-    if (!aptExists() || hostArchitecture() === 'arm64') this.skip();
+    if (!aptExists() || hostArchitecture() === 'arm64')
+      skipBecause(this, 'there is no apt, or the compiler would be the machine’s own');
     const { gxx, gcc, libraries, sysroot } = await ensureCrossToolchain('aarch64');
     const source = join(folder, 'c.cc');
     writeFileSync(source, CXX);

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ask } from '../base/command.ts';
+import { skipBecause } from '../base/tests/skip.ts';
 import { ensureToolchain, type Toolchain } from './toolchain.ts';
 
 const program = `
@@ -59,7 +60,8 @@ describe('the x86-64 tool chain', () => {
     assert.equal(elf.readUInt16LE(18), 62, 'EM_X86_64');
     assert.doesNotMatch(ask(['readelf', '-lW', output]) ?? 'INTERP', /INTERP/);
     assert.doesNotMatch(elf.toString('latin1'), /GLIBC_/);
-    if (process.platform !== 'linux' || process.arch !== 'x64') this.skip();
+    if (process.platform !== 'linux' || process.arch !== 'x64')
+      skipBecause(this, 'this machine does not execute x86-64 programs');
     const result = ((): string => {
       try {
         return execFileSync(output, ['2'], { encoding: 'utf8' });

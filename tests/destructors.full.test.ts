@@ -2,6 +2,7 @@
 // folds in some: every name keeps one address, every variant executes what its own compile made.
 
 import assert from 'node:assert/strict';
+import { skipBecause } from '../base/tests/skip.ts';
 import { CxxProgram } from './cxx/program.ts';
 
 const SETS: readonly Readonly<Record<string, string>>[] = [
@@ -36,8 +37,7 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
       it('outside of it', function () {
         const output = program.outside([]);
         if (output === undefined) {
-          process.stderr.write(`      skipped: this machine has no user-mode qemu for ${isa}\n`);
-          this.skip();
+          skipBecause(this, `this machine has no user-mode qemu for ${isa}`);
         }
         assert.equal(output, expected);
       });

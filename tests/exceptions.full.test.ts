@@ -2,6 +2,7 @@
 // the thread executes. Both instruction sets; the compiler for the one that this machine does not have is fetched (about 200 MB unpacked).
 
 import assert from 'node:assert/strict';
+import { skipBecause } from '../base/tests/skip.ts';
 import { CxxProgram } from './cxx/program.ts';
 
 const VARIANTS = {
@@ -47,8 +48,7 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
       it('outside of it, chosen at the start and switched as a process', function () {
         const all = program.outside([program.isNative ? 'switch' : 'all']);
         if (all === undefined) {
-          process.stderr.write(`      skipped: this machine has no user-mode qemu for ${isa}\n`);
-          this.skip();
+          skipBecause(this, `this machine has no user-mode qemu for ${isa}`);
         }
         assert.equal(all, [...NAMES, ...NAMES].map(told).join(''));
         for (const name of NAMES) assert.equal(program.outside(['stay'], { MELF_VARIANT: name }), told(name));

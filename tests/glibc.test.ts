@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { skipBecause } from '../base/tests/skip.ts';
 import type { Isa } from '../emulator/isa/isa.ts';
 import { Machine } from '../emulator/machine.ts';
 import { checkMachine } from '../emulator/scheduler/machine-description.ts';
@@ -21,7 +22,7 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
 
     before(async function () {
       const glibc = await ensureGlibc(isa);
-      if (glibc === undefined) return this.skip();
+      if (glibc === undefined) return skipBecause(this, 'glibc for this instruction set is not to be had');
       folder = mkdtempSync(join(tmpdir(), 'melf-glibc-'));
       const path = join(folder, 'program');
       const flags = ['-O2', '-Wall', '-Werror', '-pthread', '-o', path];

@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { skipBecause } from '../base/tests/skip.ts';
 import type { MachineEvent } from '../emulator/events/events.ts';
 import type { Isa } from '../emulator/isa/isa.ts';
 import { Machine } from '../emulator/machine.ts';
@@ -108,7 +109,7 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
     });
 
     it('refuses what code contains that was written over other code', async function () {
-      if (isa !== 'x86-64') this.skip(); // the program is of bytes
+      if (isa !== 'x86-64') skipBecause(this, 'the program is made of bytes, for x86-64 alone');
       const description = checkMachine(
         { isa, cpus: [{ kind: 'old', count: 1, model: 'haswell', features: ['pni'] }] },
         'old',

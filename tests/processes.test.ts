@@ -5,6 +5,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { skipBecause } from '../base/tests/skip.ts';
 import type { Isa } from '../emulator/isa/isa.ts';
 import { Machine } from '../emulator/machine.ts';
 import { loadMachine } from '../emulator/scheduler/machine-description.ts';
@@ -83,7 +84,7 @@ describe('programs of several processes, natively and emulated', function () {
       it(`${name}: the same with glibc on ${isa}`, async function () {
         const path = join(folder, `${name}-glibc-${isa}`);
         const glibc = await ensureGlibc(isa);
-        if (glibc === undefined) return this.skip();
+        if (glibc === undefined) return skipBecause(this, 'glibc for this instruction set is not to be had');
         const [gcc, ...words] = staticCommand(glibc, [...flags, '-o', path, join(sources, `${name}.c`)]);
         execFileSync(gcc, words);
         const native = spawnSync(await compile(name, 'x86-64'), { timeout: 60_000, env: { PATH: '/bin:/usr/bin' } });

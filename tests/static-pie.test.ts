@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { skipBecause } from '../base/tests/skip.ts';
 import { Machine } from '../emulator/machine.ts';
 import { loadMachine } from '../emulator/scheduler/machine-description.ts';
 import { libmelfObject } from '../linker/cc/libmelf.ts';
@@ -62,7 +63,7 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
       before(async function () {
         folder = mkdtempSync(join(tmpdir(), 'melf-pie-'));
         const library = await libraryOf(isa, libc);
-        if (library === undefined) return this.skip();
+        if (library === undefined) return skipBecause(this, 'glibc for this instruction set is not to be had');
         const { cc, before, after } = library;
         const compile = (name: string, flags: readonly string[]): string => {
           const object = join(folder, `${name}.o`);

@@ -85,4 +85,19 @@ describe('the structure', () => {
   it('keeps tests and their fixtures out of the program', () => {
     assert.deepEqual(shown(imports.filter(({ to }) => isTest(to))), []);
   });
+
+  it('has no test that skips without a reason', () => {
+    const tests = [...folders, 'tests'].flatMap((folder) =>
+      readdirSync(join(projectRoot, folder), { recursive: true, encoding: 'utf8' })
+        .filter((name) => name.endsWith('.test.ts'))
+        .map((name) => join(folder, name)),
+    );
+    const silent = /\b(this\.skip\(|(it|describe)\.skip\b)/;
+    const self = relative(projectRoot, import.meta.filename);
+    assert.ok(tests.length > 100);
+    assert.deepEqual(
+      tests.filter((file) => file !== self && silent.test(readFileSync(join(projectRoot, file), 'utf8'))),
+      [],
+    );
+  });
 });

@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { skipBecause } from '../../base/tests/skip.ts';
 import { ensureToolchain } from '../../setup/toolchain.ts';
 import { decodeFat, FAT_SECTION, sectionNamed } from '../fat-object.ts';
 import { readMelf } from '../melf-reader.ts';
@@ -105,15 +106,14 @@ describe('melf-cc around other compilers', function () {
   it('clang with the machine’s C library', async function () {
     const clang = await ensureClang();
     if (clang === undefined) {
-      process.stderr.write('      skipped: clang is not on this machine, nor are its packages to be had\n');
-      this.skip();
+      skipBecause(this, 'clang is not on this machine, nor are its packages to be had');
     }
     check('clang', clang, true);
   });
 
   it('clang compiling for musl and for the other instruction set', async function () {
     const clang = await ensureClang();
-    if (clang === undefined) this.skip();
+    if (clang === undefined) skipBecause(this, 'clang is not on this machine, nor are its packages to be had');
     for (const isa of ['x86-64', 'aarch64'] as const) {
       const { includes, triple } = await ensureToolchain(isa);
       const compiler = [

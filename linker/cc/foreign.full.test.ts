@@ -6,6 +6,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findProgram } from '../../base/command.ts';
+import { skipBecause } from '../../base/tests/skip.ts';
 import { readMelf } from '../melf-reader.ts';
 import { foreignSource } from '../tests/foreign.ts';
 
@@ -101,8 +102,7 @@ describe('foreign programs with CC=melf-cc', function () {
   for (const project of PROJECTS) {
     it(project.what, async function () {
       if (project.needs !== undefined && findProgram(project.needs) === undefined) {
-        process.stderr.write(`      skipped: ${project.needs} is not on this machine\n`);
-        this.skip();
+        skipBecause(this, `${project.needs} is not on this machine`);
       }
       const tree = join(folder, project.source);
       cpSync(await foreignSource(project.source), tree, {

@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram } from '../../base/command.ts';
+import { skipBecause } from '../../base/tests/skip.ts';
 import { readMelf } from '../melf-reader.ts';
 import type { LinkOptions } from '../options.ts';
 import { PLAIN_FLAGS, reread, Workshop } from '../tests/workshop.ts';
@@ -171,8 +172,7 @@ for (const isa of ['x86-64', 'aarch64'] as const)
 
         it(`is the default variant's to gdb: ${compiler} ${own.join(' ')}`, function () {
           if (spawnSync(GDB[isa], ['--version']).status !== 0) {
-            process.stderr.write(`      skipped: ${GDB[isa]} is not on this machine\n`);
-            this.skip();
+            skipBecause(this, `${GDB[isa]} is not on this machine`);
           }
           const built = build(compiler, own);
           const path = shop.write('melf', built.file.bytes);
@@ -236,8 +236,7 @@ for (const isa of ['x86-64', 'aarch64'] as const)
 
     it('may be compressed in the file: zstd', function () {
       if (!spawnSync(shop.toolchain.objcopy, ['--help'], { encoding: 'utf8' }).stdout.includes('zstd')) {
-        process.stderr.write('      skipped: the objcopy of this machine knows no zstd\n');
-        this.skip();
+        skipBecause(this, 'the objcopy of this machine knows no zstd');
       }
       const { at, plain, compressed } = compressing();
       assert.deepEqual(compressed('zstd').frames(at, 1), plain);

@@ -5,6 +5,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { skipBecause } from '../../base/tests/skip.ts';
 import { Machine } from '../../emulator/machine.ts';
 import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
 import { readMelf } from '../../linker/melf-reader.ts';
@@ -94,7 +95,7 @@ function describeOn(isa: Isa, libc: 'musl' | 'glibc'): void {
         link = (args) => execFileSync(wrapper, ['-static', ...args]);
       } else {
         const glibc = await ensureGlibc(isa);
-        if (glibc === undefined) return this.skip();
+        if (glibc === undefined) return skipBecause(this, 'glibc for this instruction set is not to be had');
         const [gcc = '', ...fixed] = glibc.cc;
         compile = (args) => execFileSync(gcc, [...fixed, ...args]);
         link = (args) => {

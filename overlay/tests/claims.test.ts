@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { skipBecause } from '../../base/tests/skip.ts';
 import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
 import { ensureEngine } from '../../setup/engine.ts';
 import { ensureGlibc } from '../../setup/glibc.ts';
@@ -26,7 +27,8 @@ for (const isa of isas) {
       let signals: string;
 
       before(async function () {
-        if (libc === 'glibc' && (await ensureGlibc(isa)) === undefined) this.skip();
+        if (libc === 'glibc' && (await ensureGlibc(isa)) === undefined)
+          skipBecause(this, 'glibc for this instruction set is not to be had');
         await ensureEngine();
         folder = mkdtempSync(join(tmpdir(), 'claims-'));
         path = await buildVariants(isa, folder, {
@@ -64,7 +66,7 @@ for (const isa of isas) {
       });
 
       it('also natively, where its switch overwrites the code of the process', function () {
-        if (!isNative(isa)) this.skip();
+        if (!isNative(isa)) skipBecause(this, `this machine does not execute ${isa} programs`);
         for (const microseconds of [20, 50, 300]) {
           const { stdout, signal } = spawnSync(signals, [`${microseconds}`], { encoding: 'utf8', timeout: 60_000 });
           assert.equal(signal, null, `every ${microseconds} us: ${stdout}`);
@@ -73,7 +75,7 @@ for (const isa of isas) {
       });
 
       it('hold natively without views, as far as they concern one thread', function () {
-        if (!isNative(isa)) this.skip();
+        if (!isNative(isa)) skipBecause(this, `this machine does not execute ${isa} programs`);
         const { stdout, status } = spawnSync(path, { encoding: 'utf8', timeout: 60_000 });
         assert.equal(status, 0, stdout);
         assert.equal(stdout.match(/^ok a child goes on/gm)?.length, 3);

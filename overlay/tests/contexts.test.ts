@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { skipBecause } from '../../base/tests/skip.ts';
 import { readMelf } from '../../linker/melf-reader.ts';
 import { ensureEngine } from '../../setup/engine.ts';
 import { ensureGlibc } from '../../setup/glibc.ts';
@@ -23,7 +24,8 @@ function describeOn(isa: Isa, libc: 'musl' | 'glibc'): void {
     let path: string;
 
     before(async function () {
-      if (libc === 'glibc' && (await ensureGlibc(isa)) === undefined) this.skip();
+      if (libc === 'glibc' && (await ensureGlibc(isa)) === undefined)
+        skipBecause(this, 'glibc for this instruction set is not to be had');
       await ensureEngine();
       folder = mkdtempSync(join(tmpdir(), 'contexts-'));
       path = await buildVariants(isa, folder, { source: 'contexts.c', variants: ['quick', 'slow'], libc });

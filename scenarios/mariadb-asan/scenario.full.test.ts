@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { skipBecause } from '../../base/tests/skip.ts';
 import { describePlace, SwitchSafety, type UnsafeReport } from '../../overlay/safety/switch-safety.ts';
 import { ensureEngine } from '../../setup/engine.ts';
 import { projectRoot } from '../../setup/project.ts';
@@ -32,7 +33,8 @@ const unsafeFrames = ({ places }: UnsafeReport): string[] =>
 describe('the MariaDB scenario', function () {
   this.timeout(3_600_000);
   before(function () {
-    if (process.env.MELF_TEST_MARIADB !== '1') this.skip();
+    if (process.env.MELF_TEST_MARIADB !== '1')
+      skipBecause(this, 'MELF_TEST_MARIADB=1 is not set, without which nothing builds MariaDB');
   });
 
   it('has every check hold', () => {

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { skipBecause } from '../../base/tests/skip.ts';
 import { buildMemcached, type MemcachedBuild } from './build.ts';
 
 const variants = [
@@ -55,7 +56,8 @@ describe('the build of memcached', function () {
   it("gives a memcached that runs natively when linked by the tool chain's wrapper", function () {
     const program = join(folder, 'memcached');
     execFileSync(build.toolchain.wrapper, [...objects('fast'), '-o', program]);
-    if (process.platform !== 'linux' || process.arch !== 'x64') this.skip();
+    if (process.platform !== 'linux' || process.arch !== 'x64')
+      skipBecause(this, 'this machine does not execute x86-64 programs');
     assert.equal(
       execFileSync(program, ['-V'], { encoding: 'utf8' }).trim(),
       `memcached ${build.sources.memcached.replace(/-.*/, '')}`,

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { skipBecause } from '../../base/tests/skip.ts';
 import { readMelf } from '../../linker/melf-reader.ts';
 import { describePlace, SwitchSafety } from '../../overlay/safety/switch-safety.ts';
 import { ensureEngine } from '../../setup/engine.ts';
@@ -41,7 +42,8 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
     });
 
     it('runs natively in both variants with the same verification hash', function () {
-      if (process.arch !== 'x64' || isa !== 'x86-64') this.skip();
+      if (process.arch !== 'x64' || isa !== 'x86-64')
+        skipBecause(this, `this machine does not execute ${isa} programs`);
       const hashes = ['noassert', 'assert'].map((variant) => {
         const { status, stdout } = spawnSync(
           executables.paths.speedtest1.melf,

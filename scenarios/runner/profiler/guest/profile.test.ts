@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { skipBecause } from '../../../../base/tests/skip.ts';
 import { Machine } from '../../../../emulator/machine.ts';
 import { loadMachine } from '../../../../emulator/scheduler/machine-description.ts';
 import { ensureToolchain, type Isa } from '../../../../setup/toolchain.ts';
@@ -93,12 +94,13 @@ const instrumentation = {
 } as const;
 
 for (const isa of ['x86-64', 'aarch64'] as const)
-  (isa === 'aarch64' || canRunNatively ? describe : describe.skip)(`the profiling runtime, ${isa}`, function () {
+  describe(`the profiling runtime, ${isa}`, function () {
     this.timeout(300_000);
     let folder: string;
     let build: (name: string, instrument: readonly string[], ...sources: readonly string[]) => string;
 
-    before(async () => {
+    before(async function () {
+      if (isa === 'x86-64' && !canRunNatively) skipBecause(this, 'this machine does not execute x86-64 programs');
       folder = mkdtempSync(join(tmpdir(), 'melf-profile-'));
       const { wrapper } = await ensureToolchain(isa);
       writeFileSync(join(folder, 'functions.c'), functions);
