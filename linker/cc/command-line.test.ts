@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import fc from 'fast-check';
 import { expandResponseFiles, readCommandLine } from './command-line.ts';
 import { parseConfiguration, placeOf } from './configuration-file.ts';
 import { readLdCommand } from './ld-command.ts';
+import { IGNORED_VALUES } from './ld-ignored.ts';
 import { readLibraryScript } from './library-script.ts';
 import { splitWords } from './words.ts';
 
@@ -90,6 +92,32 @@ describe('melf-cc reads the flags of ld', () => {
       },
     );
     assert.ok(ignored.some((one) => one.startsWith('--hash-style')));
+  });
+
+  it('flags without an effect take the next word exactly where GNU ld does', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'melf-ld-'));
+    try {
+      const objects = ['a.a', 'b.a'].map((name) => join(folder, name));
+      for (const path of objects) writeFileSync(path, '!<arch>\n');
+      const { options } = readLdCommand(['--sort-common', objects[0]!, '--sort-common=descending', objects[1]!]);
+      assert.deepEqual(
+        options.inputs.map(({ path }) => path),
+        objects,
+      );
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+    // That is how it tells of a flag at the end whose value is missing.
+    const needsValue = (flag: string): boolean =>
+      /missing argument|unrecognized option|requires an argument/.test(
+        spawnSync('ld', [flag], { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' } }).stderr,
+      );
+    // A flag of gold.
+    const foreign = new Set(['--thread-count']);
+    assert.deepEqual(
+      Object.keys(IGNORED_VALUES).filter((flag) => !foreign.has(flag) && !needsValue(flag)),
+      [],
+    );
   });
 
   it('whole archives by position, libraries in the folders of the whole line, texts in their place', () => {

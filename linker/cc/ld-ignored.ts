@@ -5,7 +5,7 @@ export const SPEED = 'it only concerns speed or size of the linker itself';
 const ORDER = 'archives answer whatever their order';
 const ERRATUM = 'errata of the first Cortex-A53 are not worked around';
 
-/** Flags without a value and without an effect. */
+/** Flags without an effect, and without a value that could be the next word. */
 export const IGNORED: Readonly<Record<string, string>> = {
   '-static': STATIC,
   '-Bstatic': STATIC,
@@ -59,6 +59,8 @@ export const IGNORED: Readonly<Record<string, string>> = {
   '-dp': 'common symbols always get their place',
   '-n': 'segments are page aligned, so that views can share them',
   '--no-print-gc-sections': 'nothing is printed',
+  // Its value is optional, and so stands behind `=` alone.
+  '--sort-common': 'sections keep their order',
   '--no-define-common': 'common symbols always get their place',
   '--fix-cortex-a53-835769': ERRATUM,
   '--fix-cortex-a53-843419': ERRATUM,
@@ -85,7 +87,6 @@ export const IGNORED_VALUES: Readonly<Record<string, string>> = {
   '--soname': STATIC,
   '--exclude-libs': STATIC,
   '--sort-section': 'sections keep their order',
-  '--sort-common': 'sections keep their order',
   '--compress-debug-sections': 'debug information is written as it is',
   '--thread-count': SPEED,
   '--unresolved-symbols': 'undefined symbols are errors',
