@@ -65,6 +65,14 @@ function describeOn(isa: Isa): void {
       assert.equal((await shop.run({ bytes: readFileSync(out) })).status, 3);
     });
 
+    it('takes a stack size for musl, and refuses what is none', () => {
+      const { status, err } = melf('link', '--stack-size', '0x30000', '-o', out, folder('fast/unit.o'), ...operands());
+      assert.deepEqual([status, err], [0, '']);
+      const headers = spawnSync('readelf', ['-lW', out], { encoding: 'utf8' }).stdout;
+      assert.match(headers, /GNU_STACK(\s+0x\S+){4}\s+0x0*30000 /);
+      assert.equal(melf('link', '--stack-size', 'much', folder('fast/unit.o')).status, 2);
+    });
+
     it('read compressed debug information, where it runs from a bundle, too', () => {
       const object = shop.compile('packed.c', 'int main(void) { return 0; }\n', ['-g', '-gz=zlib', '-fno-pie']);
       const start = join(import.meta.dirname, '../setup/melf.cjs');

@@ -27,6 +27,7 @@ const command = defineCommand({
     'gc-sections': { type: 'boolean', description: 'Leave out what nothing refers to' },
     entry: { type: 'string', alias: 'e', default: '_start', description: 'Where the program starts' },
     undefined: { type: 'string', alias: 'u', description: 'A symbol to link in although nothing refers to it' },
+    'require-defined': { type: 'string', description: 'A symbol to link in that something must define' },
     defsym: { type: 'string', description: 'NAME=EXPRESSION, a sum of symbols and numbers' },
     wrap: { type: 'string', description: 'References to SYMBOL go to __wrap_SYMBOL' },
     'library-path': { type: 'string', alias: 'L', description: 'A folder where -l looks' },
@@ -40,6 +41,10 @@ const command = defineCommand({
     },
     isa: { type: 'enum', options: ['x86-64', 'aarch64'], description: "Instruction set (default: the first object's)" },
     'image-base': { type: 'string', description: 'Address of the ELF header (default 0x400000, with --pie 0)' },
+    'stack-size': {
+      type: 'string',
+      description: "Bytes of a thread's stack by default, where the C library asks the executable (musl does)",
+    },
     relro: { type: 'boolean', default: true, description: 'Mark what is constant after start as such' },
     'build-id': { type: 'boolean', description: 'Add a build id' },
     'strip-debug': { type: 'boolean', description: 'Leave out debug information' },
@@ -86,6 +91,7 @@ export async function main(argv: string[]): Promise<number> {
     defaultVariant: args.default,
     entry: args.entry,
     undefinedSymbols: all('undefined'),
+    requiredSymbols: all('require-defined'),
     defsyms: Object.fromEntries(all('defsym').map(splitDefsym)),
     wrap: all('wrap'),
     gcSections: args['gc-sections'],
@@ -94,6 +100,7 @@ export async function main(argv: string[]): Promise<number> {
     strictData: args['strict-data'],
     pie: args.pie,
     imageBase: args['image-base'] === undefined ? undefined : readAddress(args['image-base']),
+    stackSize: args['stack-size'] === undefined ? undefined : readCount(args['stack-size']),
     relro: args.relro,
     buildId: args['build-id'] === true ? 'sha1' : undefined,
     stripDebug: args['strip-debug'],
@@ -143,7 +150,11 @@ function splitVariant(text: string): { name: string; text: string } {
 
 function splitDefsym(text: string): [string, string] {
   const at = text.indexOf('=');
-  if (at < 1) throw new UsageError('cli.value', `--defsym ${text} is not of the form NAME=VALUE`);
+  if (at < 1) {
+    throw new UsageError('cli.value', `--defsym ${text} is not of the form NAME=VALUE`, {
+      hint: 'as in --defsym end_of_heap=start_of_heap+0x1000',
+    });
+  }
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
@@ -196,6 +207,10 @@ function readAddress(text: string): number {
 
 function readCount(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new UsageError('cli.value', `"${text}" is not a positive number`);
+  if (!Number.isInteger(value) || value < 1) {
+    throw new UsageError('cli.value', `"${text}" is not a positive number`, {
+      hint: 'give a number, decimal or after 0x hexadecimal',
+    });
+  }
   return value;
 }

@@ -6,6 +6,7 @@ import { STB_GLOBAL, STT_NOTYPE, STV_DEFAULT } from './elf.ts';
 import { LinkError } from './errors.ts';
 import { COMMON } from './object.ts';
 import type { SymbolTable } from './resolution.ts';
+import { closestName } from './suggestion.ts';
 import { LinkSymbol } from './symbol.ts';
 import { parseSymbolExpression, type SymbolExpression } from './symbol-expression.ts';
 
@@ -121,7 +122,8 @@ export class Defsyms {
   #read(definition: Definition, table: SymbolTable): Sum {
     const { text, expression, before } = definition;
     if (definition.sum !== undefined) return definition.sum;
-    if (definition.isBeingRead) throw wrong(text, 'it is defined by itself');
+    if (definition.isBeingRead)
+      throw wrong(text, 'it is defined by itself', 'give one of the names a value that holds none of the others');
     definition.isBeingRead = true;
     const sum: Sum = { number: expression.number, factors: new Map() };
     const add = (symbol: LinkSymbol, factor: bigint): void => {
@@ -138,7 +140,15 @@ export class Defsyms {
         continue;
       }
       const target = name === definition.symbol.name ? before : table.lookup(name, COMMON);
-      if (target === undefined) throw wrong(text, `${name} is not defined`);
+      if (target === undefined) {
+        const near = closestName(name, table);
+        const meant = near === undefined ? '' : `did you mean ${near.name} of ${near.where}? `;
+        throw wrong(
+          text,
+          `${name} is not defined`,
+          `${meant}a name counts only if some input that is linked defines it`,
+        );
+      }
       add(target, factor);
     }
     definition.sum = sum;

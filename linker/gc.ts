@@ -85,7 +85,11 @@ class Marker {
         else if (!this.#collect || isKept(section)) this.#mark(section);
       }
     }
-    const roots = [this.#options.entry ?? '_start', ...(this.#options.undefinedSymbols ?? [])];
+    const roots = [
+      this.#options.entry ?? '_start',
+      ...(this.#options.undefinedSymbols ?? []),
+      ...(this.#options.requiredSymbols ?? []),
+    ];
     for (const name of roots) this.#markSymbol(this.#table.lookup(name, COMMON));
     for (const symbol of defsymTargets) this.#markSymbol(symbol);
     // Where all is live, nothing has to be followed.

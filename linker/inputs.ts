@@ -120,7 +120,8 @@ class Loader {
       throw new LinkError('link.too-many-variants', 'at most 16 variants can be linked together');
     }
     this.#want(this.#options.entry ?? '_start', COMMON);
-    for (const name of this.#options.undefinedSymbols ?? []) this.#want(name, COMMON);
+    const { undefinedSymbols = [], requiredSymbols = [] } = this.#options;
+    for (const name of [...undefinedSymbols, ...requiredSymbols]) this.#want(name, COMMON);
     for (const name of this.#defsyms.names) this.#defined.set(name, 1);
     for (const name of this.#defsyms.references) this.#want(name, COMMON);
     const units = deriveUnits(this.#options.inputs);

@@ -453,7 +453,7 @@ class Builder {
       this.#segments.push({ ...segment, type: PT_DYNAMIC });
     }
     const stack = PF_R | PF_W | (this.#options.executableStack === true ? PF_X : 0);
-    this.#segments.push({ ...load(stack, 0, 0, 0, 0, 16), type: PT_GNU_STACK });
+    this.#segments.push({ ...load(stack, 0, 0, 0, this.#options.stackSize ?? 0, 16), type: PT_GNU_STACK });
   }
 }
 

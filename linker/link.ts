@@ -24,6 +24,7 @@ import { turnOldLists } from './old-arrays.ts';
 import type { LinkOptions } from './options.ts';
 import { reportPartialData } from './partial-data.ts';
 import { BACKENDS } from './relocation/select.ts';
+import { checkImageBase, checkRequired } from './requests.ts';
 import type { SymbolTable } from './resolution.ts';
 import { bindReferences, resolveSymbols } from './resolution.ts';
 import { InputSection } from './section.ts';
@@ -78,6 +79,7 @@ export function link(options: LinkOptions): LinkResult {
   const defsyms = new Defsyms(options.defsyms ?? {});
   const inputs = phase('inputs', () => loadInputs(options, defsyms, diagnostics));
   const backend = BACKENDS[inputs.isa];
+  checkImageBase(options.imageBase, isPie, backend.maxPage);
   const frameSections = phase('sections', () => {
     turnOldLists(inputs);
     return splitSections(inputs);
@@ -88,6 +90,8 @@ export function link(options: LinkOptions): LinkResult {
   allocateCommons(table);
   const linkerSymbols = provideLinkerSymbols(inputs, table, isPie);
   defsyms.bind(table, isPie);
+  checkRequired(options, table, diagnostics);
+  diagnostics.check();
   bindReferences(inputs, options, table);
   const plan = phase('variants', () => planVariants(inputs, options, table, diagnostics));
   phase('gc', () => {

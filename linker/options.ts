@@ -38,6 +38,8 @@ export interface LinkOptions {
   readonly entry?: string;
   /** Symbols that must be linked in although nothing refers to them (`-u`). */
   readonly undefinedSymbols?: readonly string[];
+  /** Symbols that are linked in likewise, and that something must define (`--require-defined`). */
+  readonly requiredSymbols?: readonly string[];
   /** `name` to a sum of symbols and numbers, as `b-4`. */
   readonly defsyms?: Readonly<Record<string, string>>;
   readonly wrap?: readonly string[];
@@ -54,10 +56,13 @@ export interface LinkOptions {
   readonly pageAlign?: readonly string[];
   /** A position-independent executable that relocates itself (static-PIE); its start-up file must be rcrt1.o. */
   readonly pie?: boolean;
+  /** Where the ELF header lies: a multiple of the largest page. */
   readonly imageBase?: number;
   readonly relro?: boolean;
   readonly buildId?: BuildId;
   readonly executableStack?: boolean;
+  /** `p_memsz` of PT_GNU_STACK, bytes: musl gives threads stacks of that size unless they ask for another (`-z stack-size`). */
+  readonly stackSize?: number;
   readonly stripDebug?: boolean;
   readonly stripAll?: boolean;
   /** Free text about the build, recorded in `.melf`. */

@@ -39,7 +39,7 @@ export class OverlayManager {
     const melf = file.melf;
     if (melf === undefined) {
       throw new OverlayError('overlay.not-multivariant', 'the program holds no variants', {
-        hint: 'link it with `melf link --variant NAME=...`; `melf inspect FILE` shows what a file holds',
+        hint: 'link it with `melf link --variant NAME:OBJECTS`; `melf inspect FILE` shows what a file holds',
       });
     }
     const there = inProcess(process, file);

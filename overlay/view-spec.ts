@@ -87,7 +87,7 @@ export function composeWindow(file: MelfFile, spec: ViewSpec): Uint8Array {
   const { melf } = file;
   if (melf === undefined) {
     throw new ViewSpecError('overlay.not-multivariant', 'the program holds no variants', {
-      hint: 'link it with `melf link --variant NAME=...`; `melf inspect FILE` shows what a file holds',
+      hint: 'link it with `melf link --variant NAME:OBJECTS`; `melf inspect FILE` shows what a file holds',
     });
   }
   const wanted = wantedVariants(melf, spec);

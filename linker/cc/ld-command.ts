@@ -2,14 +2,11 @@
 
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { isArchive } from '../archive.ts';
-import { type BuildId, parseBuildId } from '../build-id.ts';
 import { InputError, LinkError } from '../errors.ts';
-import { InputFile } from '../input-file.ts';
-import { isElf } from '../object.ts';
 import type { LinkInput, LinkOptions } from '../options.ts';
 import { IGNORED, IGNORED_VALUES, IGNORED_Z, SPEED } from './ld-ignored.ts';
-import { readLibraryScript } from './library-script.ts';
+import { readAddress, readBuildId, readDefsym, readNumber } from './ld-values.ts';
+import { readLibraryScript, textOf } from './library-script.ts';
 
 /** A link as a command line of ld asks for it. */
 export interface LdCommand {
@@ -21,6 +18,8 @@ export interface LdCommand {
   /** Flags that have no effect here, each with the reason. */
   readonly ignored: readonly string[];
 }
+
+const UNKNOWN = 'leave it out of LDFLAGS, or link this program with the wrapped compiler';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -34,6 +33,7 @@ class Reader {
   readonly #inputs: LinkInput[] = [];
   readonly #options: Mutable<LinkOptions> = { inputs: this.#inputs };
   readonly #undefined: string[] = [];
+  readonly #required: string[] = [];
   readonly #wrap: string[] = [];
   readonly #defsyms: Record<string, string> = {};
   readonly #ignored: string[] = [];
@@ -67,6 +67,7 @@ class Reader {
     const options: LinkOptions = {
       ...this.#options,
       undefinedSymbols: this.#undefined,
+      requiredSymbols: this.#required,
       wrap: this.#wrap,
       defsyms: this.#defsyms,
     };
@@ -77,7 +78,11 @@ class Reader {
     if (word.startsWith(`${flag}=`)) return word.slice(flag.length + 1);
     if (word.length > flag.length) return word.slice(flag.length);
     const value = this.#words[++this.#at];
-    if (value === undefined) throw new LinkError('cc.ld-value', `the linker flag ${flag} needs a value`);
+    if (value === undefined) {
+      throw new LinkError('cc.ld-value', `the linker flag ${flag} needs a value`, {
+        hint: `behind the compiler's -Wl, it stands after a comma: -Wl,${flag},VALUE`,
+      });
+    }
     return value;
   }
 
@@ -104,13 +109,17 @@ class Reader {
     else if (/^-o/.test(word)) this.#output = this.#value('-o', word);
     else if (word === '-s') options.stripAll = true;
     else if (word === '-S') options.stripDebug = true;
-    else if (/^-T/.test(word)) {
+    else if (/^-T(text|data|bss|rodata-segment|ldata-segment)\b/.test(word)) {
+      throw new LinkError('cc.ld-section-address', `a section cannot be put at an address of its own (${given})`, {
+        hint: 'the linker places the sections of a MELF; -Ttext-segment=ADDRESS moves the whole program',
+      });
+    } else if (/^-T/.test(word)) {
       throw new LinkError('cc.ld-script', `a linker script (${given}) cannot be used`, {
         hint: 'the layout of a MELF is given: its window lies in page tables of its own',
       });
     } else {
       throw new LinkError('cc.ld-option', `the linker flag ${given} is not known to this linker`, {
-        hint: 'leave it out of LDFLAGS, or link this program with the wrapped compiler',
+        hint: UNKNOWN,
       });
     }
   }
@@ -139,7 +148,9 @@ class Reader {
       case '--diagnostics': {
         const form = value();
         if (form !== 'text' && form !== 'json')
-          throw new LinkError('cc.ld-value', `--diagnostics=${form} is neither text nor json`);
+          throw new LinkError('cc.ld-value', `--diagnostics=${form} is neither text nor json`, {
+            hint: 'json: one object a line, for other programs',
+          });
         this.#json = form === 'json';
         break;
       }
@@ -160,8 +171,10 @@ class Reader {
         options.entry = value();
         break;
       case '--undefined':
-      case '--require-defined':
         this.#undefined.push(value());
+        break;
+      case '--require-defined':
+        this.#required.push(value());
         break;
       case '--wrap':
         this.#wrap.push(value());
@@ -183,17 +196,16 @@ class Reader {
         break;
       case '--image-base':
       case '--Ttext-segment':
-        options.imageBase = Number(value());
+        options.imageBase = readAddress(name, value(), name !== '--image-base');
         break;
       case '--defsym': {
-        const text = value();
-        const at = text.indexOf('=');
-        if (at < 1) throw new LinkError('cc.ld-value', `--defsym ${text} is not of the form NAME=VALUE`);
-        this.#defsyms[text.slice(0, at)] = text.slice(at + 1);
+        const [symbol, expression] = readDefsym(value());
+        this.#defsyms[symbol] = expression;
         break;
       }
       case '--error-limit':
-        options.errorLimit = Number(value()) || Number.MAX_SAFE_INTEGER;
+        // 0: all of them, as lld has it.
+        options.errorLimit = readNumber(name, value()) || Number.MAX_SAFE_INTEGER;
         break;
       case '--pie':
       case '--pic-executable':
@@ -214,17 +226,25 @@ class Reader {
           hint: 'views belong to the executable; give -shared to melf-cc, which hands it to the wrapped compiler',
         });
       case '--relocatable':
-        throw new LinkError('cc.ld-relocatable', 'a relocatable output is made by melf-cc -r, not by this linker');
+        throw new LinkError('cc.ld-relocatable', 'a relocatable output is made by melf-cc -r, not by this linker', {
+          hint: 'give -r without -Wl,',
+        });
     }
   }
 
   #keyword(keyword: string): void {
     if (keyword === 'muldefs') this.#options.multipleDefinitions = true;
     else if (keyword === 'execstack') this.#options.executableStack = true;
+    else if (keyword.startsWith('stack-size='))
+      this.#options.stackSize = readNumber('-z stack-size', keyword.slice(11));
     else if (IGNORED_Z.test(keyword)) {
       if (/^(no)?relro$/.test(keyword)) this.#options.relro = keyword === 'relro';
       if (keyword !== 'norelro') this.#ignored.push(`-z ${keyword}: a static executable of this linker is as it is`);
-    } else throw new LinkError('cc.ld-option', `the linker flag -z ${keyword} is not known to this linker`);
+    } else {
+      throw new LinkError('cc.ld-option', `the linker flag -z ${keyword} is not known to this linker`, {
+        hint: UNKNOWN,
+      });
+    }
   }
 
   #emulation(name: string): void {
@@ -281,32 +301,6 @@ class Reader {
       }
     }
   }
-}
-
-/** What a file says that is neither an object nor an archive nor anything else of bytes. */
-function textOf(path: string): string | undefined {
-  const file = new InputFile(path);
-  try {
-    const head = file.bytes(0, 256);
-    if (isElf(head) || isArchive(head) || /[^\t\n\r\x20-\x7e]/.test(Buffer.from(head).toString('latin1'))) {
-      return undefined;
-    }
-    return Buffer.from(file.bytes(0, file.size)).toString('utf8');
-  } finally {
-    file.close();
-  }
-}
-
-/** The kind of id; the value stands behind `=`, or nowhere. */
-function readBuildId(word: string): BuildId | undefined {
-  const text = word.split('=')[1] ?? 'sha1';
-  const id = text === 'none' ? undefined : parseBuildId(text);
-  if (id === undefined && text !== 'none') {
-    throw new LinkError('cc.ld-value', `${word} is no kind of build id`, {
-      hint: 'sha1, md5, uuid, none, or 0x and an even number of hexadecimal digits',
-    });
-  }
-  return id;
 }
 
 /** Long flags that have an effect (or are refused for a reason of their own). */

@@ -1,4 +1,7 @@
+import { isArchive } from '../archive.ts';
 import { InputError } from '../errors.ts';
+import { InputFile } from '../input-file.ts';
+import { isElf } from '../object.ts';
 
 /**
  * The files that a text in the place of a library names: `INPUT`, `GROUP` and `AS_NEEDED` of ld's scripts, the only ones that libraries use.
@@ -34,4 +37,18 @@ export function readLibraryScript(text: string, path: string): string[] {
     );
   }
   return files;
+}
+
+/** What a file says that is neither an object nor an archive nor anything else of bytes. */
+export function textOf(path: string): string | undefined {
+  const file = new InputFile(path);
+  try {
+    const head = file.bytes(0, 256);
+    if (isElf(head) || isArchive(head) || /[^\t\n\r\x20-\x7e]/.test(Buffer.from(head).toString('latin1'))) {
+      return undefined;
+    }
+    return Buffer.from(file.bytes(0, file.size)).toString('utf8');
+  } finally {
+    file.close();
+  }
 }

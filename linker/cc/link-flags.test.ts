@@ -73,4 +73,49 @@ describe("melf-cc's linker flags", function () {
     good(...melfCc, 'main.o', 'libone.a', 'libtwo.a', '-Wl,--build-id=0xde-ad:be-ef', '-o', 'named');
     assert.match(good('readelf', '-n', 'named'), /Build ID: deadbeef$/m);
   });
+
+  it('-z stack-size, which musl reads where a program starts', () => {
+    const memory = (program: string): string =>
+      /GNU_STACK(?:\s+0x\S+){4}\s+(0x\S+)/.exec(good('readelf', '-lW', program))![1]!;
+    results('main.o', 'one.o', 'two.o', 'three.o', '-Wl,-z,stack-size=0x234567');
+    assert.deepEqual([Number(memory('ours')), memory('theirs')], [0x234567, memory('ours')]);
+  });
+
+  it('-Ttext-segment, hexadecimal with and without 0x, and --image-base', () => {
+    const start = (program: string): number =>
+      Number(/LOAD\s+0x0+\s+(0x\S+)/.exec(good('readelf', '-lW', program))![1]);
+    for (const address of ['900000', '0x900000']) {
+      results('main.o', 'one.o', 'two.o', 'three.o', `-Wl,-Ttext-segment=${address}`);
+      assert.deepEqual([start('ours'), start('theirs')], [0x900000, 0x900000]);
+    }
+    good(...melfCc, 'main.o', 'libone.a', 'libtwo.a', '-Wl,--image-base=0x910000', '-o', 'ours');
+    assert.equal(start('ours'), 0x910000);
+    assert.equal(good('./ours'), '223\n');
+  });
+
+  for (const [flag, message] of [
+    ['--image-base=0x401234', /cannot begin at 0x401234[\s\S]*a multiple of 0x1000/],
+    ['--image-base=zork', /--image-base=zork is not an address[\s\S]*hint/],
+    ['-Ttext-segment=zork', /zork is not an address[\s\S]*hint/],
+    ['-Ttext=0x500000', /a section cannot be put[\s\S]*hint: .*-Ttext-segment/],
+    ['-z,stack-size=much', /stack-size=much is not a number[\s\S]*hint/],
+    ['-z,frob', /-z frob is not known[\s\S]*hint/],
+    ['--error-limit=abc', /--error-limit=abc is not a number[\s\S]*hint/],
+    ['--require-defined=nothing_there', /undefined symbol: nothing_there[\s\S]*--require-defined/],
+    ['--require-defined=ones', /did you mean one of one\.o/],
+    ['--defsym=foo', /not of the form NAME=VALUE[\s\S]*hint/],
+    ['--defsym=foo=twos', /twos is not defined[\s\S]*hint: did you mean two/],
+  ] as const) {
+    it(`refuses ${flag} in words`, () => {
+      const { status, output } = call(...melfCc, 'main.o', 'one.o', 'two.o', 'three.o', `-Wl,${flag}`, '-o', 'none');
+      assert.equal(status, 1);
+      assert.match(output, message);
+      assert.doesNotMatch(output, / at .*\.ts:/);
+    });
+  }
+
+  it('--require-defined of a symbol that an archive holds', () => {
+    good(...melfCc, 'main.o', 'libone.a', 'libtwo.a', '-Wl,--require-defined=three', '-o', 'ours');
+    assert.equal(good('./ours'), '223\n');
+  });
 });
