@@ -117,8 +117,8 @@ export function readCommandLine(words: readonly string[]): CommandLine {
       output = word === '-o' ? words[++i] : word.slice(2);
       continue;
     }
-    if (word === '--output') {
-      output = words[++i];
+    if (word === '--output' || word.startsWith('--output=')) {
+      output = word === '--output' ? words[++i] : word.slice('--output='.length);
       continue;
     }
     if (word === '-c' || word === '--compile') {
@@ -133,8 +133,8 @@ export function readCommandLine(words: readonly string[]): CommandLine {
     if (word === '-shared' || word === '--shared') want('shared');
     if (word === '-r') want('relocatable');
     const flag = WITH_VALUE.has(word) && i + 1 < words.length ? [word, words[++i]!] : [word];
-    if (flag[0] === '-x' || (word.startsWith('-x') && word.length > 2)) {
-      const named = flag[1] ?? word.slice(2);
+    if (/^(-x|--language$|--language=)/.test(word)) {
+      const named = flag[1] ?? word.replace(/^(-x|--language=)/, '');
       forced = named === 'none' ? undefined : named;
       // Each input bears its language; what is handed on says it again where it is needed.
       continue;

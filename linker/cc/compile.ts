@@ -104,11 +104,11 @@ function callsOf(job: Compile): Call[] {
   const chosen = configuration.isMultivariant(source.path);
   const stored = multivariant || !chosen ? undefined : storedVariants(source.path);
   const ending = job.goal === 'object' ? 'o' : 's';
-  const dependencies = asksForDependencies(job);
+  const dependencies = dependencyKind(job);
   const call = (variant: Call['variant'], own: readonly string[], i: number, path?: string): Call => {
     const target = i === 0 ? output : join(job.scratch, `${i}.${ending}`);
     const keep = (flag: readonly string[]): boolean => i === 0 || !writesMore(flag);
-    const rules = i > 0 && dependencies ? ['-MD', '-MF', `${target}.d`, '-MT', 'x'] : [];
+    const rules = i > 0 && dependencies !== undefined ? [dependencies, '-MF', `${target}.d`, '-MT', 'x'] : [];
     const words = compileWords(job.arguments, source, [...fixed, ...own], { path, keep });
     return { variant, command: [...compiler, ...words, stop, ...rules, '-o', target], target, input };
   };
@@ -187,12 +187,13 @@ function isPlainFile(path: string): boolean {
 const dependencyFlags = ({ arguments: list }: Compile): (readonly string[])[] =>
   list.flatMap((one) => (one.kind === 'flag' && isDependencyFlag(one.words) ? [one.words] : []));
 
-const asksForDependencies = (job: Compile): boolean =>
-  dependencyFlags(job).some(([name]) => name === '-MD' || name === '-MMD');
+/** `-MD` or, without headers of the system, `-MMD`. */
+const dependencyKind = (job: Compile): string | undefined =>
+  dependencyFlags(job).findLast(([name]) => name === '-MD' || name === '-MMD')?.[0];
 
 /** Where `-MD` and its like write to, when they are given. */
 function dependencyFile(job: Compile): string | undefined {
-  if (!asksForDependencies(job)) return undefined;
+  if (dependencyKind(job) === undefined) return undefined;
   const named = dependencyFlags(job).findLast(([name]) => name!.startsWith('-MF'));
   const file = named === undefined ? job.output.replace(/(\.[^./]*)?$/, '.d') : (named[1] ?? named[0]!.slice(3));
   return isPlainFile(file) ? file : undefined;

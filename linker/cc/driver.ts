@@ -9,6 +9,7 @@ import { compileSource, fixedFlags } from './compile.ts';
 import { type Configuration, findConfiguration, readConfiguration } from './configuration.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { runTool } from './process.ts';
+import { type SideFiles, sideFiles } from './side-files.ts';
 import { splitWords } from './words.ts';
 
 type Input = Argument & { kind: 'input' };
@@ -86,24 +87,31 @@ async function build(
     // The compiler has its own words for this.
     return runTool([...compiler, ...rebuilt(line), goal === 'object' ? '-c' : '-S']).code;
   }
+  const first = [...configuration.compileFlags, ...configuration.variants[0]!.flags];
+  const beside = stops ? new Map<Input, SideFiles>() : sideFiles(compiler, [...rebuilt(line), ...first], sources);
   const objects = new Map<Input, string>();
+  let failure = 0;
   for (const [i, source] of sources.entries()) {
     const stem = basename(source.path, extname(source.path));
-    const output = stops ? (line.output ?? `${stem}.${ending}`) : join(scratch, `${i}-${stem}.o`);
+    const own = beside.get(source);
+    const object = own?.object ?? join(scratch, `${i}-${stem}.o`);
+    const output = stops ? (line.output ?? `${stem}.${ending}`) : object;
     const code = await compileSource({
       compiler,
       configuration,
-      arguments: line.arguments,
+      arguments: [...line.arguments, ...(own?.flags ?? [])],
       source,
       goal: goal === 'assembly' ? 'assembly' : 'object',
       output,
       input: source.path === '-' ? input : undefined,
       scratch: sources.length === 1 && stops ? scratch : mkdtempSync(join(scratch, 'variants-')),
     });
-    if (code !== 0) return code;
+    // The compiler goes on with the other sources, too, unless a signal ended it.
+    if (code > 128) return code;
+    failure ||= code;
     objects.set(source, output);
   }
-  if (stops) return 0;
+  if (stops || failure !== 0) return failure;
   const list = line.arguments.map((one): Argument => {
     const object = one.kind === 'input' ? objects.get(one) : undefined;
     return object === undefined ? one : { kind: 'input', path: object, language: undefined };
@@ -114,6 +122,11 @@ async function build(
 }
 
 const rebuilt = (line: CommandLine): string[] => [
-  ...line.arguments.flatMap((one) => (one.kind === 'input' ? [one.path] : one.words)),
+  ...line.arguments.flatMap((one) => (one.kind === 'input' ? languageWords(one) : one.words)),
   ...(line.output === undefined ? [] : ['-o', line.output]),
 ];
+
+/** An input, with the language that -x gave it. */
+function languageWords(one: Input): string[] {
+  return one.forced === true && one.language !== undefined ? ['-x', one.language, one.path, '-x', 'none'] : [one.path];
+}
