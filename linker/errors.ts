@@ -22,14 +22,23 @@ export interface Diagnostic {
 /** A link that cannot be done. `diagnostics` holds every problem found; the message shows them. */
 export class LinkError extends MelfError {
   readonly diagnostics: readonly Diagnostic[];
+  /** What was left out of them. */
+  readonly notes: readonly string[];
 
   constructor(
     code: string,
     message: string,
-    options: { facts?: ErrorFacts; hint?: string; cause?: unknown; diagnostics?: readonly Diagnostic[] } = {},
+    options: {
+      facts?: ErrorFacts;
+      hint?: string;
+      cause?: unknown;
+      diagnostics?: readonly Diagnostic[];
+      notes?: readonly string[];
+    } = {},
   ) {
     super(code, message, options);
     this.diagnostics = options.diagnostics ?? [];
+    this.notes = options.notes ?? [];
   }
 }
 
@@ -88,14 +97,15 @@ export class Diagnostics {
   check(): void {
     if (this.#errors === 0) return;
     const errors = this.all.filter((d) => d.severity === 'error');
-    const lines = errors.map(formatDiagnostic);
-    for (const [code, count] of this.#counts) {
-      if (count > this.#limit) lines.push(`note: ${count - this.#limit} more of ${code} not shown`);
-    }
+    const notes = [...this.#counts]
+      .filter(([, count]) => count > this.#limit)
+      .map(([code, count]) => `note: ${count - this.#limit} more of ${code} not shown`);
+    const lines = [...errors.map(formatDiagnostic), ...notes];
     const first = errors[0]!;
     // Whoever shows the message says that it is an error.
     throw new LinkError(first.code, lines.join('\n').replace(/^error: /, ''), {
       diagnostics: this.all,
+      notes,
       facts: first.facts,
     });
   }

@@ -41,4 +41,38 @@ describe('melf-cc and gcc, the same command line', function () {
     it(`makes the same files and gives the same code: ${words}`, () =>
       assert.deepEqual(made(melfCc, words), made(['gcc'], words)));
   }
+
+  const failing = (...words: string[]): string => {
+    const { status, stderr } = spawnSync(melfCc[0]!, [melfCc[1]!, ...words], { cwd: folder, encoding: 'utf8' });
+    assert.notEqual(status, 0);
+    return stderr;
+  };
+
+  it('tells of each problem with its name before it and the code behind it', () => {
+    const lines = failing('m.c', '-Wl,--require-defined=one_thing', '-o', 'none').trim().split('\n');
+    assert.match(lines[0]!, /^melf-cc: error: undefined symbol: w \[link\.undefined-symbol\]$|one_thing/);
+    const several = failing('m.c', '-Wl,--require-defined=one_thing,--require-defined=other_thing', '-o', 'none');
+    assert.equal(several.match(/^melf-cc: error: .* \[link\.undefined-symbol\]$/gm)!.length, 2);
+    assert.match(failing('m.c', '-Wl,--frobnicate'), /^melf-cc: error: .* \[cc\.ld-option\]\nmelf-cc: hint: /);
+  });
+
+  for (const [words, code] of [
+    ['m.c nothing.o', 'link.unreadable'],
+    ['nothing.o --nonsense', 'cc.compiler'],
+    ['m.c w.c -lnope', 'link.no-library'],
+    ['m.c w.c -Wl,--frobnicate', 'cc.ld-option'],
+    ['m.c w.c -Wl,--image-base=zork', 'cc.ld-value'],
+    ['m.c w.c -Wl,-Map=same -o same', 'link.output-twice'],
+    ['m.c -o none', 'link.undefined-symbol'],
+    ['m.c w.c -flto', 'cc.lto'],
+  ] as const) {
+    it(`as JSON alone, wherever the flag stands: ${words}`, () => {
+      for (const flag of [['-Wl,--diagnostics=json'], ['-Xlinker', '--diagnostics', '-Xlinker', 'json']]) {
+        const told = failing(...flag, ...words.split(' '))
+          .trim()
+          .split('\n');
+        assert.deepEqual([...new Set(told.map((line) => (JSON.parse(line) as { code: string }).code))], [code]);
+      }
+    });
+  }
 });

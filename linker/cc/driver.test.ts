@@ -323,7 +323,7 @@ describe('melf-cc in the place of a compiler', function () {
     assert.equal(text.status, 1);
     assert.match(
       text.output,
-      /undefined symbol: twice_\n>>> referenced by .*\n(?:>>> .*\n)*>>> hint: did you mean twice\? It is defined in \S*only\.o/,
+      /^melf-cc: error: undefined symbol: twice_ \[link\.undefined-symbol\]\n>>> referenced by .*\n(?:>>> .*\n)*>>> hint: did you mean twice\? It is defined in \S*only\.o/m,
     );
     const json = cc(...objects, '-Wl,--diagnostics=json');
     assert.equal(json.status, 1);

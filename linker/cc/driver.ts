@@ -20,8 +20,8 @@ export async function main(language: 'c' | 'c++', argv: readonly string[]): Prom
     return await compileAndLink(language, argv);
   } catch (error) {
     if (!(error instanceof MelfError)) throw error;
-    const hint = error.hint === undefined ? '' : `melf-cc: hint: ${error.hint}\n`;
-    process.stderr.write(`melf-cc: error: ${error.message}\n${hint}`);
+    const { asksForJson, reportError } = await import('./report.ts');
+    reportError(error, asksForJson(argv));
     return 1;
   }
 }

@@ -13,8 +13,6 @@ export interface LdCommand {
   readonly options: LinkOptions;
   readonly output: string;
   readonly map: string | undefined;
-  /** Whether problems are told as one JSON object a line (`--diagnostics=json`, a flag of this linker alone). */
-  readonly json: boolean;
   /** Flags that have no effect here, each with the reason. */
   readonly ignored: readonly string[];
 }
@@ -44,7 +42,6 @@ class Reader {
   readonly #states: boolean[] = [];
   #output = 'a.out';
   #map: string | undefined;
-  #json = false;
   #at = 0;
 
   constructor(words: readonly string[]) {
@@ -71,7 +68,7 @@ class Reader {
       wrap: this.#wrap,
       defsyms: this.#defsyms,
     };
-    return { options, output: this.#output, map: this.#map, json: this.#json, ignored: this.#ignored };
+    return { options, output: this.#output, map: this.#map, ignored: this.#ignored };
   }
 
   #value(flag: string, word: string): string {
@@ -146,12 +143,12 @@ class Reader {
         options.gcSections = name === '--gc-sections';
         break;
       case '--diagnostics': {
+        // A flag of this linker alone; what it means was asked before, see report.ts.
         const form = value();
         if (form !== 'text' && form !== 'json')
           throw new LinkError('cc.ld-value', `--diagnostics=${form} is neither text nor json`, {
             hint: 'json: one object a line, for other programs',
           });
-        this.#json = form === 'json';
         break;
       }
       case '--build-id':

@@ -3,9 +3,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { MelfError } from '../../base/errors.ts';
-import { diagnosticsOf, formatDiagnostic, LinkError } from '../errors.ts';
+import type { Diagnostic } from '../errors.ts';
 import { addExcludedSection, decodeFat, encodeFat, FAT_SECTION, type FatVariant, sectionNamed } from '../fat-object.ts';
-import { type LinkResult, link } from '../link.ts';
+import { link } from '../link.ts';
 import { formatMap } from '../map.ts';
 import type { LinkOptions } from '../options.ts';
 import { checkOutputs, writeAll } from '../output-file.ts';
@@ -14,6 +14,7 @@ import type { Configuration } from './configuration.ts';
 import { readLdCommand } from './ld-command.ts';
 import { asanObject, runtimeObjects } from './libmelf.ts';
 import { runTool } from './process.ts';
+import { asksForJson, report, reportError } from './report.ts';
 import { splitWords } from './words.ts';
 
 export interface LinkJob {
@@ -36,8 +37,19 @@ function linkMode(words: readonly string[]): string[] {
 
 /** Links an executable; gives the exit code. */
 export function linkExecutable(job: LinkJob): number {
+  const given = [...wordsOf(job.arguments), ...job.configuration.linkFlags];
+  const json = asksForJson(given);
+  try {
+    return linkAs(job, given, json);
+  } catch (error) {
+    if (!(error instanceof MelfError)) throw error;
+    reportError(error, json);
+    return 1;
+  }
+}
+
+function linkAs(job: LinkJob, given: readonly string[], json: boolean): number {
   const { compiler, configuration } = job;
-  const given = [...wordsOf(job.arguments), ...configuration.linkFlags];
   const words = given.filter(
     (word) => !/^-(static-pie|pie|no-pie|nopie|static|rdynamic|flto.*|fuse-ld=.*)$/.test(word),
   );
@@ -47,13 +59,9 @@ export function linkExecutable(job: LinkJob): number {
   });
   const command = linkerCommand(asked.stderr);
   if (asked.code !== 0 || command === undefined) {
-    process.stderr.write(
-      asked.stderr
-        .split('\n')
-        .filter((line) => /error|warning/.test(line))
-        .join('\n')
-        .concat('\n'),
-    );
+    const lines = asked.stderr.split('\n').filter((line) => /error|warning/.test(line));
+    if (json) report(lines.map(asDiagnostic), json);
+    else process.stderr.write(`${lines.join('\n')}\n`);
     if (asked.code !== 0) return asked.code;
     throw new MelfError('cc.no-link', `${compiler.join(' ')} -### shows no linker command`, {
       hint: 'melf-cc understands gcc and clang and wrappers of them',
@@ -85,21 +93,19 @@ export function linkExecutable(job: LinkJob): number {
     strictData: ld.options.strictData ?? configuration.strictData,
     buildFlags: basename(configuration.file),
   };
-  let result: LinkResult;
-  try {
-    result = link(options);
-  } catch (error) {
-    if (!ld.json || !(error instanceof LinkError)) throw error;
-    for (const one of diagnosticsOf(error)) process.stderr.write(`${JSON.stringify(one)}\n`);
-    return 1;
-  }
-  for (const warning of result.warnings)
-    process.stderr.write(`${ld.json ? JSON.stringify(warning) : formatDiagnostic(warning)}\n`);
+  const result = link(options);
+  report(result.warnings, json);
   const map = toFile ? [{ path: ld.map!, bytes: Buffer.from(formatMap(result)), mode: 0o644 }] : [];
   writeAll([{ path: ld.output, bytes: result.bytes, mode: 0o755 }, ...map]);
   if (ld.map === '-') process.stdout.write(formatMap(result));
   if (process.env.MELF_VERBOSE === '1') for (const one of ld.ignored) process.stderr.write(`melf-cc: ignored ${one}\n`);
   return 0;
+}
+
+/** What the compiler says about the command line of a link. */
+function asDiagnostic(line: string): Diagnostic {
+  const [, severity, message] = /^(?:.*?: )?(?:fatal )?(error|warning): (.*)$/.exec(line) ?? [undefined, 'error', line];
+  return { severity: severity === 'warning' ? 'warning' : 'error', code: 'cc.compiler', message: message!, places: [] };
 }
 
 /** The words after the linker's name in what `-###` prints. */
