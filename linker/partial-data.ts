@@ -4,10 +4,10 @@ import type { VariantGroup, VariantPlan } from './variants.ts';
 
 const SHOWN = 8;
 /**
- * Names that C reserves for the implementation (C17 7.1.3): data of sanitizers, profilers and coverage, which is made for its variant; and gcc's
+ * Names that C reserves for the implementation (C17 7.1.3): data of sanitizers, profilers and coverage (`LPBX` are gcc's tables for it), which is made for its variant; and gcc's
  * references from unwind tables, which lie in writable data but are never written.
  */
-const OF_THE_COMPILER = /^(_[_A-Z]|DW\.ref\.)/;
+const OF_THE_COMPILER = /^(_[_A-Z]|DW\.ref\.|\.data\.rel\.(local\.)?\.LPBX)/;
 /** Static members and variables of C++ have such a name, too (Itanium C++ ABI, section 5.1). */
 const MANGLED = /^_Z/;
 

@@ -109,6 +109,9 @@ function mayDiffer(group: VariantGroup, member: InputSection, fromData: Readonly
   return !member.isTls;
 }
 
+/** What gcc and clang make for --coverage and -fprofile-generate; `LPBX` are gcc's nameless tables of it. */
+const COUNTERS = /__(llvm_)?gcov|\.LPBX\d|__prof[cdn]_|__llvm_prf_/;
+
 function report(
   group: VariantGroup,
   member: InputSection,
@@ -123,9 +126,11 @@ function report(
     'variants.data-disagrees',
     `variants ${a} and ${b} disagree about ${group.name}: ${reason}`,
     [primary, member].map((s) => ({ role: `${s.size} bytes in`, where: s.where })),
-    generic
-      ? 'compile with -fdata-sections, so that each object is compared by itself'
-      : 'variants share their data: both must be compiled with the same types and initial values',
+    COUNTERS.test(group.name)
+      ? 'profiling counters follow the code, which differs between variants: put --coverage or -fprofile-generate into the flags of the default variant alone (the guide, "Limits of melf-cc")'
+      : generic
+        ? 'compile with -fdata-sections, so that each object is compared by itself'
+        : 'variants share their data: both must be compiled with the same types and initial values',
     { symbol: group.name, size: primary.size, otherSize: member.size },
   );
 }

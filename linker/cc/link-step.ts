@@ -26,6 +26,9 @@ export interface LinkJob {
   readonly scratch: string;
 }
 
+const SANITIZERS =
+  "a MELF is static, and the compiler's sanitizers need shared libraries; a [[variant]] with asan = true in melf.toml finds errors of the heap";
+
 const wordsOf = (list: readonly Argument[]): string[] =>
   list.flatMap((one) => (one.kind === 'input' ? [one.path] : one.words));
 
@@ -59,9 +62,11 @@ function linkAs(job: LinkJob, given: readonly string[], json: boolean): number {
   });
   const command = linkerCommand(asked.stderr);
   if (asked.code !== 0 || command === undefined) {
-    const lines = asked.stderr.split('\n').filter((line) => /error|warning/.test(line));
+    const lines = asked.stderr.split('\n').filter((line) => /\b(error|warning): /.test(line));
     if (json) report(lines.map(asDiagnostic), json);
     else process.stderr.write(`${lines.join('\n')}\n`);
+    if (asked.code !== 0 && !json && given.some((word) => /^-fsanitize=/.test(word)))
+      process.stderr.write(`melf-cc: hint: ${SANITIZERS}\n`);
     if (asked.code !== 0) return asked.code;
     throw new MelfError('cc.no-link', `${compiler.join(' ')} -### shows no linker command`, {
       hint: 'melf-cc understands gcc and clang and wrappers of them',

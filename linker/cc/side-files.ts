@@ -16,7 +16,7 @@ export interface SideFiles {
 
 const DEPENDENCIES = /^-MM?D$/;
 const MORE =
-  /^(-save-temps.*|-fstack-usage|-gsplit-dwarf|-fcallgraph-info.*|-fdump-.*|-fsave-optimization-record|-fopt-info.*|-ftest-coverage)$/;
+  /^(-save-temps.*|-fstack-usage|-gsplit-dwarf|-fcallgraph-info.*|-fdump-.*|-fsave-optimization-record|-fopt-info.*|-ftest-coverage|-fprofile-arcs|--coverage|-coverage)$/;
 
 /**
  * The names that the compiler's driver would use, as it tells itself (`-###`).

@@ -374,6 +374,7 @@ describe('x86-64 relocations', () => {
         () => made(X86[type], new Array(bytes).fill(0), tooLarge),
         (error: LinkError) => {
           assert.match(error.message, /relocation R_X86_64_\w+ to there: the value 0x[0-9a-f]+ does not fit/);
+          assert.equal(/-mcmodel=large/.test(error.message), bytes === 4);
           assert.match(error.message, />>> referenced by made\.o:\(\.data\)\+0x0/);
           return true;
         },

@@ -452,13 +452,19 @@ function rewriteLocalDynamic(section: InputSection, i: number, out: Uint8Array, 
   return true;
 }
 
+/** Fields of fewer bits than any code model's. */
+const NARROW: Readonly<Record<number, 8 | 16>> = { [X86.ABS8]: 8, [X86.PC8]: 8, [X86.ABS16]: 16, [X86.PC16]: 16 };
+
 function outOfRange(section: InputSection, i: number, value: number, context: RelocationContext): void {
   const sign = value < 0 ? '-' : '';
+  const narrow = NARROW[section.relocations.types[i]!];
   context.problem(
     section,
     i,
     `the value ${sign}0x${Math.abs(value).toString(16)} does not fit`,
-    'non-PIC code must lie below 2 GiB; an executable larger than that needs -mcmodel=large',
+    narrow === undefined
+      ? 'non-PIC code must lie below 2 GiB; an executable larger than that needs -mcmodel=large'
+      : `assembly asked for a field of ${narrow} bits: give it a wider one, or a distance or number that is small enough`,
   );
 }
 
