@@ -7,6 +7,7 @@ import { type Argument, isVariantLanguage } from './command-line.ts';
 import type { Configuration, Variant } from './configuration.ts';
 import { decodeAssembly, encodeAssembly } from './fat-assembly.ts';
 import { Jobs } from './jobs.ts';
+import { headerFlags } from './libmelf.ts';
 import { type Outcome, onEnd, type RunningTool, startTool } from './process.ts';
 
 type Source = Argument & { kind: 'input' };
@@ -39,6 +40,18 @@ const isClang = (compiler: readonly string[]): boolean => compiler.some((word) =
 /** Flags of every compile of multivariant code. */
 export function fixedFlags(compiler: readonly string[]): string[] {
   return isClang(compiler) ? SECTIONS : [...SECTIONS, ...gccOnly];
+}
+
+/** The same with the project's own, for a source of a language. */
+export function projectFlags(
+  compiler: readonly string[],
+  { libmelf, compileFlags }: Configuration,
+  language: string,
+): string[] {
+  if (!isVariantLanguage(language)) return [...compileFlags];
+  // clang warns of folders that a source without a preprocessor's work to do has no use for.
+  const headers = libmelf && !language.endsWith('cpp-output') ? headerFlags : [];
+  return [...fixedFlags(compiler), ...headers, ...compileFlags];
 }
 
 /** The words of one compile: every flag in its place, the other inputs left out, the variant's flags last. */
@@ -100,7 +113,7 @@ function callsOf(job: Compile): Call[] {
   const language = source.language ?? 'c';
   const stop = job.goal === 'object' ? '-c' : '-S';
   const multivariant = isVariantLanguage(language);
-  const fixed = multivariant ? [...fixedFlags(compiler), ...configuration.compileFlags] : configuration.compileFlags;
+  const fixed = projectFlags(compiler, configuration, language);
   const chosen = configuration.isMultivariant(source.path);
   const stored = multivariant || !chosen ? undefined : storedVariants(source.path);
   const ending = job.goal === 'object' ? 'o' : 's';

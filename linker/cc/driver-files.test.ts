@@ -75,4 +75,43 @@ describe('melf-cc and gcc, the same command line', function () {
       }
     });
   }
+
+  it('says what to do where a flag of the compiler cannot work', () => {
+    const address = failing('m.c', 'w.c', '-fsanitize=address');
+    assert.match(address, /^gcc: error: .*\nmelf-cc: hint: .*asan = true/);
+    const profile = failing('m.c', 'w.c', '--coverage', '-O1', '-o', 'none');
+    assert.match(profile, /hint: profiling counters/);
+    assert.doesNotMatch(profile, /-fdata-sections/);
+  });
+
+  it('counts what the default variant alone executes', () => {
+    const settings = [
+      '[compiler]\nlink-flags = "--coverage"',
+      '[[variant]]\nname = "counting"\nflags = "--coverage"',
+      '[[variant]]\nname = "small"\nflags = "-Os"\n',
+    ];
+    writeFileSync(join(folder, 'counting.toml'), settings.join('\n'));
+    const run = (program: string, ...words: string[]) =>
+      spawnSync(program, words, {
+        cwd: folder,
+        env: { ...process.env, MELF_CONFIG: 'counting.toml' },
+        encoding: 'utf8',
+      });
+    const { status, stderr } = run(melfCc[0]!, melfCc[1]!, 'm.c', 'w.c', '-o', 'counting');
+    assert.deepEqual([status, stderr], [0, '']);
+    assert.equal(run('./counting').status, 0);
+    assert.match(run('gcov', '-n', 'counting-w.gcda').stdout, /Lines executed:100.00% of 1/);
+  });
+
+  it('finds melf.h where libmelf is linked, also for -E, and a copy of the project before it', () => {
+    const source = (text: string): void => writeFileSync(join(folder, 'with.c'), text);
+    const run = (...words: string[]) =>
+      spawnSync(melfCc[0]!, [melfCc[1]!, ...words], { cwd: folder, encoding: 'utf8' });
+    source('#include <melf.h>\nint main(void) { return melf_variant_count() - 2; }\n');
+    assert.deepEqual([run('with.c', '-o', 'with').stderr, spawnSync(join(folder, 'with')).status], ['', 0]);
+    assert.match(run('-E', 'with.c').stdout, /melf_switch/);
+    writeFileSync(join(folder, 'melf.h'), '#define OWN 0\n');
+    source('#include <melf.h>\nint main(void) { return OWN; }\n');
+    assert.deepEqual(run('-I.', 'with.c', '-o', 'with').stderr, '');
+  });
 });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import { MelfError } from '../../base/errors.ts';
 import { type Argument, type CommandLine, expandResponseFiles, readCommandLine } from './command-line.ts';
-import { compileSource, fixedFlags } from './compile.ts';
+import { compileSource, projectFlags } from './compile.ts';
 import { type Configuration, findConfiguration, readConfiguration } from './configuration.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { runTool } from './process.ts';
@@ -55,7 +55,7 @@ async function compileAndLink(language: 'c' | 'c++', argv: readonly string[]): P
       },
     );
   }
-  const first = [...fixedFlags(compiler), ...configuration.compileFlags, ...configuration.variants[0]!.flags];
+  const first = [...projectFlags(compiler, configuration, 'c'), ...configuration.variants[0]!.flags];
   const isSource = (one: Input): boolean => one.language !== undefined;
   const isHeader = (one: Input): boolean => one.language?.endsWith('header') === true;
   if (line.goal === 'other' || (line.goal === 'assembly' && line.output === '-') || inputs.some(isHeader)) {

@@ -8,6 +8,9 @@ import { runTool } from './process.ts';
 
 const folder = join(projectRoot, 'overlay', 'guest', 'libmelf');
 
+/** So that programs which get libmelf find melf.h: after every folder of their own, which may hold a copy of it. */
+export const headerFlags: readonly string[] = ['-idirafter', folder];
+
 const asanFolder = join(projectRoot, 'overlay', 'guest', 'asan');
 
 /** What `asan = true` adds to a variant's flags: checks by calls, of the heap only, since variants share stacks and data. */
