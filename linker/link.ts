@@ -24,7 +24,7 @@ import { turnOldLists } from './old-arrays.ts';
 import type { LinkOptions } from './options.ts';
 import { reportPartialData } from './partial-data.ts';
 import { BACKENDS } from './relocation/select.ts';
-import { checkImageBase, checkRequired } from './requests.ts';
+import { checkImageBase, checkPatterns, checkRequired } from './requests.ts';
 import type { SymbolTable } from './resolution.ts';
 import { bindReferences, resolveSymbols } from './resolution.ts';
 import { InputSection } from './section.ts';
@@ -94,6 +94,7 @@ export function link(options: LinkOptions): LinkResult {
   diagnostics.check();
   bindReferences(inputs, options, table);
   const plan = phase('variants', () => planVariants(inputs, options, table, diagnostics));
+  checkPatterns(inputs, options, plan, diagnostics);
   phase('gc', () => {
     markLive(inputs, options, table, frameSections, defsyms.targets);
     reportPartialData(plan, options.strictData === true, diagnostics);

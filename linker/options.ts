@@ -54,6 +54,8 @@ export interface LinkOptions {
   readonly strictData?: boolean;
   /** Functions that get pages of their own in the overlay window, as patterns. */
   readonly pageAlign?: readonly string[];
+  /** Whether `common`, `multivariant` and `pageAlign` are a whole project's, so that this program need not have all those functions. */
+  readonly patternsOfProject?: boolean;
   /** A position-independent executable that relocates itself (static-PIE); its start-up file must be rcrt1.o. */
   readonly pie?: boolean;
   /** Where the ELF header lies: a multiple of the largest page. */

@@ -1,10 +1,15 @@
 // Whether what the options ask for by name or by number can be had.
 
+import { editDistance } from '../base/edit-distance.ts';
+import { STT_FUNC, STT_GNU_IFUNC } from './elf.ts';
 import { type Diagnostics, LinkError } from './errors.ts';
+import type { LoadedInputs } from './inputs.ts';
 import { COMMON } from './object.ts';
-import type { LinkOptions } from './options.ts';
+import { globMatcher, type LinkOptions } from './options.ts';
 import type { SymbolTable } from './resolution.ts';
 import { closestName } from './suggestion.ts';
+import { baseFunction } from './variant-keys.ts';
+import type { VariantPlan } from './variants.ts';
 
 /**
  * Segments are mapped by pages, so an address between two of them makes a file that no kernel can start.
@@ -36,4 +41,54 @@ export function checkRequired(
       { symbol: name },
     );
   }
+}
+
+/**
+ * Warns of patterns of functions that match none: by a slip of the pen the function that switches would stay multivariant. A project's patterns
+ * hold for all its programs, among them those of a configure script, so that of these only the ones are told that are nearly a name.
+ */
+export function checkPatterns(
+  inputs: LoadedInputs,
+  options: LinkOptions,
+  plan: VariantPlan,
+  diagnostics: Diagnostics,
+): void {
+  const { common = [], multivariant = [], pageAlign = [], patternsOfProject = false } = options;
+  if (plan.variants.names.length < 2 || common.length + multivariant.length + pageAlign.length === 0) return;
+  const own = new Set(plan.groups.filter(({ kind }) => kind === 'text').map(({ name }) => baseFunction(name)));
+  const all = new Set([...own, ...functionsOf(inputs)]);
+  const slots = new Set(plan.slots.map(({ name }) => name));
+  const check = (flag: string, table: string, patterns: readonly string[], names: ReadonlySet<string>): void => {
+    for (const pattern of patterns) {
+      const matches = globMatcher([pattern]);
+      if ([...names].some(matches)) continue;
+      const isCommon = all.has(pattern);
+      const near = isCommon ? undefined : nearName(pattern, own);
+      if (near === undefined && patternsOfProject) continue;
+      const asked = patternsOfProject ? `${table} in melf.toml: ${pattern}` : `${flag} ${pattern}`;
+      const what = isCommon ? 'is of a function without variants' : 'matches no function';
+      const usual = isCommon ? 'leave it out' : 'give names as symbols have them, in C++ mangled ones';
+      const hint = near === undefined ? usual : `did you mean ${near}?`;
+      diagnostics.warn('variants.pattern-unused', `${asked} ${what}`, [], hint, { pattern });
+    }
+  };
+  // What was compiled once is common anyway, so a pattern of it is right.
+  check('--common', '[common] functions', common, all);
+  check('--multivariant', '[multivariant] functions', multivariant, all);
+  const ownPages = pageAlign.filter((pattern) => pattern !== 'all');
+  check('--page-align', '[link] page-align', ownPages, slots);
+}
+
+function* functionsOf(inputs: LoadedInputs): Generator<string> {
+  for (const { symbols } of inputs.objects) {
+    for (const { name, type, isDefined } of symbols)
+      if (isDefined && (type === STT_FUNC || type === STT_GNU_IFUNC)) yield baseFunction(name);
+  }
+}
+
+function nearName(pattern: string, names: ReadonlySet<string>): string | undefined {
+  const limit = pattern.length < 4 ? 0 : pattern.length < 8 ? 1 : 2;
+  return [...names].find(
+    (name) => Math.abs(name.length - pattern.length) <= limit && editDistance(name, pattern, limit + 1) <= limit,
+  );
 }

@@ -347,6 +347,28 @@ for (const isa of ['x86-64', 'aarch64'] as const)
       assert.equal(all.melf!.pageGroups.length, all.melf!.functions.length);
     });
 
+    it('warns of patterns that match no function, of a project’s only where one is nearly a name', () => {
+      const patterns = { common: ['askk', 'main', 'nothing_*'], pageAlign: ['ask', 'all', 'absent'] };
+      const told = (options: object): string[] =>
+        shop
+          .variants(objects, [main], { ...patterns, ...options })
+          .warnings.filter(({ code }) => code === 'variants.pattern-unused')
+          .map(({ message, hint }) => `${message}; ${hint}`);
+      const hint = 'give names as symbols have them, in C++ mangled ones';
+      assert.deepEqual(told({}), [
+        '--common askk matches no function; did you mean ask?',
+        `--common nothing_* matches no function; ${hint}`,
+        `--page-align absent matches no function; ${hint}`,
+      ]);
+      assert.deepEqual(told({ patternsOfProject: true }), [
+        '[common] functions in melf.toml: askk matches no function; did you mean ask?',
+      ]);
+      assert.deepEqual(told({ common: ['ask'] }), [
+        '--page-align ask is of a function without variants; leave it out',
+        `--page-align absent matches no function; ${hint}`,
+      ]);
+    });
+
     it('pairs the members of archives, whatever their order', async () => {
       const source = (name: string, value: string) => `int ${name}(void) { static int n; return ++n * ${value}; }`;
       const archive = (variant: string, reverse: boolean) => {

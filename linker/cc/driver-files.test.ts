@@ -114,4 +114,18 @@ describe('melf-cc and gcc, the same command line', function () {
     source('#include <melf.h>\nint main(void) { return OWN; }\n');
     assert.deepEqual(run('-I.', 'with.c', '-o', 'with').stderr, '');
   });
+
+  it('warns of a pattern of melf.toml that is nearly a name, and not of one for another program', () => {
+    const toml = '[[variant]]\nname = "plain"\n[[variant]]\nname = "small"\nflags = "-Os"\n[common]\nfunctions = [';
+    writeFileSync(join(folder, 'patterns.toml'), `${toml}"serve_one", "mains"]\n`);
+    const { stderr } = spawnSync(melfCc[0]!, [melfCc[1]!, 'm.c', 'w.c', '-o', 'patterns'], {
+      cwd: folder,
+      env: { ...process.env, MELF_CONFIG: 'patterns.toml' },
+      encoding: 'utf8',
+    });
+    assert.match(
+      stderr,
+      /^melf-cc: warning: .* mains matches no function \[variants\.pattern-unused\]\n>>> .*main\?\n$/,
+    );
+  });
 });

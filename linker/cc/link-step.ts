@@ -95,6 +95,7 @@ function linkAs(job: LinkJob, given: readonly string[], json: boolean): number {
     common: configuration.commonFunctions,
     multivariant: configuration.multivariantFunctions,
     pageAlign: configuration.pageAlign,
+    patternsOfProject: true,
     strictData: ld.options.strictData ?? configuration.strictData,
     buildFlags: basename(configuration.file),
   };
