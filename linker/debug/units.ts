@@ -1,6 +1,8 @@
 // The functions that .debug_info describes, with what was inlined into them (DWARF 5, sections 3.3 and 7.5; versions 2 to 5, 32-bit form).
 
-import { type Abbreviation, Cursor, readAbbreviations, stringAt } from './cursor.ts';
+import { type Abbreviation, Cursor, readAbbreviations } from './cursor.ts';
+import type { FormContext, Value } from './forms.ts';
+import { FORM, indexedString, isIndexedAddress, isIndexedString, readForm } from './forms.ts';
 import type { LineTable } from './lines.ts';
 import { readLineTable } from './lines.ts';
 import type { DebugSections } from './sections.ts';
@@ -23,11 +25,6 @@ const AT = {
   rangesBase: 0x74,
   gnuLinkageName: 0x2007,
 } as const;
-/** Forms of addresses: those of DW_AT_high_pc that are none are lengths. */
-const FORM_ADDR = 0x01;
-const INDEXED_ADDRESS: ReadonlySet<number> = new Set([0x1b, 0x29, 0x2a, 0x2b, 0x2c]);
-const INDEXED_STRING: ReadonlySet<number> = new Set([0x1a, 0x25, 0x26, 0x27, 0x28]);
-const FORM_RNGLISTX = 0x23;
 const MOST_INDIRECTIONS = 16;
 
 type Ranges = readonly (readonly [from: number, to: number])[];
@@ -44,12 +41,6 @@ export interface CodeEntry {
   readonly inlined: CodeEntry[];
 }
 
-/** An attribute's value with its form; strings that are indices are resolved late, when the bases are known. */
-interface Value {
-  readonly form: number;
-  readonly value: number | string;
-}
-
 /** One compilation unit; functions and lines are read when they are asked for. */
 export class Unit {
   readonly version: number;
@@ -59,6 +50,7 @@ export class Unit {
   readonly #firstEntry: number;
   readonly #end: number;
   readonly #addressSize: number;
+  readonly #context: FormContext;
   readonly #abbreviations: ReadonlyMap<number, Abbreviation>;
   readonly #root: ReadonlyMap<number, Value>;
   readonly #find: (offset: number) => Unit | undefined;
@@ -86,6 +78,8 @@ export class Unit {
       this.#addressSize = c.u8();
     }
     if (this.version < 2 || this.version > 5) throw new RangeError(`units of version ${this.version}`);
+    const { str, line_str: lineStr } = sections;
+    this.#context = { version: this.version, addressSize: this.#addressSize, offsetSize: 4, str, lineStr };
     this.#abbreviations = readAbbreviations(sections.abbrev, abbreviations);
     this.#firstEntry = c.at;
     this.#root = new Map();
@@ -155,7 +149,7 @@ export class Unit {
     const attributes = new Map<number, Value>();
     const list = abbreviation.attributes;
     for (let i = 0; i < list.length; i += 3) {
-      const value = this.#form(c, list[i + 1]!, list[i + 2]!);
+      const value = readForm(c, list[i + 1]!, list[i + 2]!, this.#context);
       if (value !== undefined) attributes.set(list[i]!, value);
     }
     return { abbreviation, attributes };
@@ -172,7 +166,7 @@ export class Unit {
 
   #nameAt({ form, value }: Value, depth: number): string | undefined {
     if (typeof value !== 'number') return undefined;
-    const whole = form === 0x10;
+    const whole = form === FORM.refAddr;
     const offset = whole ? value : this.start + value;
     const unit = whole ? this.#find(offset) : this;
     return unit?.nameAtOffset(offset, depth + 1);
@@ -192,16 +186,14 @@ export class Unit {
 
   #text(given: Value | undefined): string | undefined {
     if (given === undefined || typeof given.value === 'string') return given?.value as string | undefined;
-    if (!INDEXED_STRING.has(given.form)) return undefined;
-    const base = this.#number(this.#root, AT.stringBase) ?? 8;
-    const table = this.#sections.str_offsets;
-    if (table === undefined) return undefined;
-    return stringAt(this.#sections.str, new Cursor(table, base + given.value * 4).u32());
+    if (!isIndexedString(given.form)) return undefined;
+    const { str, str_offsets: offsets } = this.#sections;
+    return indexedString({ str, offsets }, this.#number(this.#root, AT.stringBase), given.value, 4);
   }
 
   #address({ form, value }: Value): number | undefined {
     if (typeof value !== 'number') return undefined;
-    return INDEXED_ADDRESS.has(form) ? this.#indexedAddress(value) : value;
+    return isIndexedAddress(form) ? this.#indexedAddress(value) : value;
   }
 
   #indexedAddress(index: number): number | undefined {
@@ -220,7 +212,7 @@ export class Unit {
     const [low, high] = [attributes.get(AT.lowPc), attributes.get(AT.highPc)];
     const from = low === undefined ? undefined : this.#address(low);
     if (from === undefined || high === undefined) return [];
-    const isAddress = high.form === FORM_ADDR || INDEXED_ADDRESS.has(high.form);
+    const isAddress = high.form === FORM.addr || isIndexedAddress(high.form);
     const to = isAddress ? this.#address(high) : from + Number(high.value);
     return to === undefined || to <= from || from === 0 ? [] : [[from, to]];
   }
@@ -229,7 +221,7 @@ export class Unit {
     const section = this.#sections.rnglists;
     if (section === undefined || typeof value !== 'number') return [];
     let at = value;
-    if (form === FORM_RNGLISTX) {
+    if (form === FORM.rnglistx) {
       const base = this.#number(this.#root, AT.rangesBase) ?? 12;
       at = base + new Cursor(section, base + value * 4).u32();
     }
@@ -302,87 +294,6 @@ export class Unit {
   #base(): number {
     const low = this.#root.get(AT.lowPc);
     return low === undefined ? 0 : (this.#address(low) ?? 0);
-  }
-
-  /** The value of a form (DWARF 5, section 7.5.6); undefined for those that nothing here needs. */
-  #form(c: Cursor, form: number, implicit: number): Value | undefined {
-    switch (form) {
-      case 0x01:
-        return { form, value: c.unsigned(this.#addressSize) };
-      case 0x03:
-        c.skip(c.u16());
-        return undefined;
-      case 0x04:
-        c.skip(c.u32());
-        return undefined;
-      case 0x09:
-      case 0x18:
-        c.skip(c.uleb());
-        return undefined;
-      case 0x0a:
-        c.skip(c.u8());
-        return undefined;
-      case 0x0b:
-      case 0x0c:
-      case 0x11:
-      case 0x25:
-      case 0x29:
-        return { form, value: c.u8() };
-      case 0x05:
-      case 0x12:
-      case 0x26:
-      case 0x2a:
-        return { form, value: c.u16() };
-      case 0x27:
-      case 0x2b:
-        return { form, value: c.u24() };
-      case 0x06:
-      case 0x13:
-      case 0x17:
-      case 0x1c:
-      case 0x28:
-      case 0x2c:
-        return { form, value: c.u32() };
-      case 0x07:
-      case 0x14:
-      case 0x20:
-      case 0x24:
-        return { form, value: c.u64() };
-      case 0x08:
-        return { form, value: c.string() };
-      case 0x0d:
-        return { form, value: c.sleb() };
-      case 0x0f:
-      case 0x15:
-      case 0x1a:
-      case 0x1b:
-      case 0x22:
-      case 0x23:
-        return { form, value: c.uleb() };
-      case 0x0e: {
-        const value = stringAt(this.#sections.str, c.u32());
-        return value === undefined ? undefined : { form, value };
-      }
-      case 0x1f: {
-        const value = stringAt(this.#sections.line_str, c.u32());
-        return value === undefined ? undefined : { form, value };
-      }
-      case 0x10:
-        return { form, value: this.version === 2 ? c.unsigned(this.#addressSize) : c.u32() };
-      case 0x1d:
-        c.skip(4);
-        return undefined;
-      case 0x16:
-        return this.#form(c, c.uleb(), 0);
-      case 0x19:
-        return { form, value: 1 };
-      case 0x1e:
-        c.skip(16);
-        return undefined;
-      case 0x21:
-        return { form, value: implicit };
-    }
-    throw new RangeError(`unknown form ${form}`);
   }
 }
 
