@@ -1,4 +1,4 @@
-import type { TypeLayout } from './dwarf-types.ts';
+import type { ObjectTypes, TypeLayout } from './dwarf-types.ts';
 import { readTypeLayouts } from './dwarf-types.ts';
 import type { Diagnostics } from './errors.ts';
 import type { LoadedInputs } from './inputs.ts';
@@ -24,29 +24,44 @@ export function checkTypeAgreement(inputs: LoadedInputs, diagnostics: Diagnostic
     if (files.length < 2) continue;
     const first = files.find((f) => f.variant === variants.defaultIndex) ?? files[0]!;
     const own = readTypeLayouts(first);
-    if (own.size === 0) continue;
+    warnOfMissing(first, own, diagnostics);
+    if (own.layouts.size === 0) continue;
     for (const other of files) {
       if (other === first) continue;
-      for (const [name, theirs] of readTypeLayouts(other)) {
-        const ours = own.get(name);
-        const difference =
-          ours === undefined ? undefined : differenceOf(ours, theirs, first.variant, other.variant, variants.names);
-        if (ours === undefined || difference === undefined || told.has(`${name} ${other.variant}`)) continue;
-        told.add(`${name} ${other.variant}`);
+      const another = readTypeLayouts(other);
+      if (own.missing === undefined) warnOfMissing(other, another, diagnostics);
+      for (const [key, theirs] of another.layouts) {
+        const ours = own.layouts.get(key);
+        if (ours === undefined || told.has(`${key} ${other.variant}`)) continue;
+        const difference = differenceOf(ours, theirs, first.variant, other.variant, variants.names);
+        if (difference === undefined) continue;
+        told.add(`${key} ${other.variant}`);
         const [a, b] = [variants.names[first.variant], variants.names[other.variant]];
         diagnostics.error(
           'variants.type-differs',
-          `variants ${a} and ${b} disagree about ${ours.kind} ${name}: ${difference}`,
+          `variants ${a} and ${b} disagree about ${ours.kind} ${ours.name}: ${difference}`,
           [
             { role: 'defined in', where: `${ours.where} [variant ${a}], ${ours.size} bytes, in ${first.name}` },
             { role: 'defined in', where: `${theirs.where} [variant ${b}], ${theirs.size} bytes, in ${other.name}` },
           ],
           'variants share their data: compile all with the same macros that decide about types',
-          { type: name, size: ours.size, otherSize: theirs.size },
+          { type: ours.name, size: ours.size, otherSize: theirs.size },
         );
       }
     }
   }
+}
+
+/** What is not compared must not look like agreement. */
+function warnOfMissing(file: ObjectFile, { missing }: ObjectTypes, diagnostics: Diagnostics): void {
+  if (missing === undefined) return;
+  diagnostics.warn(
+    'variants.types-not-compared',
+    `the types of ${file.name} are not compared between variants: ${missing}`,
+    [{ role: 'defined in', where: file.displayName }],
+    'compile with -gdwarf-5 and without -gsplit-dwarf, so that a type whose layout differs is noticed',
+    { file: file.name },
+  );
 }
 
 const place = (bits: number): string => (bits % 8 === 0 ? `+${bits / 8}` : `+${Math.floor(bits / 8)} bit ${bits % 8}`);
@@ -74,5 +89,10 @@ function differenceOf(
   }
   const extra = b.members.find((m) => !ours.has(m.name));
   if (extra !== undefined) return `member ${extra.name}, at ${place(extra.offset)} in ${second}, is not in ${first}`;
+  for (const [name, value] of a.enumerators) {
+    const other = b.enumerators.get(name);
+    if (other !== undefined && other !== value)
+      return `enumerator ${name} is ${value} in ${first} and ${other} in ${second}`;
+  }
   return a.size === b.size ? undefined : `${a.size} bytes in ${first} and ${b.size} in ${second}`;
 }

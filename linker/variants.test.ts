@@ -426,54 +426,6 @@ for (const isa of ['x86-64', 'aarch64'] as const)
         assert.match(error.message, />>> 24 bytes in .*prof\/bad\.o \[variant prof\]/);
       });
 
-      describe('types of different layout, by the debug information (defect 13)', () => {
-        const typed = `
-        #include <stddef.h>
-        typedef struct node { struct node *next; int kind;
-        #ifdef DEBUG
-          int line;
-        #endif
-          char flags : 3; union { double d; long l; } value; short tail[WIDTH]; } node;
-        node *make(node *n) { n->kind = 1; n->tail[0] = 2; return n->next; }`;
-        const typesOf = (debug: readonly string[], plain: readonly string[], source = typed) =>
-          shop.compileVariants('typed.c', source, { plain: ['-g', ...plain], debug: ['-g', ...debug] });
-        const plainMain = () =>
-          shop.compile('typed-main.c', 'int make(void *); int main(void) { long n[20] = {0}; return make(n); }');
-        for (const [what, flags, told] of [
-          [
-            'an additional member',
-            ['-DDEBUG', '-DWIDTH=2'],
-            /disagree about struct node: member flags is at \+12 in variant plain and at \+16 in variant debug, after line, which only that has/,
-          ],
-          [
-            'another element count',
-            ['-DWIDTH=3'],
-            /member tail at \+24 is short int of 2 bytes\[2\] in variant plain and short int of 2 bytes\[3\] in variant debug/,
-          ],
-        ] as const) {
-          for (const version of ['-gdwarf-4', '-gdwarf-5']) {
-            it(`${what} (${version})`, () => {
-              const variants = typesOf([...flags, version], ['-DWIDTH=2', version]);
-              assert.throws(
-                () => shop.variants(variants, [plainMain()]),
-                (error: Error) => {
-                  assert.match(error.message, told);
-                  assert.match(error.message, />>> defined in .*typed\.c:3 \[variant plain\], 32 bytes/);
-                  assert.match(error.message, />>> defined in .*typed\.c:3 \[variant debug\], \d+ bytes/);
-                  return true;
-                },
-              );
-            });
-          }
-        }
-
-        it('but not code that differs, nor types that only one variant has', () => {
-          const asserting = `${typed}\n#ifdef ASSERT\nstruct only { int x; }; int check(struct only *o) { return o->x; }\n#endif\n`;
-          const variants = typesOf(['-DWIDTH=2', '-DASSERT', '-O0'], ['-DWIDTH=2'], asserting);
-          assert.ok(reread(shop.variants(variants, [plainMain()])).melf !== undefined);
-        });
-      });
-
       it('data of different contents, bytes or addresses (defect 7)', () => {
         const bytes = refusal({
           fast: 'static int k = 4; int bad(int x) { return k += x; }',
