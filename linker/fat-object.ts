@@ -12,6 +12,8 @@ const MAGIC = 0x5441_464d; // "MFAT"
 const VERSION = 1;
 const HEADER = 24;
 const ENTRY = 24;
+/** Offset of the number of the containing object's symbols. */
+export const SYMBOL_COUNT = 16;
 
 /** One variant in a fat object. */
 export interface FatVariant {
@@ -22,8 +24,11 @@ export interface FatVariant {
   readonly object: Uint8Array | undefined;
 }
 
-/** Encodes the contents of the section: the default variant first. Equal objects are stored once. */
-export function encodeFat(variants: readonly FatVariant[]): Uint8Array {
+/**
+ * Encodes the contents of the section: the default variant first. Equal objects are stored once.
+ * @param symbolCount `countSymbols` of the containing object; 0: not known
+ */
+export function encodeFat(variants: readonly FatVariant[], symbolCount = 0): Uint8Array {
   const texts = variants.map((v) => [Buffer.from(v.name), Buffer.from(v.flags)] as const);
   let at = HEADER + variants.length * ENTRY;
   const places = texts.map(([name, flags]) => {
@@ -47,6 +52,7 @@ export function encodeFat(variants: readonly FatVariant[]): Uint8Array {
   view.setUint16(4, VERSION, true);
   view.setUint16(6, variants.length, true);
   writeU64(view, 8, bytes.length);
+  view.setUint32(SYMBOL_COUNT, symbolCount, true);
   for (const [i, { object }] of variants.entries()) {
     const entry = HEADER + i * ENTRY;
     const [name, flags] = texts[i]!;

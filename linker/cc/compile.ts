@@ -3,6 +3,7 @@
 import { appendFileSync, existsSync, lstatSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { addExcludedSection, encodeFat, FAT_SECTION, type FatVariant } from '../fat-object.ts';
+import { countSymbols } from '../fat-symbols.ts';
 import { type Argument, isVariantLanguage } from './command-line.ts';
 import type { Configuration, Variant } from './configuration.ts';
 import { decodeAssembly, encodeAssembly } from './fat-assembly.ts';
@@ -184,7 +185,7 @@ function combine(job: Compile, calls: readonly Call[]): void {
   // The same in all variants: it stays an ordinary file, and its functions common code.
   if (variants.every(({ object }) => object === undefined)) return;
   if (job.goal === 'assembly') appendFileSync(output, encodeAssembly(variants));
-  else writeFileSync(output, addExcludedSection(base, FAT_SECTION, encodeFat(variants), output));
+  else writeFileSync(output, addExcludedSection(base, FAT_SECTION, encodeFat(variants, countSymbols(base)), output));
 }
 
 function storedVariants(path: string): FatVariant[] | undefined {

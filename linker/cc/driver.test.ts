@@ -134,7 +134,7 @@ describe('melf-cc in the place of a compiler', function () {
     assert.ok(!existsSync(join(folder, 'main.o')));
   });
 
-  it('ar, ranlib, nm, strip -g and objcopy treat them as objects; a member for a function of one variant alone is found', () => {
+  it('ar, ranlib, nm, strip -g and objcopy --add-section treat them as objects; a member for a function of one variant alone is found', () => {
     good(
       call('sh', [
         '-c',
@@ -143,6 +143,31 @@ describe('melf-cc in the place of a compiler', function () {
     );
     good(cc('main.c', '-Llib', '-lall', '-o', 'archived'));
     assert.deepEqual(runAll('./archived'), expected);
+  });
+
+  it('strip and objcopy may take debug information and labels; without its statics’ names an object is refused', () => {
+    const tool = (words: string, out: string): void => {
+      good(call('cp', ['kept-apart.o', out]));
+      good(call(words.split(' ')[0]!, [...words.split(' ').slice(1), out]));
+    };
+    good(cc('-g', '-c', 'say.c', '-o', 'kept-apart.o'));
+    for (const words of ['strip -g', 'strip -X', 'objcopy --strip-debug', 'objcopy --globalize-symbol=calls']) {
+      tool(words, 'less.o');
+      good(cc('lib/main.o', 'less.o', 'lib/only.o', 'lib/kept.o', '-o', 'less'));
+      assert.deepEqual(runAll('./less'), expected, words);
+    }
+    for (const words of ['strip -x', 'strip --strip-unneeded', 'objcopy -x', 'objcopy --strip-unneeded']) {
+      tool(words, 'stripped.o');
+      good(call('ar', ['rcs', 'libstripped.a', 'stripped.o']));
+      for (const inputs of [['stripped.o'], ['libstripped.a']]) {
+        const { status, output } = cc('lib/main.o', ...inputs, 'lib/only.o', 'lib/kept.o', '-o', 'none');
+        assert.equal(status, 1, words);
+        assert.match(output, /stripped\.(o|a\(stripped\.o\)): it was stripped of local symbols \(\d of \d names/);
+        assert.match(output, /strip objects with -g or -X only .*or strip the executable/);
+        assert.ok(!existsSync(join(folder, 'none')));
+      }
+      assert.match(cc('-r', 'stripped.o', '-o', 'none.o').output, /it was stripped of local symbols/);
+    }
   });
 
   it('a stock linker links the default variant and leaves nothing of the others', () => {

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { MelfError } from '../../base/errors.ts';
 import type { Diagnostic } from '../errors.ts';
 import { addExcludedSection, decodeFat, encodeFat, FAT_SECTION, type FatVariant, sectionNamed } from '../fat-object.ts';
+import { assertUnstripped, countSymbols } from '../fat-symbols.ts';
 import { link } from '../link.ts';
 import { formatMap } from '../map.ts';
 import type { LinkOptions } from '../options.ts';
@@ -133,8 +134,11 @@ export function linkRelocatable(job: LinkJob): number {
   const bodies = new Map<Argument, FatVariant[]>();
   for (const one of job.arguments) {
     if (one.kind !== 'input') continue;
-    const fat = sectionNamed(readFileSync(one.path), FAT_SECTION);
-    if (fat !== undefined) bodies.set(one, decodeFat(fat, one.path)[0]!);
+    const bytes = readFileSync(one.path);
+    const fat = sectionNamed(bytes, FAT_SECTION);
+    if (fat === undefined) continue;
+    assertUnstripped(bytes, fat, one.path);
+    bodies.set(one, decodeFat(fat, one.path)[0]!);
   }
   const variants: FatVariant[] = [];
   let base: Uint8Array = new Uint8Array(0);
@@ -157,7 +161,10 @@ export function linkRelocatable(job: LinkJob): number {
       object: v === 0 ? undefined : readFileSync(target),
     });
   }
-  if (bodies.size > 0) writeFileSync(output, addExcludedSection(base, FAT_SECTION, encodeFat(variants), output));
+  if (bodies.size > 0) {
+    const fat = encodeFat(variants, countSymbols(base));
+    writeFileSync(output, addExcludedSection(base, FAT_SECTION, fat, output));
+  }
   return 0;
 }
 
