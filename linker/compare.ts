@@ -2,6 +2,7 @@
 
 import { FIELDS, fieldExtent, PARTIAL_FIELDS, readWidth } from './compare-fields.ts';
 import {
+  PT_TLS,
   RELA_SIZE,
   readU64,
   SHT_NOBITS,
@@ -135,12 +136,21 @@ class AddressMap {
 
 const baseName = (name: string): string => name.replace(/\.\d+$/, '');
 
+/** A thread-local variable counts from the start of the TLS image (gABI, "Symbol Values"): here with the address of its initial contents. */
+function placed(file: MelfFile, symbol: SymbolEntry): SymbolEntry {
+  if (symbol.type !== STT_TLS) return symbol;
+  const image = file.segments.find((s) => s.type === PT_TLS);
+  return image === undefined ? symbol : { ...symbol, va: symbol.va + image.va };
+}
+
 function bytesOf(file: MelfFile, s: SymbolEntry): Uint8Array | undefined {
   const section = file.sections[s.section];
-  if (section === undefined || section.type === SHT_NOBITS || s.type === STT_TLS) return undefined;
+  if (section === undefined || section.type === SHT_NOBITS) return undefined;
   const at = section.offset + s.va - section.va;
   return file.bytes.subarray(at, at + s.size);
 }
+
+const isZeroed = (file: MelfFile, s: SymbolEntry): boolean => file.sections[s.section]?.type === SHT_NOBITS;
 
 /** Names of the functions in an initialisation array, in order. */
 function arrayOrder(file: MelfFile, name: string): string[] {
@@ -285,12 +295,13 @@ export function compareLinks(theirs: MelfFile, ours: MelfFile, variant = 0): Com
   const differences: string[] = [];
   let compared = 0;
   let wordCount = 0;
-  for (const symbol of theirs.symbols()) {
+  for (const one of theirs.symbols()) {
+    const symbol = placed(theirs, one);
     if (symbol.size === 0 || ![STT_FUNC, STT_OBJECT, STT_TLS].includes(symbol.type)) continue;
     // The number at a static's end is the compiler's own; our file has the default variant's.
     const base = baseName(symbol.name);
     const named = base === symbol.name ? (own.get(base) ?? []) : (byBase.get(base) ?? []);
-    const candidates = named.filter((s) => s.size === symbol.size);
+    const candidates = named.filter((s) => s.size === symbol.size).map((s) => placed(ours, s));
     // A function that the compiler folded into an equal one has a slot with a jump here, so that its address stays its own.
     if (candidates.length === 0 && jumps.has(symbol.name)) continue;
     // What another variant needs is linked, too, and replaces a weak definition that alone would do for this one.
@@ -302,6 +313,8 @@ export function compareLinks(theirs: MelfFile, ours: MelfFile, variant = 0): Com
     const expected = bytesOf(theirs, symbol);
     if (expected === undefined) continue;
     const equal = candidates.filter((candidate) => {
+      // What is constant in one variant and writable in another is writable for all, and zeros then need no bytes in the file.
+      if (isZeroed(ours, candidate)) return expected.every((byte, i) => byte === 0 && !relocated.has(symbol.va + i));
       const actual = bytesOf(ours, candidate);
       return actual?.every((byte, i) => byte === expected[i] || relocated.has(symbol.va + i));
     });
@@ -309,7 +322,7 @@ export function compareLinks(theirs: MelfFile, ours: MelfFile, variant = 0): Com
       differences.push(`${symbol.name} differs`);
       continue;
     }
-    const results = equal.map((candidate) => compareWords(symbol, candidate));
+    const results = equal.map((candidate) => (isZeroed(ours, candidate) ? 0 : compareWords(symbol, candidate)));
     const good = results.find((result) => typeof result === 'number');
     if (good === undefined) differences.push(`${symbol.name} differs: ${results[0]}`);
     else {
