@@ -29,9 +29,9 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
       rmSync(folder, { recursive: true, force: true });
     });
 
-    const failures = [...lists.knownFailures].flatMap(([name, reason]) => {
+    const failures = [...lists.knownFailures].flatMap(([name, failure]) => {
       const [program, only] = name.split('/').reverse();
-      return only === undefined || only === isa ? [[program!, reason] as const] : [];
+      return only === undefined || only === isa ? [[program!, failure] as const] : [];
     });
     for (const name of lists.expected) {
       if (lists.knownFailures.has(`${isa}/${name}`)) continue;
@@ -40,10 +40,11 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
         assert.ok('compared' in verdict, JSON.stringify(verdict));
       });
     }
-    for (const [name, reason] of failures) {
-      it(`${name} fails as before: ${reason}`, async () => {
+    for (const [name, { stage, reason }] of failures) {
+      it(`${name} fails as before: ${stage}: ${reason}`, async () => {
         const verdict = await worker.tryProgram(join(source, name));
         assert.ok('stage' in verdict, 'it works now: move it to expected.txt');
+        assert.equal(verdict.stage, stage, `it fails elsewhere now: ${verdict.reason}`);
       });
     }
     for (const name of lists.flaky) {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { libmelfObject } from '../../linker/cc/libmelf.ts';
 import { ensureToolchain } from '../../setup/toolchain.ts';
 import { readTortureLists } from './lists.ts';
-import { type Bench, tryProgram } from './torture.ts';
+import { type Bench, STAGES, tryProgram } from './torture.ts';
 
 /** Small ones of our own in the manner of gcc's, so that the quick run downloads nothing. */
 const programs = join(import.meta.dirname, 'programs');
@@ -38,11 +38,14 @@ for (const isa of ['x86-64', 'aarch64'] as const)
   });
 
 describe('the lists of torture programs', () => {
-  it('the lists name no program twice and give a reason for each failure', () => {
+  it('the lists name no program twice and give a stage and a reason for each failure', () => {
     const { expected, knownFailures, flaky } = readTortureLists();
     const all = [...expected, ...knownFailures.keys(), ...flaky];
     assert.equal(new Set(all).size, all.length);
     assert.ok(expected.length >= 300);
-    for (const [name, reason] of knownFailures) assert.ok(reason.length > 10, name);
+    for (const [name, { stage, reason }] of knownFailures) {
+      assert.ok(STAGES.includes(stage), name);
+      assert.ok(reason.length > 10, name);
+    }
   });
 });

@@ -17,9 +17,13 @@ import type { Isa, Toolchain } from '../../setup/toolchain.ts';
 
 export const LEVELS = ['O0', 'O2', 'Os'] as const;
 
-/** Why a program is no good, or undefined: `reference` means that GNU ld's program fails as well. */
+/** What a program goes through; in `reference` GNU ld's program fails as well. */
+export const STAGES = ['compile', 'reference', 'link', 'compare', 'native', 'sandbox'] as const;
+export type Stage = (typeof STAGES)[number];
+
+/** Why a program is no good. */
 export interface Verdict {
-  readonly stage: 'compile' | 'reference' | 'link' | 'compare' | 'native' | 'sandbox';
+  readonly stage: Stage;
   readonly reason: string;
 }
 
