@@ -172,17 +172,25 @@ class UnitTypes {
     return layoutOf({ name, kind, size, members, enumerators }, () => this.#place(entry));
   }
 
-  #members(entry: Entry): MemberLayout[] {
+  #members(entry: Entry, depth = 0): MemberLayout[] {
+    if (depth > MOST_INDIRECTIONS) return [];
+    const seen = new Set<string>();
     return entry.children.flatMap(({ tag, attributes }): MemberLayout[] => {
       if (tag !== TAG.member && tag !== TAG.inheritance) return [];
       // A static member of a class has no place in it.
       if (attributes.has(AT.external) && attributes.has(AT.declaration)) return [];
-      const width = attributes.get(AT.bitSize);
       const own = this.#typeOf(attributes);
-      const type = this.#describe(own, 0);
-      const given = attributes.get(AT.name);
-      const name = typeof given === 'string' ? given : tag === TAG.inheritance ? `base ${type}` : '(nameless)';
       const offset = this.#offset(attributes, own);
+      const given = attributes.get(AT.name);
+      // The members of a nameless struct or union are members of what it lies in.
+      if (typeof given !== 'string' && tag === TAG.member && own !== undefined && isRecord(own.tag))
+        return this.#members(own, depth + 1).map((m) => ({ ...m, offset: offset + m.offset }));
+      const width = attributes.get(AT.bitSize);
+      const type = this.#describe(own, depth + 1);
+      let name = typeof given === 'string' ? given : tag === TAG.inheritance ? `base ${type}` : '(nameless)';
+      // Bases that are described in other units look alike.
+      while (seen.has(name)) name += "'";
+      seen.add(name);
       return [{ name, offset, type: width === undefined ? type : `${type}:${width}` }];
     });
   }
@@ -253,7 +261,7 @@ class UnitTypes {
     }
     if (isRecord(tag)) {
       if (typeof name === 'string') return path.slice(0, -2);
-      const inside = this.#members(entry).map((m) => `${m.name}@${m.offset} ${m.type}`);
+      const inside = this.#members(entry, depth + 1).map((m) => `${m.name}@${m.offset} ${m.type}`);
       return `{${inside.join('; ')}} of ${size} bytes`;
     }
     return typeof name === 'string' ? name : `tag ${tag}`;

@@ -104,6 +104,12 @@ for (const isa of ['x86-64', 'aarch64'] as const)
           /union T: member b at \+0 is char of 1 bytes\[4\] in variant plain and char of 1 bytes\[8\] in variant debug/,
         ],
         [
+          'members of a nameless struct inside',
+          'typedef struct { int x; union { struct { int a; int b; }; long l; }; } T;',
+          'typedef struct { int x; union { struct { int b; int a; }; long l; }; } T;',
+          /struct T: member a is at \+8 in variant plain and at \+12 in variant debug/,
+        ],
+        [
           'the nameless struct of a variable',
           'static struct { int a; int b; } v; typedef int T;',
           'static struct { int b; int a; } v; typedef int T;',
@@ -179,6 +185,21 @@ for (const isa of ['x86-64', 'aarch64'] as const)
         assert.deepEqual(shop.variants(shop.compileVariants('made.s', assembly, variants), [plainMain()]).warnings, []);
       });
     }
+
+    it('but not several nameless unions in one struct, nor bases that are described elsewhere', () => {
+      const source =
+        'struct s { union { int a; float b; }; int c; union { long d; double e; }; };\nlong make(struct s *s) { return s->d; }';
+      assert.ok(shop.variants(typesOf(['-O0'], [], source), [plainMain()]).melf !== undefined);
+      // There is no C++ compiler for the other instruction set.
+      if (isa === 'aarch64') return;
+      const classes = `
+        struct A { long a; }; struct B { long b; }; struct C : A, B { long c; };
+        extern "C" long make(C *c) { return c->a + c->b + c->c; }`;
+      for (const flags of [['-g'], ['-g', '-gdwarf-4', '-fdebug-types-section']]) {
+        const variants = shop.compileVariants('classes.cc', classes, { plain: flags, debug: [...flags, '-O0'] });
+        assert.ok(shop.variants(variants, [plainMain()]).melf !== undefined);
+      }
+    });
 
     it('but not code that differs, nor types that only one variant has', () => {
       const asserting = `${typed}\n#ifdef ASSERT\nstruct only { int x; }; int check(struct only *o) { return o->x; }\n#endif\n`;

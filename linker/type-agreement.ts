@@ -80,7 +80,7 @@ function differenceOf(
     const other = theirs.get(member.name);
     if (other === undefined)
       return `member ${member.name}, at ${place(member.offset)} in ${first}, is not in ${second}`;
-    if (other.offset === member.offset && (other.type === member.type || member.name === '(nameless)')) continue;
+    if (other.offset === member.offset && other.type === member.type) continue;
     const extra = b.members.find((m) => !ours.has(m.name) && m.offset <= other.offset);
     const because = extra === undefined ? '' : `, after ${extra.name}, which only that has`;
     if (other.offset !== member.offset)

@@ -8,6 +8,7 @@ import { FORM, type FormContext, indexedString, isIndexedString, readForm } from
 const UNIT_TAGS: ReadonlySet<number> = new Set([0x11, 0x3c, 0x41, 0x4a]);
 const SUBPROGRAM = 0x2e;
 const AT = { name: 0x03, stringBase: 0x72, dwoName: 0x76, gnuDwoName: 0x2130 } as const;
+const LINKAGE_NAME = 0x6e;
 /** References to other units: an offset in this one would mean something else. */
 const FOREIGN: ReadonlySet<number> = new Set([FORM.refAddr, FORM.refSignature, 0x1c, 0x24]);
 const MOST_32_BIT = 0xfffffff0;
@@ -43,6 +44,7 @@ export function* readTypeUnits(file: ObjectFile): Generator<TypeUnit> {
     abbrev: named('.debug_abbrev')?.data,
     str: named('.debug_str')?.data,
     lineStr: named('.debug_line_str')?.data,
+    known: new Map<number, string>(),
     get offsets() {
       const section = named('.debug_str_offsets');
       offsets ??= section === undefined ? undefined : withOffsets(section);
@@ -62,6 +64,8 @@ interface Sections {
   readonly str: Uint8Array | undefined;
   readonly lineStr: Uint8Array | undefined;
   readonly offsets: Uint8Array | undefined;
+  /** Strings by the place of their offset. */
+  readonly known: Map<number, string>;
 }
 
 /** A copy with the offsets into other debug sections that relocations stand for; addresses, which no type needs, stay as they are. */
@@ -153,6 +157,8 @@ function readAttributes(
     const given = readForm(c, list[i + 1]!, list[i + 2]!, context);
     if (given === undefined || FOREIGN.has(given.form)) continue;
     if (isIndexedString(given.form) && typeof given.value === 'number') {
+      // Names for linkers are many and long.
+      if (list[i] === LINKAGE_NAME) continue;
       indices ??= new Map();
       indices.set(list[i]!, given.value);
     } else attributes.set(list[i]!, given.value);
@@ -160,8 +166,19 @@ function readAttributes(
   if (indices === undefined) return attributes;
   const base = (root?.attributes ?? attributes).get(AT.stringBase);
   for (const [attribute, index] of indices) {
-    const text = indexedString(sections, typeof base === 'number' ? base : undefined, index, context.offsetSize);
+    const text = stringOf(sections, typeof base === 'number' ? base : undefined, index, context.offsetSize);
     if (text !== undefined) attributes.set(attribute, text);
   }
   return attributes;
+}
+
+/** Most names are there many times. */
+function stringOf(sections: Sections, base: number | undefined, index: number, offsetSize: number): string | undefined {
+  const key = (base ?? offsetSize * 2) + index * offsetSize;
+  let text = sections.known.get(key);
+  if (text === undefined) {
+    text = indexedString(sections, base, index, offsetSize);
+    if (text !== undefined) sections.known.set(key, text);
+  }
+  return text;
 }
