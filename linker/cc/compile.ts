@@ -38,6 +38,10 @@ const SECTIONS = ['-ffunction-sections', '-fdata-sections'];
 const gccOnly = ['-fno-ipa-ra'];
 const isClang = (compiler: readonly string[]): boolean => compiler.some((word) => /clang/.test(word));
 
+/** Keeps clang from warning of the linker's words in a call that compiles and links, which it does not where it does both. */
+export const quietCompile = (compiler: readonly string[]): Argument[] =>
+  isClang(compiler) ? [{ kind: 'flag', words: ['-Wno-unused-command-line-argument'] }] : [];
+
 /** Flags of every compile of multivariant code. */
 export function fixedFlags(compiler: readonly string[]): string[] {
   return isClang(compiler) ? SECTIONS : [...SECTIONS, ...gccOnly];

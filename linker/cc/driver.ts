@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import { MelfError } from '../../base/errors.ts';
 import { type Argument, type CommandLine, expandResponseFiles, readCommandLine } from './command-line.ts';
-import { compileSource, projectFlags } from './compile.ts';
+import { compileSource, projectFlags, quietCompile } from './compile.ts';
 import { type Configuration, findConfiguration, readConfiguration } from './configuration.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { runTool } from './process.ts';
@@ -99,7 +99,7 @@ async function build(
     const code = await compileSource({
       compiler,
       configuration,
-      arguments: [...line.arguments, ...(own?.flags ?? [])],
+      arguments: [...line.arguments, ...(own?.flags ?? []), ...(stops ? [] : quietCompile(compiler))],
       source,
       goal: goal === 'assembly' ? 'assembly' : 'object',
       output,
