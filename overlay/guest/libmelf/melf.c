@@ -175,6 +175,10 @@ static void after_fork_in_child(void) {
 
 static bool has_variants(void) { return &genmeta_start != NULL && genmeta_start.segments >= 2; }
 
+static long unshare_window(void) {
+    return mmview(MMVIEW_UNSHARE, (long)(uintptr_t)window, (long)window_bytes);
+}
+
 /* System calls and stores only: the first caller may be a signal handler. */
 static void initialise(void) {
     if (!has_variants()) {
@@ -191,9 +195,15 @@ static void initialise(void) {
     for (int i = 0; i < variant_count; i++) choice_names[i] = melf_format_name(__melf_start, i);
     for (int i = 0; i < MAX_CHOICES; i++) views[i] = NO_VIEW;
     choice_count = variant_count;
-    separate_calls = syscall(SYS_mmview_migrate, -1L) >= 0;
     /* Only allowed while there is one view: from here on a write into the window concerns the writer's view alone. */
-    if (mmview(MMVIEW_UNSHARE, (long)(uintptr_t)window, (long)window_bytes) == 0) {
+    long made = unshare_window();
+    if (made > 0) {
+        /* To an older kernel that was the creation of a view. It is the only other one. */
+        separate_calls = true;
+        mmview(MMVIEW_DELETE, made, 0);
+        made = unshare_window();
+    }
+    if (made == 0) {
         backend = BACKEND_VIEWS;
         views[0] = mmview(MMVIEW_CURRENT, 0, 0);
     } else if (errno == ENOSYS) {
