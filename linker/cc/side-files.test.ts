@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { skipBecause } from '../../base/tests/skip.ts';
 import { ensureClang } from './clang.ts';
 
 const melfCc = join(import.meta.dirname, 'melf-cc.cjs');
@@ -70,7 +71,7 @@ describe('the files beside a program', function () {
     '-MD -MF deps m.c w.c',
   ]) {
     it(`clang ${words}`, function () {
-      if (clang === undefined) this.skip();
+      if (clang === undefined) skipBecause(this, 'clang is not on this machine, nor are its packages to be had');
       same(clang, words);
     });
   }
