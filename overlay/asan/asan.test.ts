@@ -239,6 +239,8 @@ function describeOn(isa: Isa, libc: 'musl' | 'glibc'): void {
       assert.ok(hasAsanRuntime(readFileSync(clean)));
       const { code, output, reports } = await runGuest(isa, clean, [], ['MELF_ASAN_OPTIONS=quarantine_kb=64']);
       assert.deepEqual([code, output, reports.length], [0, 'wrong 0 abc 3\n', 0]);
+      const slip = await runGuest(isa, clean, [], ['MELF_ASAN_OPTIONS=quarantine_mb=1:stack_depth=3']);
+      assert.match(slip.output, /^melf-asan: MELF_ASAN_OPTIONS has an option that is not known: quarantine_mb=1$/m);
     });
   });
 }

@@ -10,6 +10,7 @@ import { formatReport } from '../../overlay/asan/report-text.ts';
 import { installMmview } from '../../overlay/mmview.ts';
 import { Symboliser } from '../../overlay/symboliser.ts';
 import { note } from '../../setup/progress.ts';
+import { demangled } from '../runner/demangle.ts';
 import type { Executables } from './executable.ts';
 import type { MachineSettings } from './run-record.ts';
 import { serverCommand, serverMounts, serverProgram } from './server.ts';
@@ -28,7 +29,13 @@ export async function serve(port: number, { paths, files }: Executables, setting
     ramBytes,
     console: { stdout: show, stderr: show },
     mounts: serverMounts(files),
-    extensions: [installMmview, asanReports((report) => void process.stderr.write(formatReport(report, names)))],
+    extensions: [
+      installMmview,
+      asanReports((report) => {
+        const text = formatReport(report, names);
+        process.stderr.write(demangled(text) ?? text);
+      }),
+    ],
   });
   const server = machine.spawn(elf, {
     argv: serverCommand({ port, threads: settings.threads }),

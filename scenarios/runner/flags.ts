@@ -3,7 +3,7 @@ import { integerValue } from '../../base/arguments.ts';
 
 /** Flags that every scenario has. */
 export const runnerFlags = {
-  quick: { type: 'boolean', description: 'One seed and a shorter measurement: under a minute' },
+  quick: { type: 'boolean', description: 'One seed and a shorter measurement: about a minute' },
   seed: { type: 'string', default: '1', description: 'The first seed; equal seeds give equal results' },
   seeds: { type: 'string', description: 'How many seeds are run, from --seed on (default: 5; with --quick 1)' },
   out: { type: 'string', description: 'Folder of the results (default: a new one below results/)' },
