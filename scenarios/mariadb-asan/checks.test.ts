@@ -51,11 +51,11 @@ const fakeRun = (changes: Partial<RunRecord> = {}): RunRecord => ({
   ...changes,
 });
 
-const reportOf = ({ kind, access, function: maker, isFreed }: Plant, variant = 'asan'): FoundError => ({
+const reportOf = ({ kind, access, function: maker, isFreed }: Plant, variant = 'asan', thread = 1): FoundError => ({
   kind,
   access,
   variant,
-  thread: 1,
+  thread,
   stack: [`${maker}+0x4`, 'plant+0x1', '_Z16dispatch_command19enum_server_commandP3THDPcjb+0x10'],
   allocation: ['melf_plant_allocate+0x8'],
   freed: isFreed ? ['melf_plant_free+0x8'] : [],
@@ -76,7 +76,7 @@ describe('checks of the MariaDB scenario', () => {
       switches: 2,
       ...changes,
     });
-  const all = [...plants, ...plants].map((one) => reportOf(one));
+  const all = [1, 2].flatMap((thread) => plants.map((one) => reportOf(one, 'asan', thread)));
 
   const half = (id: string, changes: Partial<RunRecord> = {}): RunRecord =>
     fakeRun({
@@ -140,6 +140,8 @@ describe('checks of the MariaDB scenario', () => {
     for (let one = 0; one < all.length; one++) assert.notEqual(wrongReports(planted(all.toSpliced(one, 1))), undefined);
     assert.match(wrongReports(planted([...all, reportOf(plants[0]!, 'plain')]))!, /variant plain/);
     assert.notEqual(wrongReports(planted([...all, all[0]!])), undefined);
+    const one = all.map((error) => ({ ...error, thread: 1 }));
+    assert.match(wrongReports(planted(one))!, /reports by 1 threads, not 2/);
     const other = { ...all[0]!, stack: ['somewhere+0x1', ...all[0]!.stack.slice(1)] };
     assert.notEqual(wrongReports(planted([other, ...all.slice(1)])), undefined);
     assert.notEqual(wrongReports(planted([], 0)), undefined);
