@@ -59,7 +59,6 @@ interface Page {
 }
 
 const MAX_SIZE = 2 ** 43;
-const zeros = new Uint8Array(FILE_PAGE);
 
 /**
  * File content in memory, page by page, holes left out. With a `base` it is copy-on-write over a host file: only pages that
@@ -175,7 +174,8 @@ export class PagedContent implements CachedContent {
     const size = draw(2) === 0 ? this.#sizeOnDisk : this.#size;
     for (const [index, before] of this.#onDisk) {
       const now = this.#pages.get(index);
-      const bytes = tornPage(before, now?.bytes ?? zeros, draw);
+      // Nobody writes zeros where a file was cut: what was there goes with the size or stays with it, as a whole.
+      const bytes = now === undefined ? before : tornPage(before, now.bytes, draw);
       if (now === undefined) {
         this.#room.pagesUsed++;
         this.#pages.set(index, { bytes, frame: 0 });
