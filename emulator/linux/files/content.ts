@@ -171,15 +171,18 @@ export class PagedContent implements CachedContent {
   }
 
   loseUnsynced(draw: Draw): void {
-    const size = draw(2) === 0 ? this.#sizeOnDisk : this.#size;
+    const hasOldSize = draw(2) === 0;
+    const size = hasOldSize ? this.#sizeOnDisk : this.#size;
     for (const [index, before] of this.#onDisk) {
       const now = this.#pages.get(index);
-      // Nobody writes zeros where a file was cut: what was there goes with the size or stays with it, as a whole.
-      const bytes = now === undefined ? before : tornPage(before, now.bytes, draw);
-      if (now === undefined) {
+      if (now !== undefined) {
+        // Nobody wrote the zeros behind the end of a file that was cut: they come with its size or not at all.
+        const end = hasOldSize ? this.#size - index * FILE_PAGE : FILE_PAGE;
+        now.bytes.set(tornPage(before, now.bytes, draw, end));
+      } else if (hasOldSize) {
         this.#room.pagesUsed++;
-        this.#pages.set(index, { bytes, frame: 0 });
-      } else now.bytes.set(bytes);
+        this.#pages.set(index, { bytes: before, frame: 0 });
+      }
     }
     this.#size = Math.max(this.#size, this.#sizeOnDisk);
     this.truncate(size);

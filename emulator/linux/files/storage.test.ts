@@ -43,6 +43,33 @@ const text = (file: DiskFile | undefined): string | undefined => file?.bytes && 
 const bytes = (value: string): Uint8Array => Buffer.from(value);
 
 describe('a disk', () => {
+  it('has all of what a file was cut by, with its old size, or none of it', () => {
+    const size = fc.integer({ min: 0, max: 4 * PAGE });
+    const draws = fc.array(fc.nat(1), { minLength: 1, maxLength: 50 });
+    let [kept, lost] = [0, 0];
+    fc.assert(
+      fc.property(size, size, fc.option(size, { nil: undefined }), draws, (before, to, grown, numbers) => {
+        // What a cut leaves a part of has new contents, and counts by itself: a sector, or a page once the file is longer again.
+        const cut = to - (to % (grown === undefined ? 512 : PAGE));
+        fc.pre(cut < before && (grown === undefined || grown > cut));
+        const { vfs, caller } = disk();
+        vfs.putFile('/tmp/f', new Uint8Array());
+        const file = open(vfs, caller, '/tmp/f', RDWR);
+        file.write(Buffer.alloc(before, 7), 0, 0);
+        file.sync();
+        file.truncate(cut);
+        if (grown !== undefined) file.truncate(grown);
+        const found = Buffer.from(at(vfs.crash(from(numbers)), 'tmp/f')!.bytes!);
+        const old = Buffer.alloc(before, 7);
+        const now = Buffer.concat([Buffer.alloc(cut, 7), Buffer.alloc((grown ?? cut) - cut)]);
+        if (found.equals(old)) kept++;
+        else if (found.equals(now)) lost++;
+        else assert.fail(`of ${before} bytes cut to ${cut} and made ${grown ?? cut} long ${found.length} are left`);
+      }),
+    );
+    assert.ok(kept > 10 && lost > 10, `${kept} with the old size, ${lost} with the new`);
+  });
+
   it('has what was synced, with its name only when the directory was', () => {
     for (const draws of [[0], [1], [0, 1, 2, 3, 5]]) {
       const { vfs, caller } = disk();
