@@ -1,7 +1,8 @@
 // The types that an object's debug information describes, as far as they decide what data looks like (DWARF 5, sections 5.1 to 5.7).
 
 import { readLineTable } from './debug/lines.ts';
-import { type Entry, readTypeUnits, type TypeUnit, withOffsets } from './debug/type-units.ts';
+import { relocatedCopy } from './debug/relocated-section.ts';
+import { type Entry, readTypeUnits, type TypeUnit } from './debug/type-units.ts';
 import { InputError } from './errors.ts';
 import type { ObjectFile } from './object.ts';
 
@@ -294,7 +295,7 @@ function placeOf(file: ObjectFile, { version, root }: TypeUnit, { attributes }: 
   const section = file.sections.find((s) => s?.name === '.debug_line');
   try {
     if (section === undefined || typeof program !== 'number') return source;
-    const sections = { line: withOffsets(section), str: data('.debug_str'), line_str: data('.debug_line_str') };
+    const sections = { line: relocatedCopy(section), str: data('.debug_str'), line_str: data('.debug_line_str') };
     const { files } = readLineTable(sections, program, typeof folder === 'string' ? folder : undefined);
     return `${files[number] ?? source}:${line}`;
   } catch (cause) {

@@ -3,6 +3,7 @@
 import type { ObjectFile } from '../object.ts';
 import type { InputSection } from '../section.ts';
 import { type LineTable, readLineTables } from './lines.ts';
+import { relocatedCopy } from './relocated-section.ts';
 
 /** Sections of an object all begin at 0: here each has addresses of its own. */
 const SECTION_SPAN = 2 ** 32;
@@ -38,7 +39,7 @@ function readTables(file: ObjectFile): readonly LineTable[] {
   const line = named('.debug_line');
   if (line === undefined || line.data.length === 0) return [];
   const sections = {
-    line: relocated(line),
+    line: relocatedCopy(line, addressIn),
     str: named('.debug_str')?.data,
     line_str: named('.debug_line_str')?.data,
   };
@@ -49,21 +50,4 @@ function readTables(file: ObjectFile): readonly LineTable[] {
     if (cause instanceof RangeError) return [];
     throw cause;
   }
-}
-
-/** A copy with the values that relocations stand for; of addresses those of `addressIn`. */
-function relocated(section: InputSection): Uint8Array {
-  const bytes = section.data.slice();
-  const view = new DataView(bytes.buffer);
-  const { first, last, offsets, symbols, addends } = section.relocations;
-  for (let i = first; i < last; i++) {
-    const symbol = section.file.symbols[symbols[i]!]!;
-    const at = offsets[i]!;
-    const value = symbol.value + addends[i]!;
-    const target = symbol.section;
-    if (target?.isAlloc === true && at + 8 <= bytes.length) {
-      view.setBigUint64(at, BigInt(addressIn(target) + value), true);
-    } else if (at + 4 <= bytes.length) view.setUint32(at, value, true);
-  }
-  return bytes;
 }

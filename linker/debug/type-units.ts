@@ -4,6 +4,8 @@ import type { ObjectFile } from '../object.ts';
 import type { InputSection } from '../section.ts';
 import { Cursor, readAbbreviations } from './cursor.ts';
 import { FORM, type FormContext, indexedString, isIndexedString, readForm } from './forms.ts';
+import { relocatedCopy } from './relocated-section.ts';
+import { isKnownVersion, readUnitHeader } from './unit-header.ts';
 
 const UNIT_TAGS: ReadonlySet<number> = new Set([0x11, 0x3c, 0x41, 0x4a]);
 const SUBPROGRAM = 0x2e;
@@ -11,8 +13,6 @@ const AT = { name: 0x03, stringBase: 0x72, dwoName: 0x76, gnuDwoName: 0x2130 } a
 const LINKAGE_NAME = 0x6e;
 /** References to other units: an offset in this one would mean something else. */
 const FOREIGN: ReadonlySet<number> = new Set([FORM.refAddr, FORM.refSignature, 0x1c, 0x24]);
-const MOST_32_BIT = 0xfffffff0;
-const WIDE = 0xffffffff;
 
 /** An entry of the tree. */
 export interface Entry {
@@ -47,14 +47,14 @@ export function* readTypeUnits(file: ObjectFile): Generator<TypeUnit> {
     known: new Map<number, string>(),
     get offsets() {
       const section = named('.debug_str_offsets');
-      offsets ??= section === undefined ? undefined : withOffsets(section);
+      offsets ??= section === undefined ? undefined : relocatedCopy(section);
       return offsets;
     },
   };
   for (const info of file.sections) {
     if (info === undefined || info.data.length === 0) continue;
     if (info.name !== '.debug_info' && info.name !== '.debug_types') continue;
-    const c = new Cursor(withOffsets(info));
+    const c = new Cursor(relocatedCopy(info));
     while (c.at + 12 < c.bytes.length) yield readUnit(c, info.name === '.debug_types', sections);
   }
 }
@@ -68,47 +68,12 @@ interface Sections {
   readonly known: Map<number, string>;
 }
 
-/** A copy with the offsets into other debug sections that relocations stand for; addresses, which no type needs, stay as they are. */
-export function withOffsets(section: InputSection): Uint8Array {
-  const bytes = section.data.slice();
-  const view = new DataView(bytes.buffer);
-  const { first, last, offsets, symbols, addends } = section.relocations;
-  for (let i = first; i < last; i++) {
-    const symbol = section.file.symbols[symbols[i]!]!;
-    const at = offsets[i]!;
-    if (symbol.section?.isAlloc === false && at + 4 <= bytes.length)
-      view.setUint32(at, symbol.value + addends[i]!, true);
-  }
-  return bytes;
-}
-
 function readUnit(c: Cursor, isTypes: boolean, sections: Sections): TypeUnit {
-  const start = c.at;
-  let length = c.u32();
-  const offsetSize = length === WIDE ? 8 : 4;
-  if (length === WIDE) length = c.u64();
-  else if (length >= MOST_32_BIT) throw new RangeError('a reserved length');
-  const end = c.at + length;
-  if (end > c.bytes.length) throw new RangeError('a unit beyond the end');
-  const version = c.u16();
-  if (version < 2 || version > 5) {
+  const { start, end, version, offsetSize, addressSize, abbreviations } = readUnitHeader(c, isTypes);
+  if (!isKnownVersion(version)) {
     c.at = end;
     const missing = `its debug information is of DWARF version ${version}, which is not known`;
     return { version, entries: new Map(), root: undefined, missing };
-  }
-  let abbreviations: number;
-  let addressSize: number;
-  if (version >= 5) {
-    const kind = c.u8();
-    addressSize = c.u8();
-    abbreviations = c.unsigned(offsetSize);
-    // A type unit has a signature and an offset, a skeleton an identity.
-    if (kind === 2 || kind === 6) c.skip(8 + offsetSize);
-    else if (kind === 4 || kind === 5) c.skip(8);
-  } else {
-    abbreviations = c.unsigned(offsetSize);
-    addressSize = c.u8();
-    if (isTypes) c.skip(8 + offsetSize);
   }
   const table = readAbbreviations(sections.abbrev, abbreviations);
   const context = { version, addressSize, offsetSize, str: sections.str, lineStr: sections.lineStr };

@@ -6,6 +6,7 @@ import { FORM, indexedString, isIndexedAddress, isIndexedString, readForm } from
 import type { LineTable } from './lines.ts';
 import { readLineTable } from './lines.ts';
 import type { DebugSections } from './sections.ts';
+import { isKnownVersion, readUnitHeader } from './unit-header.ts';
 
 const TAG = { subprogram: 0x2e, inlined: 0x1d } as const;
 const AT = {
@@ -60,26 +61,15 @@ export class Unit {
   constructor(sections: DebugSections, c: Cursor, find: (offset: number) => Unit | undefined) {
     this.#sections = sections;
     this.#find = find;
-    this.start = c.at;
-    const length = c.u32();
-    if (length >= 0xfffffff0) throw new RangeError('units of 64-bit form');
-    this.#end = c.at + length;
-    if (this.#end > c.bytes.length) throw new RangeError('a unit beyond the end');
-    this.version = c.u16();
-    let abbreviations: number;
-    if (this.version >= 5) {
-      const kind = c.u8();
-      this.#addressSize = c.u8();
-      abbreviations = c.u32();
-      if (kind === 2 || kind === 6) c.skip(12);
-      else if (kind === 4 || kind === 5) c.skip(8);
-    } else {
-      abbreviations = c.u32();
-      this.#addressSize = c.u8();
-    }
-    if (this.version < 2 || this.version > 5) throw new RangeError(`units of version ${this.version}`);
+    const { start, end, version, offsetSize, addressSize, abbreviations } = readUnitHeader(c);
+    if (offsetSize === 8) throw new RangeError('units of 64-bit form');
+    if (!isKnownVersion(version)) throw new RangeError(`units of version ${version}`);
+    this.start = start;
+    this.#end = end;
+    this.version = version;
+    this.#addressSize = addressSize;
     const { str, line_str: lineStr } = sections;
-    this.#context = { version: this.version, addressSize: this.#addressSize, offsetSize: 4, str, lineStr };
+    this.#context = { version, addressSize, offsetSize, str, lineStr };
     this.#abbreviations = readAbbreviations(sections.abbrev, abbreviations);
     this.#firstEntry = c.at;
     this.#root = new Map();
