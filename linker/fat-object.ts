@@ -2,8 +2,9 @@
 // object; the other variants' objects lie whole in one section that is neither loaded nor linked (SHF_EXCLUDE, as gcc does for LTO).
 // docs/melf-format.md has the layout.
 
-import { alignUp, EHDR_SIZE, readU64, SHDR_SIZE, SHF_EXCLUDE, SHT_PROGBITS, writeU64 } from './elf.ts';
+import { alignUp, EHDR_SIZE, readU64, SHDR_SIZE, SHF_EXCLUDE, SHN_XINDEX, SHT_PROGBITS, writeU64 } from './elf.ts';
 import { InputError } from './errors.ts';
+import { findSectionHeaders } from './section-headers.ts';
 
 /** The section that holds the other variants' objects. */
 export const FAT_SECTION = '.melf.objects';
@@ -114,17 +115,15 @@ export function decodeFat(bytes: Uint8Array, where: string): FatVariant[][] {
 export function sectionNamed(bytes: Uint8Array, wanted: string): Uint8Array | undefined {
   if (bytes.length < EHDR_SIZE || bytes[0] !== 0x7f || bytes[4] !== 2 || bytes[5] !== 1) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const shoff = readU64(view, 40);
-  if (shoff === 0 || shoff + SHDR_SIZE > bytes.length) return undefined;
-  const count = view.getUint16(60, true) || readU64(view, shoff + 32);
+  const headers = findSectionHeaders(bytes);
+  if (headers === undefined) return undefined;
   const raw = view.getUint16(62, true);
-  const namesAt = shoff + (raw === 0xffff ? view.getUint32(shoff + 40, true) : raw) * SHDR_SIZE;
-  if (shoff + count * SHDR_SIZE > bytes.length || namesAt + SHDR_SIZE > bytes.length) return undefined;
-  const names = readU64(view, namesAt + 24);
-  for (let i = 1; i < count; i++) {
-    const at = shoff + i * SHDR_SIZE;
-    if (view.getUint32(at + 8, true) < SHF_EXCLUDE) continue;
-    const name = names + view.getUint32(at, true);
+  const namesIndex = raw === SHN_XINDEX ? headers.link(0) : raw;
+  if (namesIndex >= headers.count) return undefined;
+  const names = headers.offset(namesIndex);
+  for (let i = 1; i < headers.count; i++) {
+    if (headers.flags(i) % 0x100000000 < SHF_EXCLUDE) continue;
+    const name = names + headers.name(i);
     if (
       Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString(
         'latin1',
@@ -133,7 +132,7 @@ export function sectionNamed(bytes: Uint8Array, wanted: string): Uint8Array | un
       ) !== `${wanted}\0`
     )
       continue;
-    const [offset, size] = [readU64(view, at + 24), readU64(view, at + 32)];
+    const [offset, size] = [headers.offset(i), headers.size(i)];
     return offset + size > bytes.length ? undefined : bytes.subarray(offset, offset + size);
   }
   return undefined;

@@ -1,20 +1,10 @@
 // Whether a fat object still has the symbols that it was made with. Tools that take the local ones away cannot reach the stored variants:
 // their static variables and functions would no longer find the default variant's, and each variant would have its own.
 
-import {
-  EHDR_SIZE,
-  readU64,
-  SHDR_SIZE,
-  SHN_UNDEF,
-  SHT_SYMTAB,
-  STT_FUNC,
-  STT_GNU_IFUNC,
-  STT_OBJECT,
-  STT_TLS,
-  SYM_SIZE,
-} from './elf.ts';
+import { SHN_UNDEF, SHT_SYMTAB, STT_FUNC, STT_GNU_IFUNC, STT_OBJECT, STT_TLS, SYM_SIZE } from './elf.ts';
 import { InputError } from './errors.ts';
 import { SYMBOL_COUNT } from './fat-object.ts';
+import { findSectionHeaders } from './section-headers.ts';
 
 const COUNTED: ReadonlySet<number> = new Set([STT_OBJECT, STT_FUNC, STT_TLS, STT_GNU_IFUNC]);
 const DOT = 0x2e;
@@ -25,21 +15,16 @@ const UNDERSCORE = 0x5f;
  * the compiler's own do not count (`.L...`, `_.L_...`): `strip -X` takes them away, and nothing pairs by them.
  */
 export function countSymbols(bytes: Uint8Array): number {
-  if (bytes.length < EHDR_SIZE) return 0;
+  const headers = findSectionHeaders(bytes);
+  if (headers === undefined) return 0;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const shoff = readU64(view, 40);
-  if (shoff === 0 || shoff + SHDR_SIZE > bytes.length) return 0;
-  const sections = view.getUint16(60, true) || readU64(view, shoff + 32);
-  if (shoff + sections * SHDR_SIZE > bytes.length) return 0;
   let count = 0;
-  for (let i = 1; i < sections; i++) {
-    const header = shoff + i * SHDR_SIZE;
-    if (view.getUint32(header + 4, true) !== SHT_SYMTAB) continue;
-    const link = view.getUint32(header + 40, true);
-    const names = link < sections ? readU64(view, shoff + link * SHDR_SIZE + 24) : bytes.length;
-    const start = readU64(view, header + 24);
+  for (const table of headers.ofType(SHT_SYMTAB)) {
+    const link = headers.link(table);
+    const names = link < headers.count ? headers.offset(link) : bytes.length;
+    const start = headers.offset(table);
     // A table that goes beyond the end is told by whoever reads the object.
-    const end = Math.min(start + readU64(view, header + 32), bytes.length);
+    const end = Math.min(start + headers.size(table), bytes.length);
     for (let at = start; at + SYM_SIZE <= end; at += SYM_SIZE) {
       if (!COUNTED.has(bytes[at + 4]! & 15) || view.getUint16(at + 6, true) === SHN_UNDEF) continue;
       const name = names + view.getUint32(at, true);

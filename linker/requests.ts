@@ -7,7 +7,7 @@ import type { LoadedInputs } from './inputs.ts';
 import { COMMON } from './object.ts';
 import { globMatcher, type LinkOptions } from './options.ts';
 import type { SymbolTable } from './resolution.ts';
-import { closestName } from './suggestion.ts';
+import { closestName, mostLettersOff } from './suggestion.ts';
 import { baseFunction } from './variant-keys.ts';
 import type { VariantPlan } from './variants.ts';
 
@@ -87,7 +87,7 @@ function* functionsOf(inputs: LoadedInputs): Generator<string> {
 }
 
 function nearName(pattern: string, names: ReadonlySet<string>): string | undefined {
-  const limit = pattern.length < 4 ? 0 : pattern.length < 8 ? 1 : 2;
+  const limit = mostLettersOff(pattern);
   return [...names].find(
     (name) => Math.abs(name.length - pattern.length) <= limit && editDistance(name, pattern, limit + 1) <= limit,
   );

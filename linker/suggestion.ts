@@ -2,9 +2,12 @@ import { editDistance } from '../base/edit-distance.ts';
 import type { SymbolTable } from './resolution.ts';
 import { placeOf } from './resolution.ts';
 
+/** How many letters a name may be off and still be taken for a slip of the pen. */
+export const mostLettersOff = (name: string): number => (name.length < 4 ? 0 : name.length < 8 ? 1 : 2);
+
 /** The defined name nearest to a missing one, or undefined when none is near. */
 export function closestName(name: string, table: SymbolTable): { name: string; where: string } | undefined {
-  const limit = name.length < 4 ? 0 : name.length < 8 ? 1 : 2;
+  const limit = mostLettersOff(name);
   let best: { name: string; where: string } | undefined;
   let bestDistance = limit + 1;
   for (const entry of table.names.values()) {
