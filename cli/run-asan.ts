@@ -9,7 +9,7 @@ import { formatReport } from '../overlay/asan/report-text.ts';
 import { inProcess } from '../overlay/load-bias.ts';
 import { Symboliser } from '../overlay/symboliser.ts';
 import { variantIndex } from '../overlay/view-spec.ts';
-import { demangled } from '../scenarios/runner/demangle.ts';
+import { readableNames } from '../scenarios/runner/demangle.ts';
 
 /** Shows what a guest's runtime finds. */
 export class AsanReports {
@@ -27,8 +27,7 @@ export class AsanReports {
   readonly extension: (kernel: Kernel) => void = asanReports((report, { process }) => {
     this.found++;
     this.#names ??= new Symboliser(inProcess(process, readMelf(this.#elf)));
-    const text = formatReport(report, this.#names);
-    this.#show(demangled(text) ?? text);
+    this.#show(readableNames(formatReport(report, this.#names)));
   });
 
   /** One line for the end of the run. */

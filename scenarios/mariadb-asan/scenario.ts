@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { ensureEngine } from '../../setup/engine.ts';
 import { note } from '../../setup/progress.ts';
 import { type Check, checkNoRunFailed, checkRepeat } from '../runner/checks.ts';
-import { demangled } from '../runner/demangle.ts';
+import { readableNames } from '../runner/demangle.ts';
 import { conduct, type Findings, showcase } from '../runner/experiment.ts';
 import { failuresOf, type Job, type JobFailure, noRun, outputsOf, runJobs } from '../runner/jobs.ts';
 import { modelCaveat } from '../runner/provenance.ts';
@@ -122,7 +122,7 @@ async function measure(options: ScenarioOptions, folder: ResultFolder): Promise<
   });
   copyFileSync(executables.paths.melf, folder.file('mariadbd'));
   const example = report.planted?.example ?? '';
-  if (example !== '') folder.write('planted-report.txt', demangled(example) ?? example);
+  if (example !== '') folder.write('planted-report.txt', readableNames(example));
   const plots = await drawPlots(report, groups);
   for (const [plot, svg] of Object.entries(plots)) folder.write(`${plot}.svg`, svg);
   return {

@@ -10,7 +10,7 @@ import { formatReport } from '../../overlay/asan/report-text.ts';
 import { installMmview } from '../../overlay/mmview.ts';
 import { Symboliser } from '../../overlay/symboliser.ts';
 import { note } from '../../setup/progress.ts';
-import { demangled } from '../runner/demangle.ts';
+import { readableNames } from '../runner/demangle.ts';
 import type { Executables } from './executable.ts';
 import type { MachineSettings } from './run-record.ts';
 import { serverCommand, serverMounts, serverProgram } from './server.ts';
@@ -31,10 +31,7 @@ export async function serve(port: number, { paths, files }: Executables, setting
     mounts: serverMounts(files),
     extensions: [
       installMmview,
-      asanReports((report) => {
-        const text = formatReport(report, names);
-        process.stderr.write(demangled(text) ?? text);
-      }),
+      asanReports((report) => void process.stderr.write(readableNames(formatReport(report, names)))),
     ],
   });
   const server = machine.spawn(elf, {
