@@ -12,6 +12,7 @@ import { projectRoot } from '../setup/project.ts';
 import { ensureSource } from '../setup/sources.ts';
 import { ensureToolchain } from '../setup/toolchain.ts';
 import { formatError } from './report-error.ts';
+import { watchdogHooks } from './test-watchdog.ts';
 
 const command = defineCommand({
   meta: {
@@ -75,11 +76,14 @@ interface Choice {
   readonly jobs: number;
 }
 
+/** Processes of the parallel mode read their root hooks from a file. */
+const watchdogModule = join(projectRoot, 'cli', 'test-watchdog.ts');
+
 const isLong = (file: string): boolean => file.endsWith('.full.test.ts');
 
 /**
  * Runs test files, with several jobs each in a process of its own: most tests wait for a compiler or for one emulated program. A
- * file that cannot be loaded, or whose process dies, is one failure and does not take the others' tests with it.
+ * file that cannot be loaded, or whose process dies or has to be ended, is one failure and does not take the others' tests with it.
  */
 async function runMocha(files: readonly string[], { grep, jobs }: Choice, counts: Counts): Promise<void> {
   const parallel = jobs > 1 && files.length > 1;
@@ -87,7 +91,7 @@ async function runMocha(files: readonly string[], { grep, jobs }: Choice, counts
     timeout: testTimeout,
     color: pc.isColorSupported,
     ...(grep === undefined ? {} : { grep: new RegExp(grep) }),
-    ...(parallel ? { parallel, jobs } : {}),
+    ...(parallel ? { parallel, jobs, require: [watchdogModule] } : { rootHooks: watchdogHooks() }),
   });
   if (parallel) {
     // The long ones first, so that none of them is alone at the end.
