@@ -31,9 +31,12 @@ function endWith(signal: NodeJS.Signals): void {
 
 process.on('exit', endChildren);
 
-function started(child: ChildProcess): void {
+/** Listens before there is a child: a signal between its start and the listening would leave it behind. */
+function started<T extends ChildProcess>(start: () => T): T {
   if (runningChildren.size === 0) for (const signal of endingSignals) process.on(signal, endWith);
+  const child = start();
   runningChildren.add(child);
+  return child;
 }
 
 function ended(child: ChildProcess): void {
@@ -75,13 +78,14 @@ export class CommandError extends MelfError {
 export function run(argv: readonly string[], options: CommandOptions = {}): Promise<string> {
   const [program, ...args] = argv;
   return new Promise((resolve, reject) => {
-    const child = spawn(program ?? '', args, {
-      cwd: options.cwd,
-      env: { ...process.env, ...toolEnvironment, ...options.env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: options.timeout,
-    });
-    started(child);
+    const child = started(() =>
+      spawn(program ?? '', args, {
+        cwd: options.cwd,
+        env: { ...process.env, ...toolEnvironment, ...options.env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+        timeout: options.timeout,
+      }),
+    );
     const stdout: Buffer[] = [];
     const all: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => {

@@ -72,6 +72,9 @@ export function onEnd(clean: () => void): () => void {
  */
 export function startTool(argv: readonly string[], { input, quiet = false, env }: RunOptions = {}): RunningTool {
   const output = quiet ? 'pipe' : 'inherit';
+  // While nothing runs a signal ends this process by itself, also in the middle of a link. Between a compiler's start and the listening it
+  // would leave that compiler behind.
+  if (running.size === 0) for (const one of SIGNALS) process.on(one, end);
   const child = spawn(argv[0]!, argv.slice(1), {
     stdio: [input === undefined ? 'ignore' : 'pipe', output, output],
     env: env ?? process.env,
@@ -91,8 +94,6 @@ export function startTool(argv: readonly string[], { input, quiet = false, env }
       }
     },
   };
-  // While nothing runs a signal ends this process by itself, also in the middle of a link.
-  if (running.size === 0) for (const one of SIGNALS) process.on(one, end);
   running.add(tool);
   if (input !== undefined && child.stdin !== null) {
     // A compiler that gave up early has closed it; its exit code tells.
