@@ -51,6 +51,3 @@ export function watchdogHooks(): RootHookObject {
     afterAll: () => watch(undefined),
   };
 }
-
-/** What Mocha's parallel mode takes from a module that it is told to require. */
-export const mochaHooks: RootHookObject = watchdogHooks();

@@ -43,6 +43,13 @@ describe('melf test', function () {
     assert.match(String(stdout), /\n1 passed, 2 failed, 0 skipped\n$/);
   });
 
+  it('does not wait for a process that comes to no end and does not heed SIGTERM', () => {
+    const endless = "process.on('SIGTERM', () => undefined); process.reallyExit = () => { for (;;); };";
+    const { status, stdout } = test(2, { endless: `it('passes', () => { ${endless} });`, fine: stuck.fine });
+    assert.equal(status, 0);
+    assert.match(String(stdout), /\n2 passed, 0 failed, 0 skipped\n$/);
+  });
+
   it('ends itself where all tests share its process', () => {
     const { signal, stderr } = test(1, { waits: stuck.waits });
     assert.equal(signal, 'SIGKILL');

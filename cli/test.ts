@@ -77,7 +77,7 @@ interface Choice {
 }
 
 /** Processes of the parallel mode read their root hooks from a file. */
-const watchdogModule = join(projectRoot, 'cli', 'test-watchdog.ts');
+const workerModule = join(projectRoot, 'cli', 'test-worker.ts');
 
 const isLong = (file: string): boolean => file.endsWith('.full.test.ts');
 
@@ -91,7 +91,7 @@ async function runMocha(files: readonly string[], { grep, jobs }: Choice, counts
     timeout: testTimeout,
     color: pc.isColorSupported,
     ...(grep === undefined ? {} : { grep: new RegExp(grep) }),
-    ...(parallel ? { parallel, jobs, require: [watchdogModule] } : { rootHooks: watchdogHooks() }),
+    ...(parallel ? { parallel, jobs, require: [workerModule] } : { rootHooks: watchdogHooks() }),
   });
   if (parallel) {
     // The long ones first, so that none of them is alone at the end.
