@@ -39,7 +39,7 @@ const flags = {
   window: { type: 'string', description: 'Time of the measurement (default: 80ms; with --quick 20ms)' },
   pool: { type: 'string', description: 'Serve by a pool of so many groups of threads, not by one for each connection' },
   build: { type: 'boolean', description: 'Run nothing: only fetch, build and link what is missing' },
-  serve: { type: 'string', description: 'Measure nothing: serve ordinary clients on this loopback port of the host' },
+  publish: { type: 'string', description: 'Measure nothing: serve ordinary clients on this loopback port of the host' },
   machine: { type: 'string', default: defaultMachine.description, description: 'Machine description' },
   'cost-model': {
     type: 'enum',
@@ -64,7 +64,7 @@ export interface ScenarioOptions extends RunnerOptions {
   readonly plant: boolean;
   readonly contexts: boolean;
   readonly build: boolean;
-  readonly serve: number | undefined;
+  readonly publish: number | undefined;
   readonly load: Load;
   readonly machine: MachineSettings;
   /** Load and machine are the scenario's own, so its claims about the result hold. */
@@ -106,7 +106,7 @@ export async function readOptions(argv: string[]): Promise<ScenarioOptions | und
     plant: args.plant,
     contexts: args.contexts,
     build: args.build === true,
-    serve: args.serve === undefined ? undefined : integerValue('--serve', args.serve, 1, 65535),
+    publish: args.publish === undefined ? undefined : integerValue('--publish', args.publish, 1, 65535),
     ...runnerOptions(args),
     load,
     machine,

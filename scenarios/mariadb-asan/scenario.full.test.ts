@@ -1,4 +1,5 @@
-// The whole scenario and the server for ordinary clients. MariaDB's build takes long: only with MELF_TEST_MARIADB=1.
+// The whole scenario and the server for ordinary clients. MariaDB's build takes long: only with MELF_TEST_MARIADB=1, or for one instruction
+// set with its name in the place of 1.
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
@@ -11,6 +12,7 @@ import { skipBecause } from '../../base/tests/skip.ts';
 import { describePlace, SwitchSafety, type UnsafeReport } from '../../overlay/safety/switch-safety.ts';
 import { ensureEngine } from '../../setup/engine.ts';
 import { projectRoot } from '../../setup/project.ts';
+import type { Isa } from '../../setup/toolchain.ts';
 import { ensureCommandLineClient } from './command-line-client.ts';
 import { configurationOfRun, contextIds } from './configurations.ts';
 import { ensureExecutables } from './executable.ts';
@@ -30,17 +32,26 @@ const port = 33917;
 const unsafeFrames = ({ places }: UnsafeReport): string[] =>
   places.filter(({ found }) => found !== 'word').map(describePlace);
 
-describe('the MariaDB scenario', function () {
-  this.timeout(3_600_000);
+const asked = process.env.MELF_TEST_MARIADB;
+
+for (const isa of ['x86-64', 'aarch64'] as const)
+  describe(`the MariaDB scenario, ${isa}`, function () {
+    // The first hook may have to build it.
+    this.timeout(7_200_000);
+    describeOn(isa);
+  });
+
+function describeOn(isa: Isa): void {
   before(function () {
-    if (process.env.MELF_TEST_MARIADB !== '1')
-      skipBecause(this, 'MELF_TEST_MARIADB=1 is not set, without which nothing builds MariaDB');
+    if (asked !== '1' && asked !== isa)
+      skipBecause(this, `MELF_TEST_MARIADB is neither 1 nor ${isa}, without which nothing builds MariaDB`);
+    return ensureExecutables(isa);
   });
 
   it('has every check hold', () => {
     const folder = mkdtempSync(join(tmpdir(), 'mariadb-asan-'));
     try {
-      const [node, ...words] = [...cli, '--quick', '--json', '--out', join(folder, 'results')];
+      const [node, ...words] = [...cli, '--isa', isa, '--quick', '--json', '--out', join(folder, 'results')];
       const { stdout, stderr, status } = spawnSync(node, words, { encoding: 'utf8', cwd: projectRoot });
       assert.equal(status, 0, stderr);
       const report = JSON.parse(stdout) as { checks: { ok: boolean }[]; results: { id: string }[] };
@@ -55,7 +66,7 @@ describe('the MariaDB scenario', function () {
 
   it('switches only where no frame of a multivariant function is on the stack, in a pool and by command', async () => {
     await ensureEngine();
-    const { paths, files } = await ensureExecutables('x86-64');
+    const { paths, files } = await ensureExecutables(isa);
     for (const id of contextIds) {
       let safety: SwitchSafety | undefined;
       const { pool } = configurationOfRun(id);
@@ -67,7 +78,7 @@ describe('the MariaDB scenario', function () {
           seed: 1,
           load: checkedOnlyLoad(defaultLoad),
           machine: {
-            isa: 'x86-64',
+            isa,
             description: 'uniform-4',
             costModel: 'inorder',
             networkLatency: 20e3,
@@ -89,7 +100,7 @@ describe('the MariaDB scenario', function () {
 
   const serves = async (flags: readonly string[]): Promise<void> => {
     const client = await ensureCommandLineClient();
-    const [node, ...words] = [...cli, '--serve', String(port), ...flags];
+    const [node, ...words] = [...cli, '--isa', isa, '--publish', String(port), ...flags];
     const server: ChildProcess = spawn(node, words, { cwd: projectRoot, stdio: ['ignore', 'ignore', 'pipe'] });
     let output = '';
     server.stderr!.setEncoding('utf8').on('data', (text: string) => {
@@ -110,9 +121,9 @@ describe('the MariaDB scenario', function () {
       assert.equal(ask('plain', read).stdout, 'plain\t1\tone\nplain\t2\ttwo\n');
       assert.equal(ask('asan', read).stdout, 'asan\t1\tone\nasan\t2\ttwo\n');
       const variant = 'SELECT MELF_VARIANT()';
-      const asked = ['ON', 'OFF', 'USER'].map((value) => `SET melf_sanitize=${value}; ${variant}`).join(';');
-      assert.equal(ask('plain', `${variant};${asked}`).stdout, 'plain\nasan\nplain\nplain\n');
-      assert.equal(ask('asan', `${variant};${asked}`).stdout, 'asan\nasan\nplain\nasan\n');
+      const byCommand = ['ON', 'OFF', 'USER'].map((value) => `SET melf_sanitize=${value}; ${variant}`).join(';');
+      assert.equal(ask('plain', `${variant};${byCommand}`).stdout, 'plain\nasan\nplain\nplain\n');
+      assert.equal(ask('asan', `${variant};${byCommand}`).stdout, 'asan\nasan\nplain\nasan\n');
       assert.equal(ask('plain', "SELECT MELF_PLANT('use-after-free')").stdout, 'use-after-free\n');
       assert.doesNotMatch(output, /ERROR: heap/);
       assert.equal(ask('asan', "SELECT MELF_PLANT('use-after-free')").stdout, 'use-after-free\n');
@@ -129,4 +140,4 @@ describe('the MariaDB scenario', function () {
   const what = 'a table made, filled and read back, sanitised and plain, by user and by command';
   it(`serves the ordinary client by a thread for each connection: ${what}`, () => serves([]));
   it(`serves the ordinary client by a pool of threads: ${what}`, () => serves(['--pool', '2']));
-});
+}

@@ -148,9 +148,9 @@ export async function main(argv: string[]): Promise<number> {
     note(`MariaDB (${options.machine.isa}) is built and linked in every form: ${Object.keys(paths).join(', ')}`);
     return 0;
   }
-  if (options.serve !== undefined) {
+  if (options.publish !== undefined) {
     await ensureEngine();
-    return serve(options.serve, await ensureExecutables(options.machine.isa), options.machine);
+    return serve(options.publish, await ensureExecutables(options.machine.isa), options.machine);
   }
   const label = `seed-${options.seeds[0]}${options.quick ? '-quick' : ''}`;
   return conduct({ name, label, out: options.out, json: options.json }, (folder) => measure(options, folder));
