@@ -7,6 +7,7 @@ import { readMelf } from '../linker/melf-reader.ts';
 import { asanReports, hasAsanRuntime } from '../overlay/asan/asan-call.ts';
 import { formatReport } from '../overlay/asan/report-text.ts';
 import { inProcess } from '../overlay/load-bias.ts';
+import { SourceLines } from '../overlay/source-lines.ts';
 import { Symboliser } from '../overlay/symboliser.ts';
 import { variantIndex } from '../overlay/view-spec.ts';
 import { readableNames } from '../scenarios/runner/demangle.ts';
@@ -16,18 +17,26 @@ export class AsanReports {
   /** Errors so far. */
   found = 0;
   #names: Symboliser | undefined;
+  #lines: SourceLines | undefined;
+  readonly #path: string;
   readonly #elf: Uint8Array;
   readonly #show: (text: string) => void;
 
-  constructor(elf: Uint8Array, show: (text: string) => void) {
+  constructor(path: string, elf: Uint8Array, show: (text: string) => void) {
+    this.#path = path;
     this.#elf = elf;
     this.#show = show;
   }
 
   readonly extension: (kernel: Kernel) => void = asanReports((report, { process }) => {
     this.found++;
-    this.#names ??= new Symboliser(inProcess(process, readMelf(this.#elf)));
-    this.#show(readableNames(formatReport(report, this.#names)));
+    if (this.#names === undefined) {
+      const file = readMelf(this.#elf);
+      const there = inProcess(process, file);
+      this.#names = new Symboliser(there);
+      this.#lines = new SourceLines(file, this.#path, there.bias - file.bias);
+    }
+    this.#show(readableNames(formatReport(report, this.#names, this.#lines)));
   });
 
   /** One line for the end of the run. */

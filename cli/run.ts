@@ -163,7 +163,7 @@ export async function main(argv: string[]): Promise<number> {
   // Views made from outside are in the way of a program that makes its own.
   const fromOutside = all('function').length > 0 || args['chaos-switch'] !== undefined;
   const setting = fromOutside ? undefined : startSetting(elf, chosen);
-  const asan = new AsanReports(elf, (text) => void process.stderr.write(text));
+  const asan = new AsanReports(args.file, elf, (text) => void process.stderr.write(text));
   if (args.trace !== undefined) writeTrace(args.trace, '');
   const machine = await Machine.create({
     description: loadMachine(args.machine ?? `uniform-${cpus}`, isa),

@@ -26,6 +26,7 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
     this.timeout(120_000);
     let folder: string;
     let program: string;
+    let build: (output: string, ...flags: string[]) => void;
 
     before(async () => {
       folder = mkdtempSync(join(tmpdir(), 'melf-contexts-'));
@@ -34,9 +35,12 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
       writeFileSync(file, configuration);
       program = join(folder, 'contexts');
       const driver = join(projectRoot, 'linker/cc/melf-cc.cjs');
-      const words = [`-I${join(projectRoot, 'overlay/guest/libmelf')}`, '-o', program];
+      const sources = ['contexts.c', 'sessions.c'].map((name) => join(tests, name));
+      const include = `-I${join(projectRoot, 'overlay/guest/libmelf')}`;
       const env = { ...process.env, MELF_CONFIG: file, MELF_CC: wrapper };
-      execFileSync(process.execPath, [driver, join(tests, 'contexts.c'), join(tests, 'sessions.c'), ...words], { env });
+      build = (output, ...flags) =>
+        void execFileSync(process.execPath, [driver, ...sources, include, ...flags, '-o', output], { env });
+      build(program);
     });
     after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -64,6 +68,23 @@ for (const isa of ['x86-64', 'aarch64'] as const) {
       assert.match(stderr, /allocated by thread 1000\n.*#0 .* in allocate_block\+0x\w+\n\n/);
       const more = melf('--env', 'MELF_ASAN_OPTIONS=halt_on_error=0:plain_stack_depth=3', program).stderr;
       assert.match(more, /allocated by thread 1000\n.*#0 .* in allocate_block\+.*\n.*#1 .* in main\+/);
+    });
+
+    it('shows files and lines where there is debug information', () => {
+      const debugged = join(folder, 'debugged');
+      build(debugged, '-g');
+      const { stderr } = melf('--asan', debugged);
+      const line = (file: string, text: string): number =>
+        readFileSync(join(tests, file), 'utf8')
+          .split('\n')
+          .findIndex((one) => one.includes(text)) + 1;
+      const access = line('sessions.c', 'void read_behind');
+      const call = line('contexts.c', 'allocate_block(');
+      assert.ok(access > 0 && call > 0);
+      assert.match(stderr, new RegExp(`#0 .* in read_behind\\+0x\\w+ sessions\\.c:${access}\\n`));
+      // In the window the line depends on the variant, which is recorded for the access alone.
+      assert.match(stderr, /allocated by thread 1000\n.* in allocate_block\+0x\w+\n/);
+      assert.match(stderr, new RegExp(`allocated by[^]* in main\\+0x\\w+ contexts\\.c:${call}\\n`));
     });
 
     it('melf run --asan starts in the sanitised variant, and the first error ends the program', () => {

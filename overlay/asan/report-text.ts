@@ -1,5 +1,6 @@
 // A report as lines for a terminal.
 
+import type { SourceLines } from '../source-lines.ts';
 import type { Symboliser } from '../symboliser.ts';
 import type { AsanReport, ReportedBlock } from './report-record.ts';
 
@@ -10,10 +11,12 @@ const bytes = (count: number): string => `${count} byte${count === 1 ? '' : 's'}
 /** A return address is behind its call: one byte before it is in the caller for certain. */
 export const callSites = (stack: readonly number[]): number[] => stack.map((pc) => pc - 1);
 
-const stackLines = (stack: readonly number[], names: Symboliser): string[] =>
+type PlaceOf = (pc: number) => string;
+
+const stackLines = (stack: readonly number[], placeOf: PlaceOf): string[] =>
   stack.length === 0
     ? ['    (nothing: no unwind table has this code)']
-    : callSites(stack).map((pc, frame) => `    #${frame} ${address(pc)} in ${names.at(pc)}`);
+    : callSites(stack).map((pc, frame) => `    #${frame} ${address(pc)} in ${placeOf(pc)}`);
 
 /** "3 bytes behind a block of 40 bytes [0x…, 0x…)" */
 export function placeInBlock(at: number, { start, bytes: size }: ReportedBlock): string {
@@ -46,25 +49,35 @@ function shadowLines({ address: at, shadow }: AsanReport): string[] {
 const SHADOW_OFFSET = 0x0c00_0000_0000;
 const heapOf = (shadow: number): number => (shadow - SHADOW_OFFSET) * 8;
 
-/** The report, its addresses with names. */
-export function formatReport(report: AsanReport, names: Symboliser): string {
+/** The report, its addresses with names, and with lines where `lines` has them. */
+export function formatReport(report: AsanReport, names: Symboliser, lines?: SourceLines): string {
   const { kind, access, threadName, thread, variant, block } = report;
+  const placeIn =
+    (executed: string | undefined): PlaceOf =>
+    (pc) => {
+      const line = lines?.at(pc, executed);
+      return `${names.at(pc)}${line === undefined ? '' : ` ${line}`}`;
+    };
+  // Which variant allocated or freed is not recorded.
+  const [now, before] = [placeIn(variant), placeIn(undefined)];
   const what = access === 'free' ? 'free' : `${access.toUpperCase()} of ${bytes(report.bytes)}`;
   const where = variant === '' ? '' : `, variant ${variant}`;
-  const lines = [
+  const text = [
     RULE,
     `melf-asan: ERROR: ${kind} on address ${address(report.address)}`,
     `${what} by thread ${thread} (${threadName})${where}`,
-    ...stackLines(report.stack, names),
+    ...stackLines(report.stack, now),
     '',
   ];
-  if (block === undefined) lines.push('the address is in no block of the heap', '');
+  if (block === undefined) text.push('the address is in no block of the heap', '');
   else {
-    lines.push(placeInBlock(report.address, block));
+    text.push(placeInBlock(report.address, block));
     if (block.freed !== undefined)
-      lines.push(`freed by thread ${block.freed.by}`, ...stackLines(block.freed.stack, names), '');
-    lines.push(`allocated by thread ${block.allocatedBy}`, ...stackLines(block.allocation, names), '');
+      text.push(`freed by thread ${block.freed.by}`, ...stackLines(block.freed.stack, before), '');
+    text.push(`allocated by thread ${block.allocatedBy}`, ...stackLines(block.allocation, before), '');
   }
-  lines.push(...shadowLines(report), ...(report.halts ? ['the program ends here'] : []));
-  return `${lines.join('\n')}\n`;
+  text.push(...shadowLines(report));
+  if (lines?.problem !== undefined) text.push(`no lines: ${lines.problem}`);
+  if (report.halts) text.push('the program ends here');
+  return `${text.join('\n')}\n`;
 }
