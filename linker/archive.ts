@@ -1,5 +1,6 @@
+import { dirname, resolve } from 'node:path';
 import { InputError } from './errors.ts';
-import type { ByteSource } from './input-file.ts';
+import { type ByteSource, sourceOf } from './input-file.ts';
 
 const MAGIC = '!<arch>\n';
 const THIN_MAGIC = '!<thin>\n';
@@ -29,6 +30,23 @@ class Member implements ArchiveMember {
   get bytes(): Uint8Array {
     const start = this.offset + HEADER_SIZE;
     return this.#archive.bytes(start, start + this.#size);
+  }
+}
+
+/** A member of a thin archive, which has no more than the name of its file. */
+class FileMember implements ArchiveMember {
+  readonly offset: number;
+  readonly name: string;
+  readonly #read: () => Uint8Array;
+
+  constructor(offset: number, name: string, read: () => Uint8Array) {
+    this.offset = offset;
+    this.name = name;
+    this.#read = read;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#read();
   }
 }
 
@@ -80,52 +98,55 @@ export function keysOf(members: readonly ArchiveMember[]): MemberKeys {
   return { byKey, keys };
 }
 
+/** Reads a file that a thin archive names. */
+export type ReadFile = (path: string) => Uint8Array;
+
 /**
- * Opens a GNU archive: `/` symbol table (or `/SYM64/`), `//` long names, which come first.
- * @throws InputError for thin archives, archives without an index, and malformed ones.
+ * Opens a GNU archive: `/` symbol table (or `/SYM64/`), `//` long names, which come first. A thin one names files, from its own folder; without
+ * `readFile` there are none.
+ * @throws InputError for archives without an index, and malformed ones.
  */
-export function readArchive(source: ByteSource, path: string): Archive {
-  return new ArchiveReader(source, path);
+export function readArchive(source: ByteSource, path: string, readFile?: ReadFile): Archive {
+  return new ArchiveReader(source, path, readFile);
 }
 
 interface Header {
   /** The name as the header has it. */
   readonly raw: string;
   readonly size: number;
+  /** Where the next header is. */
+  readonly next: number;
 }
+
+const TABLES: ReadonlySet<string> = new Set(['/', '//', '/SYM64/']);
 
 class ArchiveReader implements Archive {
   readonly path: string;
   readonly index: ReadonlyMap<string, number>;
   readonly #source: ByteSource;
+  readonly #isThin: boolean;
+  readonly #readFile: ReadFile | undefined;
   readonly #members = new Map<number, ArchiveMember>();
   #longNames = '';
   /** Where the members begin that are no tables. */
   #first = 8;
   #keys: MemberKeys | undefined;
 
-  constructor(source: ByteSource, path: string) {
+  constructor(source: ByteSource, path: string, readFile: ReadFile | undefined) {
     this.#source = source;
+    this.#readFile = readFile;
     this.path = path;
     const magic = text(source.bytes(0, 8), 0, 8);
-    if (magic === THIN_MAGIC) {
-      throw new InputError(
-        'link.thin-archive',
-        path,
-        'a thin archive holds only names of files',
-        'make an ordinary one: ar rcs NEW.a $(ar t OLD.a)',
-      );
-    }
-    if (magic !== MAGIC) throw new InputError('link.not-archive', path, 'not an archive');
+    if (magic !== MAGIC && magic !== THIN_MAGIC) throw new InputError('link.not-archive', path, 'not an archive');
+    this.#isThin = magic === THIN_MAGIC;
     let symbolTable: { data: Uint8Array; wide: boolean } | undefined;
     while (this.#first < source.size) {
-      const { raw, size } = this.#header(this.#first);
+      const { raw, size, next } = this.#header(this.#first);
+      if (!TABLES.has(raw)) break;
       const start = this.#first + HEADER_SIZE;
-      if (raw === '/' || raw === '/SYM64/') {
-        symbolTable = { data: source.bytes(start, start + size), wide: raw !== '/' };
-      } else if (raw === '//') this.#longNames = text(source.bytes(start, start + size), 0, size);
-      else break;
-      this.#first = start + size + (size % 2);
+      if (raw === '//') this.#longNames = text(source.bytes(start, start + size), 0, size);
+      else symbolTable = { data: source.bytes(start, start + size), wide: raw !== '/' };
+      this.#first = next;
     }
     if (symbolTable === undefined && this.#first < source.size) {
       throw new InputError('link.no-archive-index', path, 'the archive has no symbol table', `run: ranlib ${path}`);
@@ -140,29 +161,54 @@ class ArchiveReader implements Archive {
     if (bytes[58] !== 0x60 || bytes[59] !== 0x0a) {
       throw new InputError('link.malformed', this.path, `no member header at offset ${at}`);
     }
+    const raw = text(bytes, 0, 16).trimEnd();
     const size = decimal(bytes, 48, 58);
+    if (this.#isThin && !TABLES.has(raw)) return { raw, size, next: at + HEADER_SIZE };
     if (!(at + HEADER_SIZE + size <= whole)) {
       throw new InputError('link.truncated', this.path, `the member at offset ${at} goes beyond the end`);
     }
-    return { raw: text(bytes, 0, 16).trimEnd(), size };
+    return { raw, size, next: at + HEADER_SIZE + size + (size % 2) };
   }
 
   memberAt(offset: number): ArchiveMember {
     let member = this.#members.get(offset);
     if (member === undefined) {
       const { raw, size } = this.#header(offset);
-      member = new Member(this.#source, offset, memberName(raw, this.#longNames, this.path), size);
+      const { name, origin } = memberName(raw, this.#longNames, this.path);
+      member = this.#isThin
+        ? new FileMember(offset, name, () => this.#file(name, origin))
+        : new Member(this.#source, offset, name, size);
       this.#members.set(offset, member);
     }
     return member;
   }
 
+  /** The bytes of a file that a thin archive names, or of what has its header at `origin` in an archive that it names. */
+  #file(name: string, origin: number | undefined): Uint8Array {
+    const file = resolve(dirname(this.path), name);
+    let bytes: Uint8Array;
+    try {
+      if (this.#readFile === undefined) throw new InputError('link.unreadable', file, 'is a file');
+      bytes = this.#readFile(file);
+    } catch (cause) {
+      if (!(cause instanceof InputError)) throw cause;
+      throw new InputError(
+        'link.thin-archive',
+        this.path,
+        `its member ${name} is the file ${file}, which cannot be read`,
+        'a thin archive holds only names of files: build them again, or make an ordinary archive (ar without T)',
+      );
+    }
+    if (origin === undefined) return bytes;
+    return readArchive(sourceOf(bytes), file).memberAt(origin).bytes;
+  }
+
   list(): readonly ArchiveMember[] {
     const members: ArchiveMember[] = [];
     for (let at = this.#first; at < this.#source.size; ) {
-      const { raw, size } = this.#header(at);
-      if (raw !== '/' && raw !== '/SYM64/' && raw !== '//') members.push(this.memberAt(at));
-      at += HEADER_SIZE + size + (size % 2);
+      const { raw, next } = this.#header(at);
+      if (!TABLES.has(raw)) members.push(this.memberAt(at));
+      at = next;
     }
     return members;
   }
@@ -186,15 +232,17 @@ function decimal(bytes: Uint8Array, start: number, end: number): number {
   return last === start ? Number.NaN : value;
 }
 
-function memberName(raw: string, longNames: string, path: string): string {
-  const reference = /^\/(\d+)$/.exec(raw);
+/** A member's name, and where its header is in the archive of that name, if a thin archive has it from there. */
+function memberName(raw: string, longNames: string, path: string): { name: string; origin?: number } {
+  const reference = /^\/(\d+)(?::(\d+))?$/.exec(raw);
   if (reference !== null) {
     const start = Number(reference[1]);
     const end = longNames.indexOf('/\n', start);
     if (start >= longNames.length || end < 0) throw new InputError('link.malformed', path, `no long name ${raw}`);
-    return longNames.slice(start, end);
+    const name = longNames.slice(start, end);
+    return reference[2] === undefined ? { name } : { name, origin: Number(reference[2]) };
   }
-  return raw.endsWith('/') ? raw.slice(0, -1) : raw;
+  return { name: raw.endsWith('/') ? raw.slice(0, -1) : raw };
 }
 
 function readIndex(

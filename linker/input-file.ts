@@ -13,8 +13,12 @@ export interface ByteSource {
   bytes(start: number, end: number): Uint8Array;
 }
 
+/** The same bytes as no Buffer of Node's, whose slice() does not copy. */
+const plain = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
 export function sourceOf(bytes: Uint8Array): ByteSource {
-  return { size: bytes.length, bytes: (start, end) => bytes.subarray(start, end) };
+  const all = plain(bytes);
+  return { size: all.length, bytes: (start, end) => all.subarray(start, end) };
 }
 
 /** An open file. What is no regular file, as a pipe, is read whole at once. */
@@ -32,7 +36,7 @@ export class InputFile implements ByteSource {
       const status = fstatSync(this.#descriptor);
       if (status.isFile()) this.size = status.size;
       else {
-        this.#whole = readFileSync(this.#descriptor);
+        this.#whole = plain(readFileSync(this.#descriptor));
         this.size = this.#whole.length;
       }
     } catch (cause) {
@@ -53,7 +57,7 @@ export class InputFile implements ByteSource {
       );
     }
     // Of their own, so that they begin where words may.
-    const bytes = Buffer.allocUnsafeSlow(length);
+    const bytes = plain(Buffer.allocUnsafeSlow(length));
     try {
       let filled = 0;
       while (filled < length) {
@@ -70,6 +74,16 @@ export class InputFile implements ByteSource {
   close(): void {
     if (this.#descriptor !== undefined) closeSync(this.#descriptor);
     this.#descriptor = undefined;
+  }
+}
+
+/** All bytes of a file. @throws InputError `link.unreadable` */
+export function readWhole(path: string): Uint8Array {
+  const file = new InputFile(path);
+  try {
+    return file.bytes(0, file.size);
+  } finally {
+    file.close();
   }
 }
 

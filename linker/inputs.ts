@@ -7,7 +7,7 @@ import type { Diagnostics } from './errors.ts';
 import { InputError, LinkError } from './errors.ts';
 import { decodeFat, FAT_SECTION, type FatVariant, sectionNamed } from './fat-object.ts';
 import { assertUnstripped } from './fat-symbols.ts';
-import { type ByteSource, InputFile, sourceOf } from './input-file.ts';
+import { type ByteSource, InputFile, readWhole, sourceOf } from './input-file.ts';
 import type { Isa, ObjectFile, ObjectIdentity } from './object.ts';
 import { COMMON, readObject } from './object.ts';
 import type { LinkInput, LinkOptions, VariantSpec } from './options.ts';
@@ -161,7 +161,7 @@ class Loader {
     if (file !== undefined) this.#open.push(file);
     const isOne = !isArchive(source.bytes(0, 8));
     if (!isOne || input.lazy === true) {
-      const archive = isOne ? archiveOfOne(whole(), input.path) : readArchive(source, input.path);
+      const archive = isOne ? archiveOfOne(whole(), input.path) : readArchive(source, input.path, file && readWhole);
       this.#archives.push({ archive, variant, unit, whole: input.wholeArchive ?? false, loaded: new Set() });
       return;
     }

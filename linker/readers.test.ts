@@ -8,7 +8,7 @@ import { readArchive } from './archive.ts';
 import { readLdCommand } from './cc/ld-command.ts';
 import { SHF_ALLOC, SHF_MERGE, SHF_STRINGS, SHF_WRITE, SHT_NOBITS } from './elf.ts';
 import type { InputError } from './errors.ts';
-import { sourceOf } from './input-file.ts';
+import { sourceOf, unreadable } from './input-file.ts';
 import { inspectMelf } from './inspection.ts';
 import type { LinkResult } from './link.ts';
 import { link } from './link.ts';
@@ -111,10 +111,11 @@ describe('reading files that are not what they claim', function () {
   // Thousands of links: on a busy machine they take minutes.
   this.timeout(600_000);
   const good = sample(1);
-  const archive = makeArchive([
+  const members = [
     { name: 'a.o', bytes: good, symbols: ['_start', 'helper', 'x', 'y'] },
     { name: 'a_member_with_a_long_name.o', bytes: sample(3), symbols: ['other'] },
-  ]);
+  ];
+  const archive = makeArchive(members);
   const linked = linkSample(good).bytes;
 
   it('the samples themselves are good', () => {
@@ -195,6 +196,30 @@ describe('reading files that are not what they claim', function () {
     );
   });
 
+  it('a thin archive, mutated and cut; its files are looked for in its folder', () => {
+    const thin = makeArchive(members, true);
+    const asked: string[] = [];
+    const readFile = (path: string): Uint8Array => {
+      asked.push(path);
+      const found = members.find(({ name }) => path === `/lib/${name}`);
+      if (found === undefined) throw unreadable(path, undefined);
+      return found.bytes;
+    };
+    const read = (bytes: Uint8Array): Uint8Array[] =>
+      readArchive(sourceOf(bytes), '/lib/lib.a', readFile)
+        .list()
+        .map((member) => member.bytes);
+    assert.deepEqual(
+      read(thin),
+      members.map(({ bytes }) => bytes),
+    );
+    assert.deepEqual(asked, ['/lib/a.o', '/lib/a_member_with_a_long_name.o']);
+    fc.assert(
+      fc.property(mutation, (m) => onlyOwnErrors(() => read(mutate(thin, m)))),
+      runs,
+    );
+  });
+
   it('a MELF file, mutated and cut', () => {
     const read = (bytes: Uint8Array) => {
       const file = readMelf(bytes);
@@ -222,7 +247,7 @@ describe('reading files that are not what they claim', function () {
       assert.throws(() => link({ inputs: [{ path: 'f', bytes }] }), { code });
     refused(Buffer.from('hello'), 'link.not-elf');
     refused(new Uint8Array(0), 'link.not-elf');
-    refused(Buffer.from('!<thin>\n/               '), 'link.thin-archive');
+    refused(Buffer.from('!<thin>\n/               '), 'link.truncated');
     refused(linked, 'link.not-relocatable');
     const patched = (at: number, value: number) => mutate(good, { changes: [[at, value]], cut: undefined });
     refused(patched(4, 1), 'link.unsupported-class');

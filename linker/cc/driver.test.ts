@@ -145,6 +145,18 @@ describe('melf-cc in the place of a compiler', function () {
     assert.deepEqual(runAll('./archived'), expected);
   });
 
+  it('thin archives, as Meson makes them: files from the archive’s folder, and members of archives', () => {
+    const make =
+      'mkdir -p thin && cd thin && ar rc inner.a ../lib/say.o ../lib/kept.o && ar rcsDT libthin.a ../lib/only.o inner.a';
+    good(call('sh', ['-c', make]));
+    good(cc('main.c', '-Lthin', '-lthin', '-o', 'from-thin'));
+    assert.deepEqual(runAll('./from-thin'), expected);
+    rmSync(join(folder, 'thin/inner.a'));
+    const { status, output } = cc('main.c', '-Lthin', '-lthin', '-o', 'from-thin');
+    assert.equal(status, 1);
+    assert.match(output, /libthin\.a: its member inner\.a is the file \S+thin\/inner\.a, which cannot be read/);
+  });
+
   it('strip and objcopy may take debug information and labels; without its statics’ names an object is refused', () => {
     const tool = (words: string, out: string): void => {
       good(call('cp', ['kept-apart.o', out]));

@@ -186,9 +186,10 @@ export function makeObject(isa: Isa, sections: readonly MadeSection[], given: re
   return out;
 }
 
-/** Builds a GNU archive with a symbol index; long names go to the `//` member. */
+/** Builds a GNU archive with a symbol index; long names go to the `//` member. A thin one has its members' names alone. */
 export function makeArchive(
   members: readonly { name: string; bytes: Uint8Array; symbols: readonly string[] }[],
+  isThin = false,
 ): Uint8Array {
   const header = (name: string, size: number): Buffer =>
     Buffer.from(
@@ -207,7 +208,10 @@ export function makeArchive(
   const indexSize = 4 + symbols.length * 4 + symbols.reduce((sum, s) => sum + s.name.length + 1, 0);
   const long = longNames === '' ? [] : [even(Buffer.concat([header('//', longNames.length), Buffer.from(longNames)]))];
   let at = 8 + 60 + indexSize + (indexSize % 2) + long.reduce((sum, b) => sum + b.length, 0);
-  const parts = members.map((m, i) => even(Buffer.concat([header(short[i]!, m.bytes.length), m.bytes])));
+  const parts = members.map((m, i) => {
+    const head = header(short[i]!, m.bytes.length);
+    return isThin ? head : even(Buffer.concat([head, m.bytes]));
+  });
   const starts = parts.map((part) => {
     const start = at;
     at += part.length;
@@ -221,7 +225,7 @@ export function makeArchive(
     nameAt += index.write(`${s.name}\0`, nameAt, 'latin1');
   }
   return Buffer.concat([
-    Buffer.from('!<arch>\n'),
+    Buffer.from(isThin ? '!<thin>\n' : '!<arch>\n'),
     even(Buffer.concat([header('/', indexSize), index])),
     ...long,
     ...parts,
