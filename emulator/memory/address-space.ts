@@ -202,14 +202,6 @@ export class AddressSpace {
     return 0;
   }
 
-  /** madvise(MADV_DONTNEED): private pages read as zero (or the file) again, in all views. */
-  discard(address: number, length: number): number {
-    const end = address + pageUp(length);
-    if (!this.areas.isGapless(address, end)) return -Errno.ENOMEM;
-    this.changeEntries(address, end, (entry) => this.views.clear(entry));
-    return 0;
-  }
-
   /** Lets `core` run in `view`. */
   attach(core: { enter(space: AddressSpace, view: number): void }, view: number): void {
     core.enter(this, view);

@@ -154,7 +154,7 @@ function move(space: AddressSpace, parts: readonly Vma[], request: Move): void {
   if (keptEnd < oldEnd) space.unmap(keptEnd, oldEnd - keptEnd);
   if (dontUnmap) {
     if (isExecuted) space.codeChanges();
-    space.discard(address, keptEnd - address);
+    space.changeEntries(address, keptEnd, (entry) => views.clear(entry));
     if (parts.some(({ locked }) => locked)) space.setLocked(address, keptEnd, false);
   } else if (keptEnd > address) {
     space.unmap(address, keptEnd - address);

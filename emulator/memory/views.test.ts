@@ -4,6 +4,7 @@ import { loadEngine } from '../core/engine-loader.ts';
 import { Errno } from '../errno.ts';
 import { Access } from '../native/binding.ts';
 import { AddressSpace } from './address-space.ts';
+import { discard } from './discard.ts';
 import { BytesMappable } from './mappable.ts';
 import { PAGE_SIZE, PhysicalMemory } from './physical.ts';
 import { protect } from './protection.ts';
@@ -27,7 +28,7 @@ type Command =
   | { op: 'switchBase'; view: number }
   | { op: 'unshare'; page: number; pages: number }
   | { op: 'protect'; view: number; page: number; pages: number; writable: boolean }
-  | { op: 'discard'; page: number; pages: number };
+  | { op: 'discard'; view: number; page: number; pages: number };
 
 const page = fc.nat(PAGES - 1);
 const pages = fc.integer({ min: 1, max: 4 });
@@ -45,7 +46,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ op: fc.constant('switchBase' as const), view }),
   { weight: 2, arbitrary: fc.record({ op: fc.constant('unshare' as const), page, pages }) },
   fc.record({ op: fc.constant('protect' as const), view, page, pages, writable: fc.boolean() }),
-  fc.record({ op: fc.constant('discard' as const), page, pages }),
+  fc.record({ op: fc.constant('discard' as const), view, page, pages }),
 );
 
 /** The rule, written without page tables: what each view holds in each page. */
@@ -93,10 +94,11 @@ function runCommand(space: AddressSpace, file: BytesMappable, model: Model, c: C
       for (const i of range) model.cells[i] = undefined;
       break;
     case 'discard':
-      if (range.some((i) => model.cells[i] === undefined)) break;
-      expect(space.discard(at(c.page), range.length * PAGE_SIZE), 0);
-      for (const i of range)
-        for (const key of model.cells[i]!.value.keys()) model.cells[i]!.value.set(key, model.cells[i]!.initial);
+      expect(
+        discard(space, id, at(c.page), at(last)),
+        range.some((i) => model.cells[i] === undefined) ? -Errno.ENOMEM : 0,
+      );
+      for (const i of range) model.cells[i]?.value.set(model.key(i, id), model.cells[i].initial);
       break;
     case 'unshare':
       if (model.views.size > 1) break;

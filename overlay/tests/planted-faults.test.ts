@@ -122,17 +122,14 @@ const faults: readonly Fault[] = [
     found: /: (move|resize) .*\nbut the views are/,
   },
   {
-    what: 'MADV_DONTNEED forgets only what the caller’s view has',
+    what: 'MADV_DONTNEED forgets what other views have, too',
     syscall: 'madvise',
     wrong: (thread, call, args) => {
       const [address = 0, length = 0] = args;
-      const { areas, views } = thread.process.space;
-      if (areas.overlapping(address, address + length).some(({ viewShared }) => viewShared)) return call(...args);
-      const pages = Array.from({ length: length / PAGE_SIZE }, (_, page) => address + page * PAGE_SIZE);
-      if (pages.some((page) => areas.find(page) === undefined)) return call(...args);
-      for (const entry of ownEntries(thread, thread.view, pages)) views.clear(entry);
-      thread.process.space.tlbGeneration++;
-      return 0;
+      const { space } = thread.process;
+      const result = call(...args);
+      space.changeEntries(address, address + length, (entry) => space.views.clear(entry));
+      return result;
     },
     found: /: discard .*\nbut the views are/,
   },

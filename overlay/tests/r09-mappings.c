@@ -2,7 +2,7 @@
 #include "check.h"
 
 int main(void) {
-    volatile unsigned char *own = pages(2);
+    volatile unsigned char *own = pages(3); /* the last one is common */
     if (mmview_unshare(MEMORY(own), 2 * PAGE) != 0) abort();
     long view = mmview_create(), third = mmview_create();
 
@@ -36,6 +36,31 @@ int main(void) {
     some[0] = 5;
     IN_VIEW(third, madvise(MEMORY(some), PAGE, MADV_DONTNEED));
     EXPECT(some[0] == 0, "discarded in view %ld: zero in view 0", third);
+
+    /* Of what a view has for itself it throws away its own. */
+    own[0] = 1;
+    own[PAGE] = 2;
+    some[PAGE] = 3;
+    IN_VIEW(view, own[0] = 11; own[PAGE] = 12; EXPECT(madvise(MEMORY(own), PAGE, MADV_DONTNEED) == 0 && own[0] == 0,
+                                                      "a private page discarded in view %ld: zero there", view));
+    EXPECT(own[0] == 1 && own[PAGE] == 2, "view 0 keeps its page");
+    IN_VIEW(third, EXPECT(own[0] == 0 && own[PAGE] == 0, "view %ld has what it had", third));
+    IN_VIEW(view, EXPECT(own[PAGE] == 12, "and the page beside it is still there"));
+    EXPECT(madvise(MEMORY(own), 2 * PAGE, MADV_FREE) == 0, "MADV_FREE in view 0");
+    IN_VIEW(view, EXPECT(own[PAGE] == 12, "concerns view 0, too"); own[0] = 13);
+    own[0] = 14;
+    long fourth = mmview_create();
+    IN_VIEW(fourth, EXPECT(madvise(MEMORY(own), PAGE, MADV_DONTNEED) == 0 && own[0] == 0, "discarded in the view made last"));
+    EXPECT(own[0] == 14, "the view that it was made from keeps the page that they shared");
+    mmview_delete(fourth);
+
+    /* Both kinds in one call. */
+    own[2 * PAGE] = 4;
+    IN_VIEW(view, own[PAGE] = 15; EXPECT(madvise(MEMORY(own + PAGE), 2 * PAGE, MADV_DONTNEED) == 0 && own[PAGE] == 0,
+                                         "common and private pages in one call"));
+    EXPECT(own[2 * PAGE] == 0, "the common one is zero in view 0");
+    own[PAGE] = 5;
+    IN_VIEW(view, EXPECT(own[PAGE] == 0, "the private one is view %ld's as before", view));
 
     void *fixed;
     IN_VIEW(view, fixed = mmap(MEMORY(some), PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));

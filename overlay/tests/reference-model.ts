@@ -159,7 +159,7 @@ export class ReferenceModel {
       case 'resize':
         return this.#resize(view, a, b, c);
       case 'discard':
-        return this.#discard(a, b);
+        return this.#discard(view, a, b);
       case 'start':
         this.#threads.set(a, view);
         return 0;
@@ -320,14 +320,13 @@ export class ReferenceModel {
     return 0;
   }
 
-  #discard(first: number, count: number): number {
-    const range = this.#pages.slice(first, first + count);
-    if (range.some((page) => page === undefined)) return -Errno.ENOMEM;
-    for (const page of range) {
-      const initial = initialOf(page!.kind, page!.index);
-      for (const cell of [page!.common, ...page!.own.values()]) if (cell !== undefined) cell.value = initial;
+  /** What a thread in `view` sees is as nobody had written there; of a private page the others keep what they have. Holes are passed over. */
+  #discard(view: number, first: number, count: number): number {
+    for (let page = first; page < first + count; page++) {
+      const found = this.#pages[page];
+      if (found !== undefined) this.#cell(page, view)!.value = initialOf(found.kind, found.index);
     }
-    return 0;
+    return this.#pages.slice(first, first + count).includes(undefined) ? -Errno.ENOMEM : 0;
   }
 }
 

@@ -1,11 +1,14 @@
 import { Errno } from '../../errno.ts';
+import { discard } from '../../memory/discard.ts';
 import { PAGE_SIZE, pageUp } from '../../memory/physical.ts';
 import { protect } from '../../memory/protection.ts';
+import { endOf } from '../../memory/range.ts';
 import { remap } from '../../memory/remap.ts';
 import { Prot } from '../../memory/vma.ts';
 import type { SyscallTopic } from '../syscall.ts';
 import { changeTables } from '../table-work.ts';
 import type { Thread } from '../thread.ts';
+import { int } from './arguments.ts';
 import { mayLock, mayLockAny } from './memory-locks.ts';
 
 /** MAP_* of include/uapi/asm-generic/mman-common.h, the same on both ISAs. */
@@ -21,6 +24,8 @@ const MapFlag = {
   fixedNoReplace: 0x100000,
 } as const;
 const Advice = { dontNeed: 4, free: 8, remove: 9 } as const;
+/** MADV_NORMAL to MADV_DONTNEED, MADV_FREE to MADV_POPULATE_WRITE. */
+const isAdvice = (advice: number): boolean => (advice >= 0 && advice <= 4) || (advice >= 8 && advice <= 23);
 const Remap = { mayMove: 1, fixed: 2, dontUnmap: 4 } as const;
 const PROT_ALL = Prot.read | Prot.write | Prot.exec;
 const PROT_IGNORED = 0x0300_0008; // PROT_SEM, PROT_GROWSDOWN, PROT_GROWSUP
@@ -64,15 +69,17 @@ function mmap(
   return space.map({ ...request, file: { mappable: file.mappable, offset } });
 }
 
-function madvise(thread: Thread, address: number, length: number, advice: number): number {
-  if (address % PAGE_SIZE !== 0 || length < 0) return -Errno.EINVAL;
+function madvise(thread: Thread, address: number, length: number, behaviour: number): number {
+  const end = endOf(address, length);
+  const advice = int(behaviour);
+  if (!isAdvice(advice) || address % PAGE_SIZE !== 0 || end === undefined) return -Errno.EINVAL;
   if (length === 0) return 0;
+  const { space } = thread.process;
+  if (advice === Advice.dontNeed || advice === Advice.free)
+    return changeTables(thread, () => discard(space, thread.view, address, end, advice === Advice.free));
   // The other advices change speed only; MADV_REMOVE would punch a hole into a file.
-  const isDiscarded = advice === Advice.dontNeed || advice === Advice.free;
-  if (isDiscarded && thread.process.space.areas.lockedBytes(address, address + pageUp(length)) > 0)
-    return -Errno.EINVAL;
-  if (isDiscarded) return changeTables(thread, () => thread.process.space.discard(address, length));
-  return advice === Advice.remove ? -Errno.EINVAL : 0;
+  if (advice === Advice.remove) return -Errno.EINVAL;
+  return space.areas.isGapless(address, end) ? 0 : -Errno.ENOMEM;
 }
 
 function mremap(
@@ -155,6 +162,9 @@ export const memorySyscalls: SyscallTopic = {
     },
     note: 'in all views',
   },
-  madvise: { handler: madvise, note: 'MADV_DONTNEED and MADV_FREE discard; advice on speed is accepted' },
+  madvise: {
+    handler: madvise,
+    note: 'MADV_DONTNEED and MADV_FREE discard: shared ranges in all views, unshared ones in the calling view; advice on speed is accepted',
+  },
   mincore: { handler: mincore, note: 'pages present in the calling view' },
 };
