@@ -18,7 +18,8 @@ import { readMelf } from '../linker/melf-reader.ts';
 import { ChaosSwitcher } from '../overlay/chaos.ts';
 import { inProcess } from '../overlay/load-bias.ts';
 import { OverlayManager } from '../overlay/manager.ts';
-import { type SafetyMode, SwitchSafety, safetyModes } from '../overlay/safety/switch-safety.ts';
+import { SafetyWatch } from '../overlay/safety/safety-watch.ts';
+import { type SafetyMode, safetyModes } from '../overlay/safety/switch-safety.ts';
 import { type Personality, personalities, personalityExtension } from '../overlay/separate-calls.ts';
 import { ensureEngine } from '../setup/engine.ts';
 import { AsanReports, sanitisedVariant, startSetting } from './run-asan.ts';
@@ -239,8 +240,7 @@ function chooseVariants(
 ): (() => string) | undefined {
   if (variant === undefined && functions.length === 0 && mode === 'off' && seed === undefined) return undefined;
   const file = inProcess(guest, readMelf(elf));
-  const safety = mode === 'off' ? undefined : new SwitchSafety(file, mode);
-  safety?.watch(guest);
+  const safety = mode === 'off' ? undefined : new SafetyWatch(guest, elf, mode);
   let chaos: ChaosSwitcher | undefined;
   if (variant !== undefined || functions.length > 0 || seed !== undefined) {
     const overlay = new OverlayManager(guest, file);
@@ -262,7 +262,7 @@ function chooseVariants(
     if (safety !== undefined) {
       const pages = safety.pagesSearched;
       const searched = pages === 0 ? '' : `, ${pages} pages searched for saved contexts`;
-      lines.push(`${safety.checks} switches looked at, ${safety.reports.length} unsafe${searched}`);
+      lines.push(`${safety.checks} switches looked at, ${safety.unsafe} unsafe${searched}`);
     }
     if (chaos !== undefined) lines.push(`chaos: ${chaos.switches} switches, ${chaos.refused} not safe and not made`);
     return lines.map((line) => `${pc.dim('melf:')} ${line}\n`).join('');

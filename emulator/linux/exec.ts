@@ -102,6 +102,7 @@ export function execute(thread: Thread, request: ExecRequest): number {
     return -Errno.ENOEXEC;
   }
   enter(thread, program, { exe, argv, env: request.env });
+  for (const hook of kernel.execs) hook(thread.process, bytes);
   return REGISTERS_SET;
 }
 

@@ -97,6 +97,8 @@ export class Kernel implements SchedulerHost<Thread> {
   readonly threadEnds: ((thread: Thread, left: { readonly space: AddressSpace; readonly view: number }) => void)[] = [];
   /** Called when a thread has made another process, before that runs. */
   readonly forks: ((child: Process, maker: Thread) => void)[] = [];
+  /** Called when a process executes another program, with that file's bytes, before it runs. */
+  readonly execs: ((process: Process, image: Uint8Array) => void)[] = [];
   readonly signals: SignalDelivery;
   readonly exits: Exits;
   /** Cycles that each system call costs, a copy of {@link costs} at hand. */

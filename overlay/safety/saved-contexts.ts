@@ -12,6 +12,7 @@ import { Prot, protIn, type Vma } from '../../emulator/memory/vma.ts';
 import { Access } from '../../emulator/native/binding.ts';
 import { PF_X, PT_LOAD, SHN_UNDEF } from '../../linker/elf.ts';
 import type { MelfFile, SymbolEntry } from '../../linker/melf-reader.ts';
+import { withTailCallers } from './tail-calls.ts';
 
 /** Where somebody can go on. */
 export interface SavedContext {
@@ -67,6 +68,8 @@ export class SavedContexts {
   readonly #isa: Isa;
   /** Where the functions are that save contexts; undefined in a file without symbols. */
   readonly #savers: readonly SymbolEntry[] | undefined;
+  /** Entries whose callers a saved context may return to, once they were looked for. */
+  #entries: ReadonlySet<number> | undefined;
   readonly #guardSymbol: number | undefined;
   readonly #isGlibc: boolean;
 
@@ -220,7 +223,12 @@ export class SavedContexts {
       if (word >>> 26 !== 0x25) return false; // bl
       target = pc - 4 + ((word << 6) >> 6) * 4;
     }
-    return this.#savers === undefined || this.#savers.some(({ va }) => va === target);
+    if (this.#savers === undefined) return true;
+    this.#entries ??= withTailCallers(
+      this.#file,
+      this.#savers.map(({ va }) => va),
+    );
+    return this.#entries.has(target);
   }
 
   #guardOf(thread: Thread): Halves | undefined {

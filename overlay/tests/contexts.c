@@ -20,6 +20,8 @@
 int saver(int x, int (*then)(int));
 int keeper(sigjmp_buf *context, int x, int (*then)(int));
 int middle(int x, int (*common)(int));
+int waiter(int x);
+int hand_over(void);
 int walker(const unsigned char *program, int x);
 void **labels(void);
 
@@ -65,6 +67,13 @@ stop:
 }
 
 void **labels(void) { return table; }
+
+#ifdef __GLIBC__
+int waiter(int x) {
+    MORE(x)
+    return hand_over() + x;
+}
+#endif
 
 #else
 
@@ -114,7 +123,12 @@ static int yield(int x) {
     return x;
 }
 static void runs(void) { printf("resumed %d\n", middle(1, yield)); }
-static void ucontext(void) {
+/* Ends in a jump: swapcontext returns to the multivariant caller. */
+__attribute__((optimize("optimize-sibling-calls"))) int hand_over(void) {
+    return swapcontext(&coroutine, &main_context);
+}
+static void waits_by_jump(void) { printf("resumed %d\n", waiter(2)); }
+static void ucontext(void (*runs)(void)) {
     static char stack[65536];
     getcontext(&coroutine);
     coroutine.uc_stack.ss_sp = stack;
@@ -160,7 +174,9 @@ int main(int count, char **arguments) {
         if (setjmp(home) == 0) longjmp(parked, 1);
 #ifdef __GLIBC__
     } else if (strcmp(which, "ucontext") == 0) {
-        ucontext();
+        ucontext(runs);
+    } else if (strcmp(which, "tail") == 0) {
+        ucontext(waits_by_jump);
 #endif
     } else if (strcmp(which, "none") == 0) {
         /* Addresses in the window that are no contexts: of labels, and of functions. And saver has returned: its context is dead. */

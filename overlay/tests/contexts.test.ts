@@ -72,6 +72,12 @@ function describeOn(isa: Isa, libc: 'musl' | 'glibc'): void {
         );
         assert.equal(output, 'switched: -1\nresumed 2\n');
       });
+
+      it('and what swapcontext left that common code ends in a jump to', async () => {
+        const { output, places } = await run('tail', 'strict');
+        assert.match(places.find((place) => place.startsWith('waiter+')) ?? '', context, places.join());
+        assert.equal(output, 'switched: -1\nresumed 2\n');
+      });
     }
 
     it('takes no label, no function and no dead context for one', async () => {

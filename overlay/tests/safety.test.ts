@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { readMelf } from '../../linker/melf-reader.ts';
 import { ensureEngine } from '../../setup/engine.ts';
 import type { Isa } from '../../setup/toolchain.ts';
+import { SafetyWatch } from '../safety/safety-watch.ts';
 import { describePlace, type SafetyMode, SwitchSafety, type UnsafeReport } from '../safety/switch-safety.ts';
 import { type GuestRun, runGuest } from './guest.ts';
 import { buildVariants, readProgram } from './variants.ts';
@@ -52,6 +53,18 @@ for (const isa of isas) {
       assert.deepEqual(places(result), []);
       assert.ok(result.checks >= 3, 'into the new view, back, and the switch itself');
       assert.match(result.output, /^2 0 \d+\n$/);
+    });
+
+    it('goes on with the program that a process executes, be it itself', async () => {
+      const elf = readProgram(path);
+      const watches: SafetyWatch[] = [];
+      const { output, code } = await runGuest(isa, path, {
+        args: ['program', 'callback'],
+        prepare: (process) => watches.push(new SafetyWatch(process, elf, 'strict')),
+      });
+      assert.equal(watches[0]?.unsafe, 1, output);
+      assert.match(output, /^switched: -1\n/);
+      assert.equal(code, 0);
     });
 
     it('an unsafe switch crashes when nobody looks', async () => {
