@@ -231,6 +231,19 @@ interface VariantChoice {
   readonly chaos: number | undefined;
 }
 
+/** Patterns with their variants, in order: one that is given again counts where it is given last. */
+function readPatterns(rules: readonly string[]): Record<string, string> {
+  const patterns: Record<string, string> = {};
+  for (const rule of rules) {
+    const [, pattern, name] = /^([^=]+)=([^=]+)$/.exec(rule) ?? [];
+    if (pattern === undefined || name === undefined)
+      throw new UsageError('cli.value', `--function cannot be ${rule}`, { hint: 'Write PATTERN=VARIANT.' });
+    delete patterns[pattern];
+    patterns[pattern] = name;
+  }
+  return patterns;
+}
+
 /** Puts the program into its first view, and watches or makes switches. Gives what there is to tell of them afterwards. */
 function chooseVariants(
   machine: Machine,
@@ -244,16 +257,8 @@ function chooseVariants(
   let chaos: ChaosSwitcher | undefined;
   if (variant !== undefined || functions.length > 0 || seed !== undefined) {
     const overlay = new OverlayManager(guest, file);
-    const patterns = functions.map((rule): [string, string] => {
-      const [, pattern, name] = /^([^=]+)=([^=]+)$/.exec(rule) ?? [];
-      if (pattern !== undefined && name !== undefined) return [pattern, name];
-      throw new UsageError('cli.value', `--function cannot be ${rule}`, { hint: 'Write PATTERN=VARIANT.' });
-    });
-    const spec = {
-      default: variant ?? overlay.variants[0]!,
-      ...(patterns.length === 0 ? {} : { functions: Object.fromEntries(patterns) }),
-    };
-    const view = overlay.viewFor(spec);
+    const patterns = functions.length === 0 ? {} : { functions: readPatterns(functions) };
+    const view = overlay.viewFor({ default: variant ?? overlay.variants[0]!, ...patterns });
     for (const thread of guest.threads.values()) overlay.enter(thread, view);
     if (seed !== undefined) chaos = new ChaosSwitcher(machine.kernel, overlay, seed);
   }

@@ -57,27 +57,30 @@ function variantOfGroup(melf: MelfInfo, group: MelfPageGroup, wanted: readonly n
       possible = both;
       continue;
     }
-    throw packed(melf, indices, wanted, index);
+    throw packed(melf, indices, wanted);
   }
   const [first = 0] = possible;
   // The one that most functions ask for by name, if it is possible: what the view then shows is what was written.
   return indices.map((index) => wanted[index]!).find((variant) => possible.includes(variant)) ?? first;
 }
 
-function packed(melf: MelfInfo, indices: readonly number[], wanted: readonly number[], culprit: number): ViewSpecError {
-  const of = (index: number): string => `${melf.functions[index]!.name} (${melf.variants[wanted[index]!]!.name})`;
-  const able = equalBodies(melf.functions[culprit]!, wanted[culprit]!);
-  const opponents = indices.filter(
-    (index) =>
-      index < culprit && !equalBodies(melf.functions[index]!, wanted[index]!).some((one) => able.includes(one)),
-  );
-  const neighbours = (opponents.length > 0 ? opponents : indices.filter((index) => index < culprit)).map(of);
-  const { name } = melf.functions[culprit]!;
+/** Names, on either side, all functions of the group that more than one variant has a body of its own for. */
+function packed(melf: MelfInfo, indices: readonly number[], wanted: readonly number[]): ViewSpecError {
+  const sides = new Map<number, string[]>();
+  for (const index of indices) {
+    const { name } = melf.functions[index]!;
+    const variant = wanted[index]!;
+    if (equalBodies(melf.functions[index]!, variant).length === melf.variants.length) continue;
+    sides.set(variant, [...(sides.get(variant) ?? []), name]);
+  }
+  const told = [...sides].map(([variant, names]) => `${names.join(', ')} (${melf.variants[variant]!.name})`);
+  const fewest = [...sides.values()].reduce((a, b) => (b.length < a.length ? b : a));
+  const flags = fewest.map((name) => `--page-align=${name}`).join(' ');
   return new ViewSpecError(
     'overlay.packed-page',
-    `one page cannot show two variants: ${of(culprit)} is packed with ${neighbours.join(', ')}`,
+    `one page cannot show two variants: ${told.join(' and ')} share one`,
     {
-      hint: `link with --page-align=${name} to give it a page of its own, or ask for the same variant of its neighbours`,
+      hint: `link with ${flags} to give them pages of their own (melf-cc: page-align of [link] in melf.toml), or ask for one variant of all of these`,
     },
   );
 }

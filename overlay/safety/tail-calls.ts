@@ -73,8 +73,8 @@ export function withTailCallers(file: MelfFile, targets: Iterable<number>): Read
   const jumps = file.isa === 'x86-64' ? x86Jumps : aarch64Jumps;
   for (let wanted: ReadonlySet<number> = new Set(found); wanted.size > 0; ) {
     const more = new Set<number>();
+    // A jump within the function is a loop.
     for (const code of codeOf(file))
-      // A jump within the function is a loop.
       for (const { from, to } of jumps(code, wanted))
         for (const { start, end } of functions)
           if (from >= start && from < end && (to < start || to >= end) && !found.has(start)) more.add(start);

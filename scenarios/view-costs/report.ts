@@ -369,7 +369,7 @@ export async function costsPage(
   const sections: { title: string; body: string }[] = [];
   for (const { isa, own } of all) {
     const named = (title: string): string => (all.length > 1 ? `${title} (${isa})` : title);
-    const published = `<p class="note">Published: ${escapeHtml(source)}. The cost of an entry in mmview-5.15 is theirs; that creation follows the pages touched, and nothing else, is ours.</p>`;
+    const published = `<p class="note">Published: ${escapeHtml(source)}. The cost of an entry in mmview-5.15 is theirs; that creation follows the pages touched, and nothing else, is ours. Of switches, touches, faults, changes of rights and memory nothing is published for sizes and numbers of views.</p>`;
     sections.push(
       { title: named('By mapped memory'), body: `${htmlTable(sizeTable(own))}${published}` },
       { title: named(`Each operation, ${standardMib} MiB mapped`), body: htmlTable(operationTable(own)) },
