@@ -99,7 +99,8 @@ export class AddressSpace {
     let address = request.address;
     if (!this.areas.hasRoomFor(0)) return -Errno.ENOMEM;
     if (request.fixed || request.noReplace) {
-      if (address % PAGE_SIZE !== 0 || address < 0 || address + length > TASK_SIZE) return -Errno.EINVAL;
+      if (address < 0 || address + length > TASK_SIZE) return -Errno.ENOMEM;
+      if (address % PAGE_SIZE !== 0) return -Errno.EINVAL;
       const taken = this.areas.overlapping(address, address + length);
       if (taken.length > 0 && request.noReplace) return -Errno.EEXIST;
       const refusal = taken.length > 0 ? this.unmap(address, length) : 0;
@@ -142,7 +143,7 @@ export class AddressSpace {
   /** munmap, in all views. Returns 0 or a negated errno: ENOMEM where a hole would make one area too many. With `keepsTables` empty page tables stay. */
   unmap(address: number, length: number, keepsTables = false): number {
     const end = address + pageUp(length);
-    if (address % PAGE_SIZE !== 0 || length <= 0 || end > TASK_SIZE) return -Errno.EINVAL;
+    if (address % PAGE_SIZE !== 0 || address < 0 || length <= 0 || end > TASK_SIZE) return -Errno.EINVAL;
     const around = this.areas.find(address);
     const isHole = around !== undefined && around.start < address && end < around.end;
     if (isHole && !this.areas.hasRoomFor(1)) return -Errno.ENOMEM;

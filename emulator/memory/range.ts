@@ -12,10 +12,14 @@ export interface Range {
 /** A register's 64 bits, which a system call's arguments give as a signed number, as C's `unsigned long`. */
 const unsigned = (word: number): number => (word < 0 ? word + 2 ** 64 : word);
 
-/** Where `length` bytes from `address` on end, in whole pages; undefined: beyond all addresses. Both as system calls have them. */
-export function endOf(address: number, length: number): number | undefined {
-  const end = unsigned(address) + pageUp(unsigned(length));
-  return end < 2 ** 64 ? end : undefined;
+/**
+ * The whole pages of `length` bytes from `address` on, both as system calls have them; undefined: they go beyond all addresses. A length of almost 2^64 is
+ * rounded up to nothing, as PAGE_ALIGN does it.
+ */
+export function rangeOf(address: number, length: number): Range | undefined {
+  const start = unsigned(address);
+  const end = start + (pageUp(unsigned(length)) % 2 ** 64);
+  return end < 2 ** 64 ? { start, end } : undefined;
 }
 
 /** Whether one of the ranges touches [start, end). */

@@ -137,11 +137,14 @@ function runCommand(space: AddressSpace, file: BytesMappable, model: Model, c: C
     case 'protect': {
       const cells = range.map((i) => model.cells[i]);
       const result = protect(space, id, at(c.page), range.length * PAGE_SIZE, c.writable ? RW : Prot.read);
-      if (cells.some((cell) => cell === undefined)) expect(result, -12);
-      else if (cells.some((cell) => cell!.unshared !== cells[0]!.unshared)) expect(result, -13);
-      else {
-        expect(result, 0);
-        for (const i of range) model.cells[i]!.writable.set(model.key(i, id), c.writable);
+      if (new Set(cells.flatMap((cell) => cell?.unshared ?? [])).size > 1) {
+        expect(result, -Errno.EACCES);
+        break;
+      }
+      expect(result, cells.includes(undefined) ? -Errno.ENOMEM : 0);
+      for (const i of range) {
+        if (model.cells[i] === undefined) break;
+        model.cells[i].writable.set(model.key(i, id), c.writable);
       }
       break;
     }

@@ -76,14 +76,19 @@ export class VmaList {
     return found;
   }
 
-  /** Whether there is an area at every address of [start, end). */
-  isGapless(start: number, end: number): boolean {
+  /** Where the first hole in [start, end) begins; `end` if there is none. */
+  holeIn(start: number, end: number): number {
     let at = start;
     for (const area of this.overlapping(start, end)) {
-      if (area.start > at) return false;
+      if (area.start > at) return at;
       at = area.end;
     }
-    return at >= end;
+    return Math.min(at, end);
+  }
+
+  /** Whether there is an area at every address of [start, end). */
+  isGapless(start: number, end: number): boolean {
+    return this.holeIn(start, end) >= end;
   }
 
   /** Bytes that mlock holds in a part of the address space, or in all of it. */

@@ -2,7 +2,8 @@
 #include "check.h"
 
 int main(void) {
-    volatile unsigned char *at = pages(4); /* 0 and 1 common, 2 and 3 private */
+    volatile unsigned char *at = pages(7); /* 0 and 1 common, 2 and 3 private, then a hole and a common one */
+    munmap(MEMORY(at + 4 * PAGE), 2 * PAGE);
     for (int i = 0; i < 4; i++) at[i * PAGE] = 1;
     if (mmview_unshare(MEMORY(at + 2 * PAGE), 2 * PAGE) != 0) abort();
     long view = mmview_create(), third = mmview_create();
@@ -30,6 +31,18 @@ int main(void) {
     errno = 0;
     EXPECT(mprotect(MEMORY(at + PAGE), 2 * PAGE, PROT_READ) == -1 && errno == EACCES, "common and private pages in one call: EACCES");
     EXPECT(writable(at + PAGE) && writable(own), "and nothing has changed");
+    /* Before a hole: done, then ENOMEM; but for the mix, which comes first. */
+    volatile unsigned char *gap = pages(5);
+    munmap(MEMORY(gap + 2 * PAGE), PAGE);
+    IN_VIEW(view, EXPECT(mprotect(MEMORY(gap), 5 * PAGE, PROT_READ) == -1 && errno == ENOMEM, "up to a hole and on: ENOMEM"));
+    EXPECT(!writable(gap) && !writable(gap + PAGE), "what lies before the hole has changed, in view 0, too");
+    EXPECT(writable(gap + 3 * PAGE) && writable(gap + 4 * PAGE), "what lies behind it has not");
+    IN_VIEW(view, EXPECT(mprotect(MEMORY(own), 5 * PAGE, PROT_NONE) == -1 && errno == EACCES && readable(own) && readable(at + 6 * PAGE),
+                         "private and common pages, and a hole between them: EACCES, and nothing has changed"));
+    IN_VIEW(view, EXPECT(mprotect(MEMORY(own), 4 * PAGE, PROT_NONE) == -1 && errno == ENOMEM && !readable(own) && !readable(own + PAGE),
+                         "private pages and a hole: ENOMEM, and they have changed"));
+    EXPECT(writable(own) && writable(own + PAGE), "for view %ld alone", view);
+    IN_VIEW(view, mprotect(MEMORY(own), 2 * PAGE, PROT_READ | PROT_WRITE));
     munmap(MEMORY(at), PAGE);
     EXPECT(mprotect(MEMORY(at), 2 * PAGE, PROT_READ) == -1 && errno == ENOMEM, "a hole: ENOMEM, as ever");
 

@@ -196,13 +196,20 @@ export class ReferenceModel {
     return true;
   }
 
+  /** The first page of a range that is not there, or its end. */
+  #holeIn(first: number, count: number): number {
+    const hole = this.#pages.slice(first, first + count).indexOf(undefined);
+    return hole < 0 ? first + count : first + hole;
+  }
+
+  /** Up to a hole; a mix of what is shared and what is not changes nothing, wherever the hole is. */
   #protect(view: number, first: number, count: number, prot: number): number {
     const range = this.#pages.slice(first, first + count);
-    if (range.some((page) => page === undefined)) return -Errno.ENOMEM;
-    const kinds = new Set(range.map((page) => page!.common === undefined));
+    const kinds = new Set(range.filter((page) => page !== undefined).map((page) => page.common === undefined));
     if (kinds.size > 1) return -Errno.EACCES;
-    for (let page = first; page < first + count; page++) this.#cell(page, view)!.prot = prot;
-    return 0;
+    const end = this.#holeIn(first, count);
+    for (let page = first; page < end; page++) this.#cell(page, view)!.prot = prot;
+    return end < first + count ? -Errno.ENOMEM : 0;
   }
 
   #create(from: number): number {

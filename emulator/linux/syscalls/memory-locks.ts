@@ -4,6 +4,7 @@
 import { Errno } from '../../errno.ts';
 import { Pte } from '../../memory/page-table.ts';
 import { OutOfMemory, PAGE_SIZE, pageDown, pageUp } from '../../memory/physical.ts';
+import { type Range, rangeOf } from '../../memory/range.ts';
 import { UserFault } from '../../memory/user-memory.ts';
 import { Prot, protIn, type Vma } from '../../memory/vma.ts';
 import { Access } from '../../native/binding.ts';
@@ -36,11 +37,12 @@ export function checkMapped(thread: Thread, address: number, length: number): nu
   return at >= end ? 0 : -Errno.ENOMEM;
 }
 
-/** Makes an area's pages present in the caller's view, as a first access would. */
+/** Makes an area's pages present in the caller's view, as a first access would. Throws UserFault where the view may not look. */
 function populate(thread: Thread, area: Vma, start: number, end: number): void {
   const { process, view, memory, kernel } = thread;
   const { views, physical } = process.space;
   const prot = protIn(area, view);
+  if (prot === Prot.none) throw new UserFault(start, Access.read);
   const access = (prot & Prot.write) !== 0 && !area.sharedMapping ? Access.write : Access.read;
   for (let page = Math.max(start, area.start); page < Math.min(end, area.end); page += PAGE_SIZE) {
     const entry = views.find(view, page);
@@ -62,21 +64,32 @@ function populateRange(thread: Thread, start: number, end: number): number {
   }
 }
 
+/** The pages that some of the bytes lie in. */
+const pagesOf = (address: number, length: number): Range | undefined =>
+  rangeOf(pageDown(address), length + (address - pageDown(address)));
+
 function lock(thread: Thread, address: number, length: number, isOnFault: boolean): number {
   const { space } = thread.process;
-  const [start, end] = [pageDown(address), pageUp(address + length)];
   if (!mayLockAny(thread)) return -Errno.EPERM;
+  const range = pagesOf(address, length);
+  if (range === undefined) return -Errno.EINVAL;
+  const { start, end } = range;
   if (!mayLock(thread, end - start - space.areas.lockedBytes(start, end))) return -Errno.ENOMEM;
-  const refusal = checkMapped(thread, address, length);
-  if (refusal !== 0) return refusal;
-  const full = space.setLocked(start, end, true);
-  return isOnFault || full < 0 ? full : populateRange(thread, start, end);
+  const refusal = setLocked(thread, range, true);
+  return isOnFault || refusal < 0 ? refusal : populateRange(thread, start, end);
 }
 
 function unlock(thread: Thread, address: number, length: number): number {
-  const refusal = checkMapped(thread, address, length);
-  if (refusal < 0) return refusal;
-  return thread.process.space.setLocked(pageDown(address), pageUp(address + length), false);
+  const range = pagesOf(address, length);
+  return range === undefined ? -Errno.EINVAL : setLocked(thread, range, false);
+}
+
+/** As apply_vma_lock_flags of mm/mlock.c: up to a hole it is done, then comes the error. */
+function setLocked(thread: Thread, { start, end }: Range, locked: boolean): number {
+  const { space } = thread.process;
+  const hole = space.areas.holeIn(start, end);
+  const refusal = space.setLocked(start, hole, locked);
+  return refusal < 0 || hole >= end ? refusal : -Errno.ENOMEM;
 }
 
 function lockAll(thread: Thread, flags: number): number {

@@ -2,7 +2,7 @@ import { Errno } from '../../errno.ts';
 import { discard } from '../../memory/discard.ts';
 import { PAGE_SIZE, pageUp } from '../../memory/physical.ts';
 import { protect } from '../../memory/protection.ts';
-import { endOf } from '../../memory/range.ts';
+import { rangeOf } from '../../memory/range.ts';
 import { remap } from '../../memory/remap.ts';
 import { Prot } from '../../memory/vma.ts';
 import type { SyscallTopic } from '../syscall.ts';
@@ -44,8 +44,9 @@ function mmap(
 ): number {
   const type = flags & MapFlag.typeMask;
   const shared = type === MapFlag.shared || type === MapFlag.sharedValidate;
-  if (length <= 0 || (!shared && type !== MapFlag.private) || offset % PAGE_SIZE !== 0 || offset < 0)
+  if (length === 0 || (!shared && type !== MapFlag.private) || offset % PAGE_SIZE !== 0 || offset < 0)
     return -Errno.EINVAL;
+  if (length < 0) return -Errno.ENOMEM; // of 64 bits: more than there are addresses
   if (prot & ~(PROT_ALL | PROT_IGNORED)) return -Errno.EINVAL;
   const request = {
     address,
@@ -70,16 +71,17 @@ function mmap(
 }
 
 function madvise(thread: Thread, address: number, length: number, behaviour: number): number {
-  const end = endOf(address, length);
+  const range = rangeOf(address, length);
   const advice = int(behaviour);
-  if (!isAdvice(advice) || address % PAGE_SIZE !== 0 || end === undefined) return -Errno.EINVAL;
-  if (length === 0) return 0;
+  if (!isAdvice(advice) || address % PAGE_SIZE !== 0 || range === undefined) return -Errno.EINVAL;
+  const { start, end } = range;
+  if (end === start) return length === 0 ? 0 : -Errno.EINVAL;
   const { space } = thread.process;
   if (advice === Advice.dontNeed || advice === Advice.free)
-    return changeTables(thread, () => discard(space, thread.view, address, end, advice === Advice.free));
+    return changeTables(thread, () => discard(space, thread.view, start, end, advice === Advice.free));
   // The other advices change speed only; MADV_REMOVE would punch a hole into a file.
   if (advice === Advice.remove) return -Errno.EINVAL;
-  return space.areas.isGapless(address, end) ? 0 : -Errno.ENOMEM;
+  return space.areas.isGapless(start, end) ? 0 : -Errno.ENOMEM;
 }
 
 function mremap(
