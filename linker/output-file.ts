@@ -41,29 +41,44 @@ export function checkOutputs(outputs: readonly string[], inputs: readonly string
   }
 }
 
+/** Whether a file is written where it is: a device, a pipe, or what this process has open (`/dev/stdout`). None is to be replaced by a file. */
+function isWrittenInPlace(path: string): boolean {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  // A rename to a folder would fail only after others were made.
+  if (stat?.isDirectory() === true) throw new IsFolder();
+  return stat !== undefined && (!stat.isFile() || /^\/(dev|proc)\//.test(resolve(path)));
+}
+
 /**
  * Writes all of them or none, the first one last, so that it is there only when the others are. Each is written beside its target and
- * renamed: whoever looks finds the old file or the new one.
+ * renamed: whoever looks finds the old file or the new one. What is no file is written in place, as soon as nothing but a rename can fail.
  */
 export function writeAll(files: readonly OutputFile[]): void {
-  const drafts: string[] = [];
+  const drafts = new Map<OutputFile, string>();
   let now = '';
   try {
-    for (const { path, bytes, mode } of files) {
+    const inPlace = files.filter(({ path }) => {
       now = path;
-      // A rename to a folder would fail only after others were made.
-      if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) throw new IsFolder();
-      const draft = `${path}.${process.pid}.tmp`;
-      drafts.push(draft);
-      writeFileSync(draft, bytes);
-      chmodSync(draft, mode);
+      return isWrittenInPlace(path);
+    });
+    for (const file of files) {
+      now = file.path;
+      if (inPlace.includes(file)) continue;
+      const draft = `${file.path}.${process.pid}.tmp`;
+      drafts.set(file, draft);
+      writeFileSync(draft, file.bytes);
+      chmodSync(draft, file.mode);
     }
-    for (const [i, { path }] of [...files.entries()].reverse()) {
+    for (const { path, bytes } of inPlace) {
       now = path;
-      renameSync(drafts[i]!, path);
+      writeFileSync(path, bytes);
+    }
+    for (const [{ path }, draft] of [...drafts].reverse()) {
+      now = path;
+      renameSync(draft, path);
     }
   } catch (cause) {
-    for (const draft of drafts) rmSync(draft, { force: true });
+    for (const draft of drafts.values()) rmSync(draft, { force: true });
     const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
     throw new InputError(
       'link.unwritable',

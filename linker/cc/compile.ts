@@ -106,7 +106,7 @@ export async function compileSource(job: Compile): Promise<number> {
     process.stderr.write(
       `${outcomes[failed]!.stderr}melf-cc: ${source.path} compiles as variant ${first}, but not as ${other}\n`,
     );
-    rmSync(output, { force: true });
+    if (isPlainFile(output)) rmSync(output, { force: true });
   }
   if (failed >= 0) return outcomes[failed]!.code;
   if (calls.length > 1 && isPlainFile(output)) combine(job, calls);
@@ -198,7 +198,7 @@ function storedVariants(path: string): FatVariant[] | undefined {
 }
 
 /** False for `/dev/null`, which a configure script gives when it only wants to know whether it compiles. */
-function isPlainFile(path: string): boolean {
+export function isPlainFile(path: string): boolean {
   return existsSync(path) && lstatSync(path).isFile();
 }
 

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import { MelfError } from '../../base/errors.ts';
+import { checkOutputs } from '../output-file.ts';
 import { type Argument, type CommandLine, expandResponseFiles, readCommandLine } from './command-line.ts';
 import { compileSource, projectFlags, quietCompile } from './compile.ts';
 import { type Configuration, findConfiguration, readConfiguration } from './configuration.ts';
@@ -87,6 +88,14 @@ async function build(
     // The compiler has its own words for this.
     return runTool([...compiler, ...rebuilt(line), goal === 'object' ? '-c' : '-S']).code;
   }
+  const written = stops ? line.output : (line.output ?? 'a.out');
+  if (written !== undefined) {
+    // Before anything is compiled, which may take long.
+    checkOutputs(
+      [written],
+      inputs.map(({ path }) => path),
+    );
+  }
   const first = [...configuration.compileFlags, ...configuration.variants[0]!.flags];
   const beside = stops ? new Map<Input, SideFiles>() : sideFiles(compiler, [...rebuilt(line), ...first], sources);
   const objects = new Map<Input, string>();
@@ -117,7 +126,14 @@ async function build(
     return object === undefined ? one : { kind: 'input', path: object, language: undefined };
   });
   const { linkExecutable, linkRelocatable } = await import('./link-step.ts');
-  const job = { compiler, configuration, arguments: list, output: line.output ?? 'a.out', scratch };
+  const job = {
+    compiler,
+    configuration,
+    arguments: list,
+    output: line.output ?? 'a.out',
+    sources: sources.map(({ path }) => path),
+    scratch,
+  };
   return line.goal === 'relocatable' ? linkRelocatable(job) : linkExecutable(job);
 }
 

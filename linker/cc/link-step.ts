@@ -11,6 +11,7 @@ import { formatMap } from '../map.ts';
 import type { LinkOptions } from '../options.ts';
 import { checkOutputs, writeAll } from '../output-file.ts';
 import type { Argument } from './command-line.ts';
+import { isPlainFile } from './compile.ts';
 import type { Configuration } from './configuration.ts';
 import { readLdCommand } from './ld-command.ts';
 import { asanObject, runtimeObjects } from './libmelf.ts';
@@ -24,6 +25,8 @@ export interface LinkJob {
   /** Objects in the place of sources. */
   readonly arguments: readonly Argument[];
   readonly output: string;
+  /** What was compiled to those objects, and must not be written over either. */
+  readonly sources: readonly string[];
   readonly scratch: string;
 }
 
@@ -76,10 +79,10 @@ function linkAs(job: LinkJob, given: readonly string[], json: boolean): number {
   if (command.some((word) => /^(--help|--version|-[vV])$/.test(word))) return runTool([...compiler, ...given]).code;
   const ld = readLdCommand(command);
   const toFile = ld.map !== undefined && ld.map !== '-';
-  checkOutputs(
-    toFile ? [ld.output, ld.map!] : [ld.output],
-    ld.options.inputs.map(({ path }) => path),
-  );
+  checkOutputs(toFile ? [ld.output, ld.map!] : [ld.output], [
+    ...job.sources,
+    ...ld.options.inputs.map(({ path }) => path),
+  ]);
   const inputs = [...ld.options.inputs];
   const own = [
     ...(configuration.libmelf ? runtimeObjects(compiler) : []),
@@ -154,6 +157,8 @@ export function linkRelocatable(job: LinkJob): number {
     const target = v === 0 ? output : join(job.scratch, `combined-${v}.o`);
     const code = combine(list, target);
     if (code !== 0) return code;
+    // A device keeps nothing to add to.
+    if (v === 0 && !isPlainFile(output)) return 0;
     if (v === 0) base = readFileSync(target);
     variants.push({
       name,
