@@ -116,6 +116,48 @@ for (const isa of ['x86-64', 'aarch64'] as const)
           /struct of variable v: member a is at \+0/,
         ],
         [
+          'a nameless struct that only a pointer leads to',
+          'typedef const struct { int a; int b; } *handle; int T(handle h) { return h->b; }',
+          'typedef const struct { int more; int a; int b; } *handle; int T(handle h) { return h->b; }',
+          /disagree about the struct that handle points to: member a is at \+0 in variant plain and at \+4 in variant debug, after more/,
+        ],
+        [
+          'a nameless union in an array behind a typedef',
+          'typedef union { int a; char b[4]; } pair[2]; int T(pair *p) { return (*p)->a; }',
+          'typedef union { int a; char b[8]; } pair[2]; int T(pair *p) { return (*p)->a; }',
+          /disagree about the union that pair is an array of: member b at \+0/,
+        ],
+        [
+          'a nameless struct that a member points to',
+          'struct S { int n; struct { int a; int b; } *rows[2]; }; int T(struct S *s) { return s->rows[1]->b; }',
+          'struct S { int n; struct { int b; int a; } *rows[2]; }; int T(struct S *s) { return s->rows[1]->b; }',
+          /disagree about the struct that S\.rows points to: member a is at \+0 in variant plain and at \+4/,
+        ],
+        [
+          'a nameless struct behind two others',
+          'typedef struct { union { struct { struct { int a; int b; } *in; } *x; }; } *H; int T(H h) { return h->x->in->b; }',
+          'typedef struct { union { struct { struct { int b; int a; } *in; } *x; }; } *H; int T(H h) { return h->x->in->b; }',
+          /disagree about the struct that H->x->in points to: member a is at \+0/,
+        ],
+        [
+          'a nameless struct that variables point to, told once',
+          'struct { int a; int b; } *g, *const *h; int T(void) { return g->b + (*h)->a; }',
+          'struct { int b; int a; } *g, *const *h; int T(void) { return g->b + (*h)->a; }',
+          /^(?=[\s\S]*disagree about the struct that variable [gh] points to: member a is at \+0)(?![\s\S]*disagree[\s\S]*disagree)/,
+        ],
+        [
+          "a nameless struct of a function's static variable",
+          'int *T(void) { static struct { int a; int b; } s; s.a++; return &s.b; }',
+          'int *T(void) { static struct { int b; int a; } s; s.a++; return &s.b; }',
+          /disagree about struct of variable T::s: member a is at \+0/,
+        ],
+        [
+          "a nameless struct that a function's static variable points to",
+          'int T(void) { static struct { int a; int b; } *s; return s++->b; }',
+          'int T(void) { static struct { int b; int a; } *s; return s++->b; }',
+          /disagree about the struct that variable T::s points to: member a is at \+0/,
+        ],
+        [
           'enumerators',
           'enum e { ONE, LAST }; typedef enum e T;',
           'enum e { ONE, TWO, LAST }; typedef enum e T;',
@@ -132,7 +174,8 @@ for (const isa of ['x86-64', 'aarch64'] as const)
       ] as const) {
         it(`${what} (${by})`, () => {
           const variable = before.includes(' v;') ? 'v.a = 5; n = (T *)&v; ' : '';
-          const source = `#ifdef DEBUG\n${after}\n#else\n${before}\n#endif\nint make(T *n) { ${variable}return *(volatile char *)n; }`;
+          const parameter = /T\(/.test(before) ? 'void' : 'T';
+          const source = `#ifdef DEBUG\n${after}\n#else\n${before}\n#endif\nint make(${parameter} *n) { ${variable}return *(volatile char *)n; }`;
           for (const version of versions)
             assertRefused(
               typesOf(['-DDEBUG', version], [version], source, by),
@@ -200,6 +243,22 @@ for (const isa of ['x86-64', 'aarch64'] as const)
         assert.ok(shop.variants(variants, [plainMain()]).melf !== undefined);
       }
     });
+
+    for (const by of compilers)
+      it(`but not two functions' own nameless structs of one name, nor those of variables on the stack (${by})`, () => {
+        const source = `
+          int one(int x) { { static struct { int a; } s; x += s.a++; }
+          #ifdef DEBUG
+            struct { int b; int a; } l = { x, x };
+          #else
+            struct { int a; int b; } l = { x, x };
+          #endif
+            { static struct { char b[2]; } s; x += s.b[1]++; } return l.a + x; }
+          int two(int x) { static struct { short b; } s; return x + s.b++; }
+          int make(void *n) { return one(1) + two(2); }`;
+        for (const debug of ['-O2', '-O0'])
+          assert.ok(shop.variants(typesOf([debug, '-DDEBUG'], [], source, by), [plainMain()]).melf !== undefined);
+      });
 
     it('but not code that differs, nor types that only one variant has', () => {
       const asserting = `${typed}\n#ifdef ASSERT\nstruct only { int x; }; int check(struct only *o) { return o->x; }\n#endif\n`;

@@ -30,16 +30,19 @@ export function checkTypeAgreement(inputs: LoadedInputs, diagnostics: Diagnostic
       if (other === first) continue;
       const another = readTypeLayouts(other);
       if (own.missing === undefined) warnOfMissing(other, another, diagnostics);
+      const toldHere = new Set<object>();
       for (const [key, theirs] of another.layouts) {
         const ours = own.layouts.get(key);
         if (ours === undefined || told.has(`${key} ${other.variant}`)) continue;
         const difference = differenceOf(ours, theirs, first.variant, other.variant, variants.names);
         if (difference === undefined) continue;
         told.add(`${key} ${other.variant}`);
+        if (toldHere.has(ours.identity)) continue;
+        toldHere.add(ours.identity);
         const [a, b] = [variants.names[first.variant], variants.names[other.variant]];
         diagnostics.error(
           'variants.type-differs',
-          `variants ${a} and ${b} disagree about ${ours.kind} ${ours.name}: ${difference}`,
+          `variants ${a} and ${b} disagree about ${ours.title}: ${difference}`,
           [
             { role: 'defined in', where: `${ours.where} [variant ${a}], ${ours.size} bytes, in ${first.name}` },
             { role: 'defined in', where: `${theirs.where} [variant ${b}], ${theirs.size} bytes, in ${other.name}` },

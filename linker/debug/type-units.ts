@@ -6,10 +6,18 @@ import { Cursor, readAbbreviations } from './cursor.ts';
 import { FORM, type FormContext, indexedString, isIndexedString, readForm } from './forms.ts';
 import { relocatedCopy } from './relocated-section.ts';
 import { isKnownVersion, readUnitHeader } from './unit-header.ts';
+import { readFixedPlace } from './variable-place.ts';
 
 const UNIT_TAGS: ReadonlySet<number> = new Set([0x11, 0x3c, 0x41, 0x4a]);
 const SUBPROGRAM = 0x2e;
-const AT = { name: 0x03, stringBase: 0x72, dwoName: 0x76, gnuDwoName: 0x2130 } as const;
+const AT = {
+  location: 0x02,
+  name: 0x03,
+  stringBase: 0x72,
+  addressBase: 0x73,
+  dwoName: 0x76,
+  gnuDwoName: 0x2130,
+} as const;
 const LINKAGE_NAME = 0x6e;
 /** References to other units: an offset in this one would mean something else. */
 const FOREIGN: ReadonlySet<number> = new Set([FORM.refAddr, FORM.refSignature, 0x1c, 0x24]);
@@ -21,7 +29,7 @@ export interface Entry {
   readonly path: string;
   /** Whether a function is around it. */
   readonly isLocal: boolean;
-  /** References are offsets from the unit's start. */
+  /** References are offsets from the unit's start. A location is there for what has an address, and is that. */
   readonly attributes: ReadonlyMap<number, number | string>;
   readonly children: Entry[];
 }
@@ -36,10 +44,15 @@ export interface TypeUnit {
   readonly missing: string | undefined;
 }
 
-/** Reads an object's units one by one. @throws RangeError when they are malformed */
-export function* readTypeUnits(file: ObjectFile): Generator<TypeUnit> {
+/**
+ * Reads an object's units one by one.
+ * @param addressIn where a section begins; without it the addresses of variables mean nothing
+ * @throws RangeError when they are malformed
+ */
+export function* readTypeUnits(file: ObjectFile, addressIn?: (section: InputSection) => number): Generator<TypeUnit> {
   const named = (name: string): InputSection | undefined => file.sections.find((s) => s?.name === name);
   let offsets: Uint8Array | undefined;
+  let addresses: Uint8Array | undefined;
   const sections = {
     abbrev: named('.debug_abbrev')?.data,
     str: named('.debug_str')?.data,
@@ -50,11 +63,16 @@ export function* readTypeUnits(file: ObjectFile): Generator<TypeUnit> {
       offsets ??= section === undefined ? undefined : relocatedCopy(section);
       return offsets;
     },
+    get addresses() {
+      const section = named('.debug_addr');
+      addresses ??= section === undefined ? undefined : relocatedCopy(section, addressIn);
+      return addresses;
+    },
   };
   for (const info of file.sections) {
     if (info === undefined || info.data.length === 0) continue;
     if (info.name !== '.debug_info' && info.name !== '.debug_types') continue;
-    const c = new Cursor(relocatedCopy(info));
+    const c = new Cursor(relocatedCopy(info, addressIn));
     while (c.at + 12 < c.bytes.length) yield readUnit(c, info.name === '.debug_types', sections);
   }
 }
@@ -64,6 +82,7 @@ interface Sections {
   readonly str: Uint8Array | undefined;
   readonly lineStr: Uint8Array | undefined;
   readonly offsets: Uint8Array | undefined;
+  readonly addresses: Uint8Array | undefined;
   /** Strings by the place of their offset. */
   readonly known: Map<number, string>;
 }
@@ -119,6 +138,14 @@ function readAttributes(
   // The base of indices may come after the first of them, as in clang's units.
   let indices: Map<number, number> | undefined;
   for (let i = 0; i < list.length; i += 3) {
+    if (list[i] === AT.location) {
+      const base = (root?.attributes ?? attributes).get(AT.addressBase);
+      const place = readFixedPlace(c, list[i + 1]!, list[i + 2]!, context, (index) =>
+        addressAt(sections.addresses, typeof base === 'number' ? base : 8, index, context.addressSize),
+      );
+      if (place !== undefined) attributes.set(AT.location, place);
+      continue;
+    }
     const given = readForm(c, list[i + 1]!, list[i + 2]!, context);
     if (given === undefined || FOREIGN.has(given.form)) continue;
     if (isIndexedString(given.form) && typeof given.value === 'number') {
@@ -146,4 +173,8 @@ function stringOf(sections: Sections, base: number | undefined, index: number, o
     if (text !== undefined) sections.known.set(key, text);
   }
   return text;
+}
+
+function addressAt(table: Uint8Array | undefined, base: number, index: number, size: number): number | undefined {
+  return table === undefined ? undefined : new Cursor(table, base + index * size).unsigned(size);
 }
