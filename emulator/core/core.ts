@@ -5,6 +5,7 @@ import * as x86Boot from '../isa/x86-64/boot.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
 import type { CodeMap } from '../memory/code-map.ts';
 import type { PhysicalMemory } from '../memory/physical.ts';
+import type { Range } from '../memory/range.ts';
 import {
   type BlockTableHandle,
   type CoreHandle,
@@ -119,6 +120,7 @@ export class Core implements RegisterFile {
   #code: CodeMap | undefined;
   #tlbGeneration = 0;
   #tlbFlushes = 0;
+  #window: Range | undefined;
   #codeGeneration: number;
 
   constructor(options: CoreOptions) {
@@ -178,6 +180,7 @@ export class Core implements RegisterFile {
   #load(space: AddressSpace): void {
     const { window, views } = space;
     this.#tlbGeneration = space.tlbGeneration;
+    this.#window = window;
     // Block costs are kept by address; inside the window the view decides which code is there. 16 bits name the view.
     const context = this.#view % 0xffff;
     this.#native.setSpace(this.handle, views.root(this.#view), context, window.start, window.end - window.start);
@@ -215,6 +218,7 @@ export class Core implements RegisterFile {
       } else if (this.#tlbGeneration !== space.tlbGeneration) {
         this.#load(space);
       }
+      if (this.#window !== space.window) this.#load(space); // an unshared stack has grown
       this.#followCode(space.codeMap);
     }
     if (this.#codeGeneration !== this.#physical.codeGeneration) {

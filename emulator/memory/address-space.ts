@@ -229,7 +229,7 @@ export class AddressSpace {
     return 0;
   }
 
-  /** Where views may differ has changed: code there is known by its view from now on, and threads have to enter their views anew. */
+  /** Where views may differ has changed: code there is known by its view from now on, as soon as threads enter their views anew or run again. */
   noteUnshared(): void {
     const ranges = this.unsharedRanges();
     this.views.unshared = ranges;

@@ -26,6 +26,7 @@ export interface FaultingSpace {
   readonly areas: VmaList;
   tlbGeneration: number;
   codeChanges(): void;
+  noteUnshared(): void;
 }
 
 /** Page faults of one address space: demand paging, copy-on-write, rights that mprotect gave back, the growing stack. */
@@ -76,12 +77,15 @@ export class PageFaults {
     return this.#firstTouch(view, area, page, prot, access);
   }
 
+  /** In all views, whichever it is touched in: what is added of an unshared area is each view's own, as all of it. */
   #growStack(page: number): Vma | undefined {
-    const { areas } = this.#space;
+    const { areas, views } = this.#space;
     const above = areas.next(page);
     if (above?.growsDownTo === undefined || page < above.growsDownTo) return undefined;
     if (areas.overlapping(page, above.start).length > 0) return undefined;
+    if (!above.viewShared) views.separate(page, above.start);
     above.start = page;
+    if (!above.viewShared) this.#space.noteUnshared();
     return above;
   }
 

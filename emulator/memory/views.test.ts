@@ -19,7 +19,7 @@ const PAGES = 8;
 const RW = Prot.read | Prot.write;
 
 type Command =
-  | { op: 'map'; page: number; pages: number; file: boolean }
+  | { op: 'map'; page: number; pages: number; kind: 'anonymous' | 'file' | 'stack' }
   | { op: 'unmap'; page: number; pages: number }
   | { op: 'write'; view: number; page: number; value: number }
   | { op: 'read'; view: number; page: number }
@@ -34,7 +34,7 @@ const page = fc.nat(PAGES - 1);
 const pages = fc.integer({ min: 1, max: 4 });
 const view = fc.nat(3);
 const command: fc.Arbitrary<Command> = fc.oneof(
-  fc.record({ op: fc.constant('map' as const), page, pages, file: fc.boolean() }),
+  fc.record({ op: fc.constant('map' as const), page, pages, kind: fc.constantFrom('anonymous', 'file', 'stack') }),
   fc.record({ op: fc.constant('unmap' as const), page, pages }),
   {
     weight: 4,
@@ -49,16 +49,33 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ op: fc.constant('discard' as const), view, page, pages }),
 );
 
+/** A mapped page: contents and rights per view (shared pages use key -1). */
+interface Cell {
+  readonly unshared: boolean;
+  readonly initial: number;
+  /** A touch below it makes pages of the same kind. */
+  readonly grows: boolean;
+  readonly value: Map<number, number>;
+  readonly writable: Map<number, boolean>;
+}
+
 /** The rule, written without page tables: what each view holds in each page. */
 class Model {
-  /** Per page: mapped, unshared; contents and rights per view (shared pages use key -1). */
-  readonly cells: (
-    | { unshared: boolean; initial: number; value: Map<number, number>; writable: Map<number, boolean> }
-    | undefined
-  )[] = new Array(PAGES);
+  readonly cells: (Cell | undefined)[] = new Array<Cell | undefined>(PAGES).fill(undefined);
   readonly views = new Set([0]);
   key(index: number, id: number): number {
     return this.cells[index]!.unshared ? id : -1;
+  }
+  /** The page at an access. */
+  touch(index: number): Cell | undefined {
+    const above = this.cells.findIndex((cell, i) => i >= index && cell !== undefined);
+    const model = this.cells[above];
+    if (model?.grows)
+      for (let i = index; i < above; i++) {
+        const value = new Map([...model.value.keys()].map((key) => [key, 0]));
+        this.cells[i] = { ...model, value, writable: new Map(model.writable) };
+      }
+    return this.cells[index];
   }
 }
 
@@ -80,13 +97,15 @@ function runCommand(space: AddressSpace, file: BytesMappable, model: Model, c: C
           length: range.length * PAGE_SIZE,
           prot: RW,
           fixed: true,
-          file: c.file ? { mappable: file, offset: 0 } : undefined,
+          file: c.kind === 'file' ? { mappable: file, offset: 0 } : undefined,
+          growsDownTo: c.kind === 'stack' ? BASE : undefined,
         }),
         at(c.page),
       );
       for (const i of range) {
-        const initial = c.file ? FILE_BYTE : 0;
-        model.cells[i] = { unshared: false, initial, value: new Map([[-1, initial]]), writable: new Map([[-1, true]]) };
+        const initial = c.kind === 'file' ? FILE_BYTE : 0;
+        const [value, writable] = [new Map([[-1, initial]]), new Map([[-1, true]])];
+        model.cells[i] = { unshared: false, initial, grows: c.kind === 'stack', value, writable };
       }
       break;
     case 'unmap':
@@ -149,7 +168,7 @@ function runCommand(space: AddressSpace, file: BytesMappable, model: Model, c: C
       break;
     }
     case 'write': {
-      const cell = model.cells[c.page];
+      const cell = model.touch(c.page);
       const memory = space.userMemory(id);
       if (cell?.writable.get(model.key(c.page, id))) {
         memory.setU8(at(c.page) + 5, c.value);
@@ -160,7 +179,7 @@ function runCommand(space: AddressSpace, file: BytesMappable, model: Model, c: C
       break;
     }
     case 'read': {
-      const cell = model.cells[c.page];
+      const cell = model.touch(c.page);
       const memory = space.userMemory(id);
       if (cell === undefined) assert.throws(() => memory.u8(at(c.page) + 5), UserFault);
       else expect(memory.u8(at(c.page) + 5), cell.value.get(model.key(c.page, id))!);
