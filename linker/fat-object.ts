@@ -111,9 +111,13 @@ export function decodeFat(bytes: Uint8Array, where: string): FatVariant[][] {
   return lists;
 }
 
+/** Whether it may be an ELF file of 64 bits, little-endian (gABI, `e_ident`). */
+export const isElf64 = (bytes: Uint8Array): boolean =>
+  bytes.length >= EHDR_SIZE && bytes[0] === 0x7f && bytes[4] === 2 && bytes[5] === 1;
+
 /** Contents of a section of an ELF64 file by name, or undefined; also undefined for what is no readable ELF file. */
 export function sectionNamed(bytes: Uint8Array, wanted: string): Uint8Array | undefined {
-  if (bytes.length < EHDR_SIZE || bytes[0] !== 0x7f || bytes[4] !== 2 || bytes[5] !== 1) return undefined;
+  if (!isElf64(bytes)) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const headers = findSectionHeaders(bytes);
   if (headers === undefined) return undefined;

@@ -1,8 +1,9 @@
 // What a command line of gcc or clang asks for (GCC manual, "Overall Options"). Only the flags that decide about inputs and outputs are
 // understood; all others are handed on as they are, in their order.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
+import { MelfError } from '../../base/errors.ts';
 import { splitWords } from './words.ts';
 
 /** What the compiler is to make. */
@@ -71,12 +72,39 @@ const WITH_VALUE = new Set(
 const OTHER_GOAL =
   /^(-E|-M|-MM|-fsyntax-only|--help.*|--version|--target-help|-dump(machine|version|specs|fullversion)|-print-.*|--print-.*|-###|-no-canonical-prefixes-query|-emit-llvm|-emit-ast|--preprocess|-qversion|-V)$/;
 
-/** Replaces `@file` by the words in the file; one that is not there stays a word, as with gcc. */
-export function expandResponseFiles(words: readonly string[], depth = 0): string[] {
-  return words.flatMap((word) => {
-    if (!word.startsWith('@') || depth > 32 || !existsSync(word.slice(1))) return [word];
-    return expandResponseFiles(splitWords(readFileSync(word.slice(1), 'utf8')), depth + 1);
-  });
+/** Most response files of one command line, those within others included (libiberty, `expandargv`). */
+const MOST_RESPONSE_FILES = 2000;
+
+/**
+ * Replaces `@file` by the words in the file; one that cannot be read stays a word, as with gcc.
+ * @throws MelfError for a folder, and for files that name each other without an end
+ */
+export function expandResponseFiles(words: readonly string[]): string[] {
+  const done: string[] = [];
+  // The next word is the last one.
+  const left = words.toReversed();
+  let count = 0;
+  for (let word = left.pop(); word !== undefined; word = left.pop()) {
+    const text = word.startsWith('@') ? readResponseFile(word.slice(1)) : undefined;
+    if (text === undefined) done.push(word);
+    else if (++count < MOST_RESPONSE_FILES) for (const inner of splitWords(text).reverse()) left.push(inner);
+    else {
+      throw new MelfError('cc.response-files', `too many @-files: ${word} is number ${count}`, {
+        hint: 'one of them names itself, or one that it is named by',
+      });
+    }
+  }
+  return done;
+}
+
+function readResponseFile(path: string): string | undefined {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
+    throw new MelfError('cc.response-files', `@${path} is a folder, not a file of words`);
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether sources of a language are compiled once for each variant. Assembly is what it is. */

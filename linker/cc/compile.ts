@@ -2,7 +2,7 @@
 
 import { appendFileSync, existsSync, lstatSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { addExcludedSection, encodeFat, FAT_SECTION, type FatVariant } from '../fat-object.ts';
+import { addExcludedSection, encodeFat, FAT_SECTION, type FatVariant, isElf64 } from '../fat-object.ts';
 import { countSymbols } from '../fat-symbols.ts';
 import { type Argument, isVariantLanguage } from './command-line.ts';
 import type { Configuration, Variant } from './configuration.ts';
@@ -10,6 +10,7 @@ import { decodeAssembly, encodeAssembly } from './fat-assembly.ts';
 import { Jobs } from './jobs.ts';
 import { headerFlags } from './libmelf.ts';
 import { type Outcome, onEnd, type RunningTool, startTool } from './process.ts';
+import { tell } from './tell.ts';
 
 type Source = Argument & { kind: 'input' };
 
@@ -103,9 +104,7 @@ export async function compileSource(job: Compile): Promise<number> {
   const failed = outcomes.findIndex((one) => one !== undefined && one.code !== 0);
   if (failed > 0) {
     const [first, other] = [calls[0]!.variant.name, calls[failed]!.variant.name];
-    process.stderr.write(
-      `${outcomes[failed]!.stderr}melf-cc: ${source.path} compiles as variant ${first}, but not as ${other}\n`,
-    );
+    tell(`${outcomes[failed]!.stderr}melf-cc: ${source.path} compiles as variant ${first}, but not as ${other}\n`);
     if (isPlainFile(output)) rmSync(output, { force: true });
   }
   if (failed >= 0) return outcomes[failed]!.code;
@@ -188,7 +187,11 @@ function combine(job: Compile, calls: readonly Call[]): void {
   }
   // The same in all variants: it stays an ordinary file, and its functions common code.
   if (variants.every(({ object }) => object === undefined)) return;
-  if (job.goal === 'assembly') appendFileSync(output, encodeAssembly(variants));
+  if (job.goal === 'object' && !isElf64(base)) {
+    tell(
+      `melf-cc: warning: ${output}: only objects of 64 bits, little-endian, can hold variants: it is that of variant ${calls[0]!.variant.name} alone\n`,
+    );
+  } else if (job.goal === 'assembly') appendFileSync(output, encodeAssembly(variants));
   else writeFileSync(output, addExcludedSection(base, FAT_SECTION, encodeFat(variants, countSymbols(base)), output));
 }
 

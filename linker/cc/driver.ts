@@ -1,7 +1,6 @@
 // melf-cc and melf-c++: the wrapped compiler, called once for each variant, and our linker in the place of its own.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import { MelfError } from '../../base/errors.ts';
 import { checkOutputs } from '../output-file.ts';
@@ -10,6 +9,7 @@ import { compileSource, projectFlags, quietCompile } from './compile.ts';
 import { type Configuration, findConfiguration, readConfiguration } from './configuration.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { runTool } from './process.ts';
+import { makeScratch } from './scratch.ts';
 import { type SideFiles, sideFiles } from './side-files.ts';
 import { splitWords } from './words.ts';
 
@@ -64,7 +64,7 @@ async function compileAndLink(language: 'c' | 'c++', argv: readonly string[]): P
   }
   // A shared library has the default variant only: views belong to the executable.
   if (line.goal === 'shared') return runTool([...compiler, ...argv, ...(inputs.some(isSource) ? first : [])]).code;
-  const scratch = mkdtempSync(join(tmpdir(), 'melf-cc-'));
+  const scratch = makeScratch(process.env);
   try {
     return await build(line, inputs, compiler, configuration, scratch);
   } finally {

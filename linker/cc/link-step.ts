@@ -10,13 +10,14 @@ import { link } from '../link.ts';
 import { formatMap } from '../map.ts';
 import type { LinkOptions } from '../options.ts';
 import { checkOutputs, writeAll } from '../output-file.ts';
-import type { Argument } from './command-line.ts';
+import { type Argument, expandResponseFiles } from './command-line.ts';
 import { isPlainFile } from './compile.ts';
 import type { Configuration } from './configuration.ts';
 import { readLdCommand } from './ld-command.ts';
 import { asanObject, runtimeObjects } from './libmelf.ts';
 import { runTool } from './process.ts';
 import { asksForJson, report, reportError } from './report.ts';
+import { tell } from './tell.ts';
 import { splitWords } from './words.ts';
 
 export interface LinkJob {
@@ -68,16 +69,16 @@ function linkAs(job: LinkJob, given: readonly string[], json: boolean): number {
   if (asked.code !== 0 || command === undefined) {
     const lines = asked.stderr.split('\n').filter((line) => /\b(error|warning): /.test(line));
     if (json) report(lines.map(asDiagnostic), json);
-    else process.stderr.write(`${lines.join('\n')}\n`);
+    else tell(`${lines.join('\n')}\n`);
     if (asked.code !== 0 && !json && given.some((word) => /^-fsanitize=/.test(word)))
-      process.stderr.write(`melf-cc: hint: ${SANITIZERS}\n`);
+      tell(`melf-cc: hint: ${SANITIZERS}\n`);
     if (asked.code !== 0) return asked.code;
     throw new MelfError('cc.no-link', `${compiler.join(' ')} -### shows no linker command`, {
       hint: 'melf-cc understands gcc and clang and wrappers of them',
     });
   }
   if (command.some((word) => /^(--help|--version|-[vV])$/.test(word))) return runTool([...compiler, ...given]).code;
-  const ld = readLdCommand(command);
+  const ld = readLdCommand(expandResponseFiles(command));
   const toFile = ld.map !== undefined && ld.map !== '-';
   checkOutputs(toFile ? [ld.output, ld.map!] : [ld.output], [
     ...job.sources,
@@ -107,8 +108,8 @@ function linkAs(job: LinkJob, given: readonly string[], json: boolean): number {
   report(result.warnings, json);
   const map = toFile ? [{ path: ld.map!, bytes: Buffer.from(formatMap(result)), mode: 0o644 }] : [];
   writeAll([{ path: ld.output, bytes: result.bytes, mode: 0o755 }, ...map]);
-  if (ld.map === '-') process.stdout.write(formatMap(result));
-  if (process.env.MELF_VERBOSE === '1') for (const one of ld.ignored) process.stderr.write(`melf-cc: ignored ${one}\n`);
+  if (ld.map === '-') tell(formatMap(result), 1);
+  if (process.env.MELF_VERBOSE === '1') for (const one of ld.ignored) tell(`melf-cc: ignored ${one}\n`);
   return 0;
 }
 

@@ -2,6 +2,7 @@
 
 import type { MelfError } from '../../base/errors.ts';
 import { type Diagnostic, diagnosticsOf, formatDiagnostic, LinkError } from '../errors.ts';
+import { tell } from './tell.ts';
 
 /**
  * Whether `--diagnostics=json` is among the words of a compiler or of a linker. Asked before either is read, since what is wrong with their
@@ -25,7 +26,7 @@ export function report(problems: readonly Diagnostic[], json: boolean): void {
     // The code in brackets ends the first line, where a terminal shows it beside what is wrong.
     const [first, ...rest] = formatDiagnostic({ ...one, message: `${one.message} [${one.code}]` }).split('\n');
     const text = json ? JSON.stringify(one) : [`melf-cc: ${first}`, ...rest].join('\n');
-    process.stderr.write(`${text}\n`);
+    tell(`${text}\n`);
   }
 }
 
@@ -36,13 +37,10 @@ export function reportError(error: MelfError, json: boolean): void {
       diagnosticsOf(error).filter(({ severity }) => json || severity === 'error'),
       json,
     );
-    if (!json) for (const note of error.notes) process.stderr.write(`melf-cc: ${note}\n`);
+    if (!json) for (const note of error.notes) tell(`melf-cc: ${note}\n`);
     return;
   }
   const { code, message, hint, facts } = error;
-  if (json) process.stderr.write(`${JSON.stringify({ severity: 'error', code, message, places: [], hint, facts })}\n`);
-  else
-    process.stderr.write(
-      `melf-cc: error: ${message} [${code}]\n${hint === undefined ? '' : `melf-cc: hint: ${hint}\n`}`,
-    );
+  if (json) tell(`${JSON.stringify({ severity: 'error', code, message, places: [], hint, facts })}\n`);
+  else tell(`melf-cc: error: ${message} [${code}]\n${hint === undefined ? '' : `melf-cc: hint: ${hint}\n`}`);
 }
