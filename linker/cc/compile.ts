@@ -6,6 +6,7 @@ import { addExcludedSection, encodeFat, FAT_SECTION, type FatVariant, isElf64 } 
 import { countSymbols } from '../fat-symbols.ts';
 import { type Argument, isVariantLanguage } from './command-line.ts';
 import type { Configuration, Variant } from './configuration.ts';
+import { addRules, isDependencyFlag, readRules, rulesFile } from './dependencies.ts';
 import { decodeAssembly, encodeAssembly } from './fat-assembly.ts';
 import { Jobs } from './jobs.ts';
 import { headerFlags } from './libmelf.ts';
@@ -78,10 +79,9 @@ export function compileWords(
   return [...words, ...extra];
 }
 
-const isDependencyFlag = (flag: readonly string[]): boolean => /^-M/.test(flag[0]!);
 /** Flags by which the compiler writes further files under names that all variants would share. */
 const writesMore = (flag: readonly string[]): boolean =>
-  isDependencyFlag(flag) || /^(-Wp,-M.*|-save-temps.*|-aux-info.*|-dumpbase.*|-dumpdir.*)$/.test(flag[0]!);
+  isDependencyFlag(flag) || /^(-save-temps.*|-aux-info.*|-dumpbase.*|-dumpdir.*)$/.test(flag[0]!);
 
 /** One call of the compiler: the default variant's makes the output itself, as the compiler alone would. */
 interface Call {
@@ -108,6 +108,10 @@ export async function compileSource(job: Compile): Promise<number> {
     if (isPlainFile(output)) rmSync(output, { force: true });
   }
   if (failed >= 0) return outcomes[failed]!.code;
+  const rules = readRules(job.arguments);
+  const file = rules && rulesFile(rules, output, source.path);
+  if (file !== undefined && isPlainFile(file))
+    for (const { target } of calls.slice(1)) addRules(file, `${target}.d`, rules!);
   if (calls.length > 1 && isPlainFile(output)) combine(job, calls);
   return 0;
 }
@@ -121,7 +125,7 @@ function callsOf(job: Compile): Call[] {
   const chosen = configuration.isMultivariant(source.path);
   const stored = multivariant || !chosen ? undefined : storedVariants(source.path);
   const ending = job.goal === 'object' ? 'o' : 's';
-  const dependencies = dependencyKind(job);
+  const dependencies = readRules(job.arguments)?.kind;
   const call = (variant: Call['variant'], own: readonly string[], i: number, path?: string): Call => {
     const target = i === 0 ? output : join(job.scratch, `${i}.${ending}`);
     const keep = (flag: readonly string[]): boolean => i === 0 || !writesMore(flag);
@@ -180,16 +184,11 @@ function combine(job: Compile, calls: readonly Call[]): void {
     const object = i === 0 ? undefined : readFileSync(target);
     return { ...variant, object: object?.equals(base) === true ? undefined : object };
   });
-  const dependencies = dependencyFile(job);
-  if (dependencies !== undefined) {
-    for (const { target } of calls.slice(1))
-      if (existsSync(`${target}.d`)) addDependencies(dependencies, `${target}.d`);
-  }
   // The same in all variants: it stays an ordinary file, and its functions common code.
   if (variants.every(({ object }) => object === undefined)) return;
   if (job.goal === 'object' && !isElf64(base)) {
     tell(
-      `melf-cc: warning: ${output}: only objects of 64 bits, little-endian, can hold variants: it is that of variant ${calls[0]!.variant.name} alone\n`,
+      `melf-cc: warning: ${job.source.path}: only objects of 64 bits, little-endian, can hold variants: it is compiled as variant ${calls[0]!.variant.name} alone\n`,
     );
   } else if (job.goal === 'assembly') appendFileSync(output, encodeAssembly(variants));
   else writeFileSync(output, addExcludedSection(base, FAT_SECTION, encodeFat(variants, countSymbols(base)), output));
@@ -203,35 +202,4 @@ function storedVariants(path: string): FatVariant[] | undefined {
 /** False for `/dev/null`, which a configure script gives when it only wants to know whether it compiles. */
 export function isPlainFile(path: string): boolean {
   return existsSync(path) && lstatSync(path).isFile();
-}
-
-const dependencyFlags = ({ arguments: list }: Compile): (readonly string[])[] =>
-  list.flatMap((one) => (one.kind === 'flag' && isDependencyFlag(one.words) ? [one.words] : []));
-
-/** `-MD` or, without headers of the system, `-MMD`. */
-const dependencyKind = (job: Compile): string | undefined =>
-  dependencyFlags(job).findLast(([name]) => name === '-MD' || name === '-MMD')?.[0];
-
-/** Where `-MD` and its like write to, when they are given. */
-function dependencyFile(job: Compile): string | undefined {
-  if (dependencyKind(job) === undefined) return undefined;
-  const named = dependencyFlags(job).findLast(([name]) => name!.startsWith('-MF'));
-  const file = named === undefined ? job.output.replace(/(\.[^./]*)?$/, '.d') : (named[1] ?? named[0]!.slice(3));
-  return isPlainFile(file) ? file : undefined;
-}
-
-const prerequisites = (rule: string): string[] =>
-  rule
-    .replaceAll('\\\n', ' ')
-    .split('\n')
-    .flatMap((line) => (/^[^#]*?:\s(.*)$/.exec(line)?.[1] ?? '').trim().split(/(?<!\\)\s+/))
-    .filter((word) => word !== '');
-
-/** A file that only another variant includes is one more prerequisite of the object. */
-function addDependencies(file: string, other: string): void {
-  const text = readFileSync(file, 'utf8');
-  const known = new Set(prerequisites(text));
-  const more = prerequisites(readFileSync(other, 'utf8')).filter((one) => !known.has(one));
-  const target = /^(.*?):(\s|$)/m.exec(text.replaceAll('\\\n', ' '))?.[1];
-  if (more.length > 0 && target !== undefined) appendFileSync(file, `${target}: ${more.join(' ')}\n`);
 }

@@ -8,6 +8,7 @@ import { type Argument, type CommandLine, expandResponseFiles, readCommandLine }
 import { compileSource, projectFlags, quietCompile } from './compile.ts';
 import { type Configuration, findConfiguration, readConfiguration } from './configuration.ts';
 import { ConfigurationError } from './configuration-error.ts';
+import { readRules } from './dependencies.ts';
 import { runTool } from './process.ts';
 import { makeScratch } from './scratch.ts';
 import { type SideFiles, sideFiles } from './side-files.ts';
@@ -60,7 +61,10 @@ async function compileAndLink(language: 'c' | 'c++', argv: readonly string[]): P
   const isSource = (one: Input): boolean => one.language !== undefined;
   const isHeader = (one: Input): boolean => one.language?.endsWith('header') === true;
   if (line.goal === 'other' || (line.goal === 'assembly' && line.output === '-') || inputs.some(isHeader)) {
-    return runTool([...compiler, ...argv, ...(inputs.some(isSource) ? first : [])]).code;
+    const command = [...compiler, ...argv, ...(inputs.some(isSource) ? first : [])];
+    if (readRules(line.arguments) === undefined) return runTool(command).code;
+    const { runForRules } = await import('./rules.ts');
+    return runForRules({ command, compiler, configuration, line });
   }
   // A shared library has the default variant only: views belong to the executable.
   if (line.goal === 'shared') return runTool([...compiler, ...argv, ...(inputs.some(isSource) ? first : [])]).code;

@@ -13,8 +13,8 @@ export interface Outcome {
 export interface RunOptions {
   /** Its standard input. */
   readonly input?: Uint8Array;
-  /** Keep what it writes instead of passing it on. */
-  readonly quiet?: boolean;
+  /** Keep what it writes, or what it writes to its standard output, instead of passing it on. */
+  readonly quiet?: boolean | 'stdout';
   readonly env?: NodeJS.ProcessEnv;
 }
 
@@ -26,9 +26,12 @@ const notStarted = (program: string, cause: Error): MelfError =>
 
 /** Runs a tool that answers at once, to its end; without `input` it reads this process's. @throws MelfError when it cannot be started. */
 export function runTool(argv: readonly string[], { input, quiet = false, env }: RunOptions = {}): Outcome {
-  const output = quiet ? 'pipe' : 'inherit';
   const result = spawnSync(argv[0]!, argv.slice(1), {
-    stdio: [input === undefined ? 'inherit' : 'pipe', output, output],
+    stdio: [
+      input === undefined ? 'inherit' : 'pipe',
+      quiet === false ? 'inherit' : 'pipe',
+      quiet === true ? 'pipe' : 'inherit',
+    ],
     input,
     env: env ?? process.env,
     maxBuffer: 1 << 28,
@@ -37,7 +40,8 @@ export function runTool(argv: readonly string[], { input, quiet = false, env }: 
     throw notStarted(argv[0]!, result.error);
   }
   const code = result.status ?? 128 + constants.signals[result.signal!];
-  return { code, stdout: quiet ? result.stdout.toString() : '', stderr: quiet ? result.stderr.toString() : '' };
+  // `null` for what was passed on.
+  return { code, stdout: result.stdout?.toString() ?? '', stderr: result.stderr?.toString() ?? '' };
 }
 
 /** A compiler at work. */
@@ -71,7 +75,7 @@ export function onEnd(clean: () => void): () => void {
  * alone. Without `input` it has no standard input.
  */
 export function startTool(argv: readonly string[], { input, quiet = false, env }: RunOptions = {}): RunningTool {
-  const output = quiet ? 'pipe' : 'inherit';
+  const output = quiet === false ? 'inherit' : 'pipe';
   // While nothing runs a signal ends this process by itself, also in the middle of a link. Between a compiler's start and the listening it
   // would leave that compiler behind.
   if (running.size === 0) for (const one of SIGNALS) process.on(one, end);
