@@ -294,6 +294,30 @@ for (const isa of ['x86-64', 'aarch64'] as const)
         );
       });
 
+      it('a variable that is thread-local in one file and ordinary in another', () => {
+        const plain = 'extern int t; int main(void) { return t; }';
+        const [use, local] = [shop.compile('tls1.c', plain), shop.compile('tls2.c', '__thread int t = 42;')];
+        const used = failure([{ path: use }, { path: local }]);
+        assert.equal(used.code, 'link.tls-mismatch');
+        assert.match(
+          used.message,
+          /^t is thread-local, and is used as an ordinary variable\n>>> defined in \S*tls2\.o:\(\.tdata\.t\)\n>>> referenced by \S*tls1\.o:\(\.text\.startup\.main\)/,
+        );
+        const reverse = [
+          shop.compile('tls3.c', plain.replace('extern', 'extern __thread')),
+          shop.compile('tls4.c', 'int t = 42;'),
+        ];
+        assert.match(
+          failure(reverse.map((path) => ({ path }))).message,
+          /^t is an ordinary variable, and is used as a thread-local one\n>>> defined in \S*tls4\.o:\(\.data\.t\)\n>>> referenced by \S*tls3\.o:/,
+        );
+        const weak = shop.compile('tls5.c', `__attribute__((weak)) int t = 1; int main(void) { return t; }`);
+        assert.match(
+          failure([{ path: weak }, { path: local }]).message,
+          /^t is thread-local.*\n>>> defined in \S*tls2\.o:.*\n>>> defined in \S*tls5\.o:/,
+        );
+      });
+
       it('undefined symbols for which nothing near is defined: what to give', () => {
         const object = shop.compile(
           'u3.c',

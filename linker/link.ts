@@ -32,6 +32,7 @@ import { buildSymbolTable } from './symbol-table.ts';
 import type { Finished } from './synthetic.ts';
 import { framePlacements, metadataPlacements, tablePlacements } from './synthetic.ts';
 import { scanRelocations } from './tables.ts';
+import { checkThreadLocals } from './thread-locals.ts';
 import { checkTypeAgreement } from './type-agreement.ts';
 import type { VariantPlan } from './variants.ts';
 import { planVariants } from './variants.ts';
@@ -93,6 +94,8 @@ export function link(options: LinkOptions): LinkResult {
   checkRequired(options, table, diagnostics);
   diagnostics.check();
   bindReferences(inputs, options, table);
+  checkThreadLocals(inputs, diagnostics);
+  diagnostics.check();
   const plan = phase('variants', () => planVariants(inputs, options, table, diagnostics));
   checkPatterns(inputs, options, plan, diagnostics);
   phase('gc', () => {
