@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { InputError } from './errors.ts';
 import { type ByteSource, sourceOf } from './input-file.ts';
+import { unversionedNames } from './symbol.ts';
 
 const MAGIC = '!<arch>\n';
 const THIN_MAGIC = '!<thin>\n';
@@ -62,6 +63,8 @@ export interface Archive {
   readonly path: string;
   /** Symbol name to the offset of the (first) member that defines it. */
   readonly index: ReadonlyMap<string, number>;
+  /** The further members of symbols that the index has several times. */
+  readonly repeats: ReadonlyMap<string, readonly number[]>;
   /** The member whose header is at `offset`. */
   memberAt(offset: number): ArchiveMember;
   /** All members, in order. */
@@ -123,6 +126,7 @@ const TABLES: ReadonlySet<string> = new Set(['/', '//', '/SYM64/']);
 class ArchiveReader implements Archive {
   readonly path: string;
   readonly index: ReadonlyMap<string, number>;
+  readonly repeats: ReadonlyMap<string, readonly number[]>;
   readonly #source: ByteSource;
   readonly #isThin: boolean;
   readonly #readFile: ReadFile | undefined;
@@ -151,7 +155,9 @@ class ArchiveReader implements Archive {
     if (symbolTable === undefined && this.#first < source.size) {
       throw new InputError('link.no-archive-index', path, 'the archive has no symbol table', `run: ranlib ${path}`);
     }
-    this.index = symbolTable === undefined ? new Map() : readIndex(symbolTable, this.#first, source.size, path);
+    const read = symbolTable === undefined ? undefined : readIndex(symbolTable, this.#first, source.size, path);
+    this.index = read?.index ?? new Map();
+    this.repeats = read?.repeats ?? new Map();
   }
 
   #header(at: number): Header {
@@ -250,8 +256,9 @@ function readIndex(
   firstMember: number,
   size: number,
   path: string,
-): Map<string, number> {
+): Pick<Archive, 'index' | 'repeats'> {
   const index = new Map<string, number>();
+  const repeats = new Map<string, number[]>();
   const width = wide ? 8 : 4;
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   const read = (at: number): number =>
@@ -260,6 +267,11 @@ function readIndex(
   const count = read(0);
   if (width * (count + 1) > data.length) throw new InputError('link.truncated', path, 'the archive symbol table');
   const names = text(data, width * (count + 1), data.length);
+  const hasVersions = names.includes('@@');
+  const add = (name: string, offset: number): void => {
+    if (!index.has(name)) index.set(name, offset);
+    else if (repeats.get(name)?.push(offset) === undefined) repeats.set(name, [offset]);
+  };
   let at = 0;
   for (let i = 0; i < count; i++) {
     const end = names.indexOf('\0', at);
@@ -268,8 +280,9 @@ function readIndex(
     if (offset < firstMember || offset >= size)
       throw new InputError('link.malformed', path, 'the archive symbol table names no member');
     const name = names.substring(at, end);
-    if (!index.has(name)) index.set(name, offset);
+    add(name, offset);
+    if (hasVersions) for (const other of unversionedNames(name)) add(other, offset);
     at = end + 1;
   }
-  return index;
+  return { index, repeats };
 }

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import type { Archive, ArchiveMember } from './archive.ts';
 import { isArchive, keysOf, readArchive } from './archive.ts';
 import type { Defsyms } from './defsyms.ts';
-import { STB_WEAK } from './elf.ts';
+import { STB_WEAK, STT_FUNC, STT_GNU_IFUNC } from './elf.ts';
 import type { Diagnostics } from './errors.ts';
 import { InputError, LinkError } from './errors.ts';
 import { decodeFat, FAT_SECTION, type FatVariant, sectionNamed } from './fat-object.ts';
@@ -11,6 +11,7 @@ import { type ByteSource, InputFile, readWhole, sourceOf } from './input-file.ts
 import type { Isa, ObjectFile, ObjectIdentity } from './object.ts';
 import { COMMON, readObject } from './object.ts';
 import type { LinkInput, LinkOptions, VariantSpec } from './options.ts';
+import { type LinkSymbol, unversionedNames } from './symbol.ts';
 
 /** The variants of a link, by index. The default variant is always index 0, as published MELF managers expect. */
 export interface VariantList {
@@ -33,7 +34,20 @@ interface ArchiveInput {
   readonly unit: string;
   readonly whole: boolean;
   readonly loaded: Set<number>;
+  /** The last position among the inputs whose common symbols it answers for: its own, or the end of its group. */
+  readonly reach: number;
+  /** Its position among the inputs. */
+  readonly at: number;
 }
+
+interface Wanted {
+  readonly name: string;
+  readonly variant: number;
+  /** Set for a common symbol: the position of the input that has it. */
+  readonly tentativeAt: number | undefined;
+}
+
+type Found = { readonly archive: ArchiveInput; readonly member: ArchiveMember };
 
 const NO_VARIANTS: VariantList = { names: [], flags: [], defaultIndex: 0 };
 
@@ -85,12 +99,16 @@ class Loader {
   readonly #objects: ObjectFile[] = [];
   readonly #archives: ArchiveInput[] = [];
   readonly #wrap: ReadonlySet<string>;
-  /** For each name the scopes (bit variant + 1) that define it. */
+  /** For each name the scopes (bit variant + 1) that define it, be it as a common symbol. */
   readonly #defined = new Map<string, number>();
-  readonly #wanted: { name: string; variant: number }[] = [];
+  /** For each name the scopes that define it as anything else. */
+  readonly #definedFully = new Map<string, number>();
+  readonly #wanted: Wanted[] = [];
+  /** Position among the inputs of what is read. */
+  #at = 0;
   /** For each name the scopes (bit variant + 1) that asked for it. */
   readonly #asked = new Map<string, number>();
-  #fatIndex: Map<string, { archive: ArchiveInput; member: ArchiveMember }> | undefined;
+  #fatIndex: Map<string, Found> | undefined;
   #isa: Isa | undefined;
   #isaFrom = '';
   /** Archives, which stay open until their last member is read. */
@@ -123,10 +141,18 @@ class Loader {
     this.#want(this.#options.entry ?? '_start', COMMON);
     const { undefinedSymbols = [], requiredSymbols = [] } = this.#options;
     for (const name of [...undefinedSymbols, ...requiredSymbols]) this.#want(name, COMMON);
-    for (const name of this.#defsyms.names) this.#defined.set(name, 1);
+    for (const name of this.#defsyms.names) {
+      this.#defined.set(name, 1);
+      this.#definedFully.set(name, 1);
+    }
     for (const name of this.#defsyms.references) this.#want(name, COMMON);
     const units = deriveUnits(this.#options.inputs);
-    for (const [i, input] of this.#options.inputs.entries()) this.#addInput(input, units[i]!);
+    const groupEnds = new Map<number, number>();
+    for (const [i, { group }] of this.#options.inputs.entries()) if (group !== undefined) groupEnds.set(group, i);
+    for (const [i, input] of this.#options.inputs.entries()) {
+      this.#at = i;
+      this.#addInput(input, units[i]!, input.group === undefined ? i : groupEnds.get(input.group)!);
+    }
     for (const archive of this.#archives) {
       if (archive.whole) for (const member of archive.archive.list()) this.#addMember(archive, member);
     }
@@ -144,7 +170,7 @@ class Loader {
     this.#variants = readVariantList({ ...this.#options, variants });
   }
 
-  #addInput(input: LinkInput, unit: string): void {
+  #addInput(input: LinkInput, unit: string, reach: number): void {
     const variant = input.variant === undefined ? COMMON : this.#variants.names.indexOf(input.variant);
     if (input.variant !== undefined && variant < 0) {
       throw new LinkError(
@@ -153,7 +179,7 @@ class Loader {
       );
     }
     const [file, source] = openInput(input);
-    const whole = (): Uint8Array => {
+    const readAll = (): Uint8Array => {
       const bytes = source.bytes(0, source.size);
       file?.close();
       return bytes;
@@ -161,11 +187,12 @@ class Loader {
     if (file !== undefined) this.#open.push(file);
     const isOne = !isArchive(source.bytes(0, 8));
     if (!isOne || input.lazy === true) {
-      const archive = isOne ? archiveOfOne(whole(), input.path) : readArchive(source, input.path, file && readWhole);
-      this.#archives.push({ archive, variant, unit, whole: input.wholeArchive ?? false, loaded: new Set() });
+      const archive = isOne ? archiveOfOne(readAll(), input.path) : readArchive(source, input.path, file && readWhole);
+      const whole = input.wholeArchive ?? false;
+      this.#archives.push({ archive, variant, unit, whole, loaded: new Set(), at: this.#at, reach });
       return;
     }
-    this.#addObject(whole(), { path: input.path, variant, variantName: input.variant, unit });
+    this.#addObject(readAll(), { path: input.path, variant, variantName: input.variant, unit });
   }
 
   /** An object of melf-cc holds one of each variant; every other one is what it is. */
@@ -219,8 +246,11 @@ class Loader {
     const bit = 1 << (file.variant + 1);
     for (let i = file.firstGlobal; i < file.symbols.length; i++) {
       const symbol = file.symbols[i]!;
-      if (symbol.isDefined) this.#defined.set(symbol.name, (this.#defined.get(symbol.name) ?? 0) | bit);
-      else if (symbol.binding !== STB_WEAK) this.#want(wrappedName(symbol.name, this.#wrap), file.variant);
+      if (symbol.isDefined) {
+        this.#define(symbol.name, symbol, bit, file.variant);
+        if (file.hasVersions)
+          for (const name of unversionedNames(symbol.name)) this.#define(name, symbol, bit, file.variant);
+      } else if (symbol.binding !== STB_WEAK) this.#want(wrappedName(symbol.name, this.#wrap), file.variant);
     }
   }
 
@@ -229,25 +259,33 @@ class Loader {
     const before = this.#asked.get(name) ?? 0;
     if ((before & bit) !== 0) return;
     this.#asked.set(name, before | bit);
-    this.#wanted.push({ name, variant });
+    this.#wanted.push({ name, variant, tentativeAt: undefined });
+  }
+
+  /** A common symbol takes its definition from an archive, if there is one; a weak definition gives way to it. */
+  #define(name: string, { kind, binding }: LinkSymbol, bit: number, variant: number): void {
+    const before = this.#defined.get(name) ?? 0;
+    this.#defined.set(name, before | bit);
+    if (kind === 'common') this.#wanted.push({ name, variant, tentativeAt: this.#at });
+    else if (binding !== STB_WEAK) this.#definedFully.set(name, (this.#definedFully.get(name) ?? 0) | bit);
   }
 
   #takeMembers(): void {
     for (let i = 0; i < this.#wanted.length; i++) {
-      const { name, variant } = this.#wanted[i]!;
+      const { name, variant, tentativeAt } = this.#wanted[i]!;
       const defined = this.#defined.get(name) ?? 0;
       const own = variant === COMMON ? -1 : (1 << (variant + 1)) | 1;
-      if ((defined & own) !== 0) continue;
-      const found = this.#search(name, variant, defined !== 0);
+      const enough = tentativeAt === undefined ? defined : (this.#definedFully.get(name) ?? 0);
+      if ((enough & own) !== 0) continue;
+      const found =
+        tentativeAt === undefined
+          ? this.#search(name, variant, defined !== 0)
+          : this.#searchData(name, variant, tentativeAt);
       if (found !== undefined) this.#addMember(found.archive, found.member);
     }
   }
 
-  #search(
-    name: string,
-    variant: number,
-    definedElsewhere: boolean,
-  ): { archive: ArchiveInput; member: ArchiveMember } | undefined {
+  #search(name: string, variant: number, definedElsewhere: boolean): Found | undefined {
     const byScope = (accept: (v: number) => boolean) => {
       for (const archive of this.#archives) {
         if (!accept(archive.variant)) continue;
@@ -262,15 +300,35 @@ class Loader {
     return byScope((v) => v === this.#variants.defaultIndex) ?? byScope(() => true) ?? this.#searchFat(name);
   }
 
+  /**
+   * A member that defines as data what an input has as a common symbol. As for GNU ld (elf_link_is_defined_archive_symbol) functions, weak
+   * definitions and further common symbols do not count, nor archives that stand before the input; lld's --fortran-common is alike.
+   */
+  #searchData(name: string, variant: number, tentativeAt: number): Found | undefined {
+    const preferred = variant === COMMON ? this.#variants.defaultIndex : variant;
+    for (const scope of [preferred, COMMON]) {
+      for (const archive of this.#archives) {
+        const first = archive.archive.index.get(name);
+        if (first === undefined || archive.variant !== scope || archive.reach < tentativeAt) continue;
+        for (const offset of [first, ...(archive.archive.repeats.get(name) ?? [])]) {
+          const member = archive.archive.memberAt(offset);
+          if (!archive.loaded.has(offset) && definesData(member, name, archive.archive.path))
+            return { archive, member };
+        }
+      }
+    }
+    return undefined;
+  }
+
   /** Archive indices know the default variant's symbols only: a function of another variant alone is found here. */
-  #searchFat(name: string): { archive: ArchiveInput; member: ArchiveMember } | undefined {
+  #searchFat(name: string): Found | undefined {
     if (this.#variants.names.length === 0) return undefined;
     this.#fatIndex ??= this.#indexFatMembers();
     return this.#fatIndex.get(name);
   }
 
-  #indexFatMembers(): Map<string, { archive: ArchiveInput; member: ArchiveMember }> {
-    const index = new Map<string, { archive: ArchiveInput; member: ArchiveMember }>();
+  #indexFatMembers(): Map<string, Found> {
+    const index = new Map<string, Found>();
     for (const archive of this.#archives) {
       const { path } = archive.archive;
       for (const member of archive.archive.list()) {
@@ -278,9 +336,7 @@ class Loader {
         for (const { object } of fat === undefined ? [] : decodeFat(fat, path).flat()) {
           if (object === undefined) continue;
           const file = readObject(object, { path, member: member.name, variant: COMMON, unit: '' });
-          for (const symbol of file.symbols.slice(file.firstGlobal)) {
-            if (symbol.isDefined && !index.has(symbol.name)) index.set(symbol.name, { archive, member });
-          }
+          for (const name of definedNames(file)) if (!index.has(name)) index.set(name, { archive, member });
         }
       }
     }
@@ -298,6 +354,7 @@ class Loader {
         archive === from ? member : archive.archive.keys().byKey.get(from.archive.keys().keys.get(member.offset)!);
       if (own === undefined || archive.loaded.has(own.offset)) continue;
       archive.loaded.add(own.offset);
+      this.#at = archive.at;
       const inVariants = archive.variant !== COMMON || this.#variants.names.length > 0;
       const key = inVariants ? from.archive.keys().keys.get(member.offset)! : member.name;
       this.#addObject(own.bytes, {
@@ -317,12 +374,31 @@ function openInput({ path, bytes }: LinkInput): [InputFile | undefined, ByteSour
   return [file, file];
 }
 
+function definedNames(file: ObjectFile): string[] {
+  const defined = file.symbols.filter((symbol, i) => i >= file.firstGlobal && symbol.isDefined);
+  return defined.flatMap(({ name }) => [name, ...unversionedNames(name)]);
+}
+
+function definesData(member: ArchiveMember, name: string, path: string): boolean {
+  const file = readObject(member.bytes, { path, member: member.name, variant: COMMON, unit: '' });
+  const symbol = file.symbols.find((one, i) => i >= file.firstGlobal && one.name === name);
+  if (symbol === undefined || symbol.binding === STB_WEAK) return false;
+  if (symbol.type === STT_FUNC || symbol.type === STT_GNU_IFUNC) return false;
+  return symbol.kind === 'section' || symbol.kind === 'absolute';
+}
+
 function archiveOfOne(bytes: Uint8Array, path: string): Archive {
   const member = { name: basename(path), offset: 0, bytes };
   const file = readObject(bytes, { path, variant: COMMON, unit: '' });
-  const defined = file.symbols.slice(file.firstGlobal).filter((symbol) => symbol.isDefined);
-  const index = new Map(defined.map((symbol) => [symbol.name, 0]));
-  return { path, index, memberAt: () => member, list: () => [member], keys: () => keysOf([member]) };
+  const index = new Map(definedNames(file).map((name) => [name, 0]));
+  return {
+    path,
+    index,
+    repeats: new Map(),
+    memberAt: () => member,
+    list: () => [member],
+    keys: () => keysOf([member]),
+  };
 }
 
 /** For each input its unit: the given one, or the shortest ending of its path that no other input of its variant has. */

@@ -74,6 +74,8 @@ export class ObjectFile {
   readonly symbols: LinkSymbol[] = [];
   /** Index of the first non-local symbol. */
   firstGlobal = 0;
+  /** Whether symbols of it may be default versions (`.symver`), and so have further names. */
+  hasVersions = false;
   readonly comdats: ComdatGroup[] = [];
   /** For each symbol index the definition that a reference from this file leads to; filled by resolution. */
   resolved: LinkSymbol[] = [];
@@ -116,6 +118,9 @@ class StringTable {
   readonly #text: string;
   constructor(bytes: Uint8Array) {
     this.#text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  }
+  has(text: string): boolean {
+    return this.#text.includes(text);
   }
   /** The string at `offset`, or undefined when it does not end inside the table. */
   at(offset: number): string | undefined {
@@ -334,6 +339,7 @@ class ObjectReader {
     if (data.length % SYM_SIZE !== 0) this.#fail('link.malformed', 'the symbol table is not a multiple of 24 bytes');
     const words = wordsOf(data, 0, data.length);
     const names = this.#stringTable(headers.link(tableIndex), 'symbol names');
+    file.hasVersions = names.has('@@');
     const extended = this.#extendedIndices(tableIndex);
     const count = data.length / SYM_SIZE;
     const firstGlobal = headers.info(tableIndex);

@@ -15,6 +15,8 @@ export interface LinkInput {
   readonly unit?: string;
   /** Take every member of an archive, needed or not. */
   readonly wholeArchive?: boolean;
+  /** Number of the `--start-group` that holds it. Inside of a group, archives answer for common symbols whatever their order. */
+  readonly group?: number;
   /** Take an object only if something refers to it, as if it were an archive of one. */
   readonly lazy?: boolean;
 }

@@ -7,7 +7,7 @@ import { wrappedName } from './inputs.ts';
 import type { ObjectFile } from './object.ts';
 import { COMMON } from './object.ts';
 import type { LinkOptions } from './options.ts';
-import { LinkSymbol } from './symbol.ts';
+import { LinkSymbol, unversionedNames } from './symbol.ts';
 
 /** What one global name means: for common code, and for each variant's code. */
 export interface GlobalName {
@@ -124,15 +124,31 @@ function addDefinitions(file: ObjectFile, table: SymbolTable, diagnostics: Diagn
       symbol.section = undefined;
       continue;
     }
-    const { definitions } = table.entry(symbol.name);
-    const scope = file.variant + 1;
-    const before = definitions[scope];
-    if (before === undefined) definitions[scope] = symbol;
-    else if (rank(before) === 2 && rank(symbol) === 2) {
-      if (diagnostics !== undefined) reportDuplicate(before, symbol, diagnostics);
-    } else if (rank(before) === 1 && rank(symbol) === 1) mergeCommon(before, symbol);
-    else definitions[scope] = stronger(before, symbol);
+    addDefinition(symbol.name, symbol, file.variant + 1, table, diagnostics);
+    if (!file.hasVersions) continue;
+    for (const name of unversionedNames(symbol.name)) addDefinition(name, symbol, file.variant + 1, table, diagnostics);
   }
+}
+
+function addDefinition(
+  name: string,
+  symbol: LinkSymbol,
+  scope: number,
+  table: SymbolTable,
+  diagnostics: Diagnostics | undefined,
+): void {
+  const { definitions } = table.entry(name);
+  const before = definitions[scope];
+  if (before === undefined) definitions[scope] = symbol;
+  else if (rank(before) === 2 && rank(symbol) === 2) {
+    if (diagnostics !== undefined && !isSamePlace(before, symbol)) reportDuplicate(name, before, symbol, diagnostics);
+  } else if (rank(before) === 1 && rank(symbol) === 1) mergeCommon(before, symbol);
+  else definitions[scope] = stronger(before, symbol);
+}
+
+/** `.symver f,f@@V` leaves `f` beside it. */
+function isSamePlace(a: LinkSymbol, b: LinkSymbol): boolean {
+  return a.section !== undefined && a.section === b.section && a.value === b.value;
 }
 
 /** gABI: of several common symbols the largest size and the strictest alignment count. */
@@ -141,16 +157,16 @@ function mergeCommon(into: LinkSymbol, other: LinkSymbol): void {
   into.value = Math.max(into.value, other.value);
 }
 
-function reportDuplicate(a: LinkSymbol, b: LinkSymbol, diagnostics: Diagnostics): void {
+function reportDuplicate(name: string, a: LinkSymbol, b: LinkSymbol, diagnostics: Diagnostics): void {
   diagnostics.error(
     'link.duplicate-symbol',
-    `duplicate symbol: ${a.name}`,
+    `duplicate symbol: ${name}`,
     [
       { role: 'defined in', where: placeOf(a) },
       { role: 'defined in', where: placeOf(b) },
     ],
     undefined,
-    { symbol: a.name },
+    { symbol: name },
   );
 }
 
@@ -161,12 +177,12 @@ export function placeOf(symbol: LinkSymbol): string {
 }
 
 function reportCommonClashes(table: SymbolTable, diagnostics: Diagnostics): void {
-  for (const { definitions } of table.names.values()) {
+  for (const { name, definitions } of table.names.values()) {
     const common = definitions[0];
     if (common === undefined || rank(common) !== 2) continue;
     for (let v = 1; v < definitions.length; v++) {
       const own = definitions[v];
-      if (own !== undefined && rank(own) === 2) reportDuplicate(common, own, diagnostics);
+      if (own !== undefined && rank(own) === 2) reportDuplicate(name, common, own, diagnostics);
     }
   }
 }

@@ -24,7 +24,7 @@ import type { LinkerSymbol } from './linker-symbols.ts';
 import { COMMON } from './object.ts';
 import type { OutputSection } from './output.ts';
 import type { SymbolTable } from './resolution.ts';
-import type { LinkSymbol } from './symbol.ts';
+import { type LinkSymbol, unversionedNames } from './symbol.ts';
 
 const WORDS = SYM_SIZE / 4;
 
@@ -119,6 +119,8 @@ export function buildSymbolTable(
   for (const { name } of table.names.values()) {
     const symbol = table.lookup(name, COMMON);
     if (symbol === undefined || symbol.file === undefined || !maker.hasPlace(symbol)) continue;
+    // A default version's other names, for references that name none.
+    if (symbol.name !== name && unversionedNames(symbol.name).includes(name)) continue;
     const hidden = symbol.visibility !== STV_DEFAULT && symbol.visibility !== STV_PROTECTED;
     if (hidden) maker.add(symbol, name, STB_LOCAL, locals);
     else maker.add(symbol, name, symbol.binding, globals);

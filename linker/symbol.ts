@@ -60,3 +60,14 @@ export class LinkSymbol {
     return this.kind !== 'undefined';
   }
 }
+
+/**
+ * The further names of `NAME@@VERSION`, the default version of a symbol: a reference that names no version means it, too (ld manual, "VERSION
+ * Command"). `NAME@VERSION` is its own name alone.
+ */
+export function unversionedNames(name: string): readonly string[] {
+  const at = name.indexOf('@@');
+  if (at <= 0) return [];
+  const base = name.slice(0, at);
+  return [base, `${base}${name.slice(at + 1)}`];
+}

@@ -133,6 +133,11 @@ function hintFor(name: string, table: SymbolTable): string {
   if (elsewhere !== undefined) {
     return `code of one variant cannot go to another's: it is defined in ${placeOf(elsewhere)} only`;
   }
+  for (const other of table.names.values()) {
+    const symbol = other.name.startsWith(`${name}@`) ? other.definitions.find((d) => d !== undefined) : undefined;
+    if (symbol !== undefined)
+      return `only the default version, ${name}@@VERSION, answers; ${other.name} is defined in ${placeOf(symbol)}`;
+  }
   const near = closestName(name, table);
   if (near !== undefined) return `did you mean ${near.name}? It is defined in ${near.where}`;
   return 'no input defines it: give the object or the library (-l) that does';

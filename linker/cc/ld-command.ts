@@ -35,7 +35,9 @@ class Reader {
   readonly #wrap: string[] = [];
   readonly #defsyms: Record<string, string> = {};
   readonly #ignored: string[] = [];
-  readonly #pending: { name: string; whole: boolean; at: number }[] = [];
+  readonly #pending: { name: string; whole: boolean; at: number; group: number | undefined }[] = [];
+  #groups = 0;
+  #group: number | undefined;
   readonly #folders: string[] = [];
   #sysroot = '';
   #whole = false;
@@ -52,12 +54,13 @@ class Reader {
     for (; this.#at < this.#words.length; this.#at++) {
       const word = this.#words[this.#at]!;
       if (word.startsWith('-') && word !== '-') this.#flag(word);
-      else this.#pending.push({ name: word, whole: this.#whole, at: this.#at });
+      else this.#pending.push({ name: word, whole: this.#whole, at: this.#at, group: this.#group });
     }
     // ld searches the folders of the whole command line for each library; `=` stands for the system root.
     for (const [i, folder] of this.#folders.entries())
       this.#folders[i] = folder.replace(/^(=|\$SYSROOT)/, this.#sysroot);
-    for (const { name, whole } of this.#pending) {
+    for (const { name, whole, group } of this.#pending) {
+      this.#group = group;
       if (name.startsWith('-l')) this.#library(name.slice(2), whole);
       else this.#file(name, whole, 0);
     }
@@ -88,6 +91,8 @@ class Reader {
     const word = /^-[^-o].+/.test(given) && `-${given.split('=')[0]}` in LONG ? `-${given}` : given;
     const name = word.split('=')[0]!;
     const options = this.#options;
+    if (/^(--start-group|-\()$/.test(name)) this.#group = ++this.#groups;
+    else if (/^(--end-group|-\))$/.test(name)) this.#group = undefined;
     if (name in IGNORED) {
       this.#ignored.push(`${given}: ${IGNORED[name]}`);
     } else if (name in IGNORED_VALUES) {
@@ -95,7 +100,12 @@ class Reader {
       this.#value(name, word);
     } else if (name in LONG) this.#long(name, word);
     else if (/^-l./.test(word) || word === '-l')
-      this.#pending.push({ name: `-l${this.#value('-l', word)}`, whole: this.#whole, at: this.#at });
+      this.#pending.push({
+        name: `-l${this.#value('-l', word)}`,
+        whole: this.#whole,
+        at: this.#at,
+        group: this.#group,
+      });
     else if (/^-L/.test(word)) this.#folders.push(word.length > 2 ? word.slice(2) : this.#value('-L', word));
     else if (/^-u/.test(word)) this.#undefined.push(this.#value('-u', word));
     else if (/^-e/.test(word)) options.entry = this.#value('-e', word);
@@ -177,7 +187,7 @@ class Reader {
         this.#wrap.push(value());
         break;
       case '--library':
-        this.#pending.push({ name: `-l${value()}`, whole: this.#whole, at: this.#at });
+        this.#pending.push({ name: `-l${value()}`, whole: this.#whole, at: this.#at, group: this.#group });
         break;
       case '--library-path':
         this.#folders.push(value());
@@ -231,7 +241,8 @@ class Reader {
 
   #keyword(keyword: string): void {
     if (keyword === 'muldefs') this.#options.multipleDefinitions = true;
-    else if (keyword === 'execstack') this.#options.executableStack = true;
+    else if (keyword === 'execstack' || keyword === 'noexecstack')
+      this.#options.executableStack = keyword === 'execstack';
     else if (keyword.startsWith('stack-size='))
       this.#options.stackSize = readNumber('-z stack-size', keyword.slice(11));
     else if (IGNORED_Z.test(keyword)) {
@@ -281,7 +292,7 @@ class Reader {
   #file(path: string, whole: boolean, depth: number): void {
     const text = depth > 8 ? undefined : textOf(path);
     if (text === undefined) {
-      this.#inputs.push({ path, wholeArchive: whole });
+      this.#inputs.push({ path, wholeArchive: whole, group: this.#group });
       return;
     }
     for (const named of readLibraryScript(text, path)) {
