@@ -45,6 +45,10 @@ const command = defineCommand({
       type: 'string',
       description: "Bytes of a thread's stack by default, where the C library asks the executable (musl does)",
     },
+    execstack: {
+      type: 'boolean',
+      description: 'Whether the stack is executable (default: whether an object asks for it)',
+    },
     relro: { type: 'boolean', default: true, description: 'Mark what is constant after start as such' },
     'build-id': { type: 'boolean', description: 'Add a build id' },
     'strip-debug': { type: 'boolean', description: 'Leave out debug information' },
@@ -84,9 +88,11 @@ export async function main(argv: string[]): Promise<number> {
   // Start-up files among the operands must stay first and last; variants' objects go before the archives.
   const firstArchive = common.findIndex((input) => input.path.endsWith('.a'));
   const at = firstArchive < 0 ? common.length : firstArchive;
+  const inputs = [...common.slice(0, at), ...own, ...whole, ...common.slice(at), ...libraries];
+  const group = args['start-group'] === true ? 1 : undefined;
   const options: LinkOptions = {
     isa: args.isa as Isa | undefined,
-    inputs: [...common.slice(0, at), ...own, ...whole, ...common.slice(at), ...libraries],
+    inputs: inputs.map((input) => ({ ...input, group })),
     variants: names.map((name) => ({ name, flags: flags.get(name) })),
     defaultVariant: args.default,
     entry: args.entry,
@@ -101,6 +107,7 @@ export async function main(argv: string[]): Promise<number> {
     pie: args.pie,
     imageBase: args['image-base'] === undefined ? undefined : readAddress(args['image-base']),
     stackSize: args['stack-size'] === undefined ? undefined : readCount(args['stack-size']),
+    executableStack: args.execstack,
     relro: args.relro,
     buildId: args['build-id'] === true ? 'sha1' : undefined,
     stripDebug: args['strip-debug'],

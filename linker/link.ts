@@ -7,6 +7,7 @@ import { parseFrames } from './eh-frame.ts';
 import { SHF_ALLOC, SHF_WRITE, SHT_NOBITS, STT_OBJECT, writeU64 } from './elf.ts';
 import type { Diagnostic } from './errors.ts';
 import { Diagnostics } from './errors.ts';
+import { wantsExecutableStack } from './executable-stack.ts';
 import { buildFrameTables } from './frame-table.ts';
 import { markLive } from './gc.ts';
 import { mergeProperties, propertyPlacements } from './gnu-property.ts';
@@ -29,6 +30,7 @@ import type { SymbolTable } from './resolution.ts';
 import { bindReferences, resolveSymbols } from './resolution.ts';
 import { InputSection } from './section.ts';
 import { buildSymbolTable } from './symbol-table.ts';
+import { reportSymbolWarnings } from './symbol-warnings.ts';
 import type { Finished } from './synthetic.ts';
 import { framePlacements, metadataPlacements, tablePlacements } from './synthetic.ts';
 import { scanRelocations } from './tables.ts';
@@ -95,6 +97,7 @@ export function link(options: LinkOptions): LinkResult {
   diagnostics.check();
   bindReferences(inputs, options, table);
   checkThreadLocals(inputs, diagnostics);
+  reportSymbolWarnings(inputs, diagnostics);
   diagnostics.check();
   const plan = phase('variants', () => planVariants(inputs, options, table, diagnostics));
   checkPatterns(inputs, options, plan, diagnostics);
@@ -107,6 +110,7 @@ export function link(options: LinkOptions): LinkResult {
     return scanRelocations(inputs, table, backend, diagnostics, isPie);
   });
 
+  const executableStack = wantsExecutableStack(inputs, options, diagnostics);
   const slots = plan.slots.filter((slot) => slot.bodies.some((b) => b.section?.live === true));
   const window = slots.length > 0 ? new Window(slots) : undefined;
   const finished: Finished = { addresses: undefined };
@@ -125,7 +129,7 @@ export function link(options: LinkOptions): LinkResult {
   const place = (veneers?: Veneers): { layout: Layout; addresses: Addresses } => {
     const layout = layOut(
       inputs,
-      { ...options, executableStack: options.executableStack ?? wantsExecutableStack(inputs) },
+      { ...options, executableStack },
       plan,
       window,
       placements,
@@ -177,11 +181,6 @@ export function link(options: LinkOptions): LinkResult {
   if (options.buildId !== undefined) writeBuildId(options.buildId, layout, written.bytes);
   const warnings = diagnostics.all.filter((d) => d.severity === 'warning');
   return { bytes: written.bytes, melf, warnings, inputs, layout, plan, times };
-}
-
-/** Code of an object runs on the stack (gcc's nested functions) when its note says so. */
-function wantsExecutableStack(inputs: LoadedInputs): boolean {
-  return inputs.objects.some((file) => file.sections.some((s) => s?.name === '.note.GNU-stack' && s.isExec));
 }
 
 function splitSections(inputs: LoadedInputs): Map<InputSection, FrameSection> {

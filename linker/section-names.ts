@@ -21,11 +21,15 @@ const PREFIXES = [
   '.lbss',
 ];
 
+/** What sections are called that hold a text about the symbol of the rest of their name. */
+export const WARNING_PREFIX = '.gnu.warning.';
+
 /** The output section of an input section (the default script of GNU ld), or undefined when it has no place. */
 export function outputName(section: InputSection): string | undefined {
   const { name } = section;
   if (name === '.note.GNU-stack' || name === '.note.gnu.property' || name === '.eh_frame') return undefined;
   if (section.type === SHT_NOTE) return name;
+  if (name.startsWith(WARNING_PREFIX)) return undefined;
   const array = arrayOfOldList(section);
   if (array !== undefined) return array;
   for (const prefix of PREFIXES) {

@@ -93,4 +93,4 @@ export const IGNORED_VALUES: Readonly<Record<string, string>> = {
 };
 /** Values of `-z` that change nothing here. */
 export const IGNORED_Z =
-  /^(now|lazy|relro|defs|text|notext|textoff|combreloc|nocombreloc|noexecstack|noseparate-code|separate-code|origin|nodelete|nodlopen|initfirst|interpose|noextern-protected-data|norelro|max-page-size=.*|common-page-size=.*|start-stop-gc|nostart-stop-gc|(no)?pack-relative-relocs|nognustack|ibt|shstk|ibtplt|force-bti|pac-plt|undefs|dynamic-undefined-weak|nodynamic-undefined-weak|start-stop-visibility=.*|keep-text-section-prefix|nokeep-text-section-prefix)$/;
+  /^(now|lazy|relro|defs|text|notext|textoff|combreloc|nocombreloc|noseparate-code|separate-code|origin|nodelete|nodlopen|initfirst|interpose|noextern-protected-data|norelro|max-page-size=.*|common-page-size=.*|start-stop-gc|nostart-stop-gc|(no)?pack-relative-relocs|nognustack|ibt|shstk|ibtplt|force-bti|pac-plt|undefs|dynamic-undefined-weak|nodynamic-undefined-weak|start-stop-visibility=.*|keep-text-section-prefix|nokeep-text-section-prefix)$/;

@@ -74,6 +74,34 @@ describe("melf-cc's linker flags", function () {
     assert.match(good('readelf', '-n', 'named'), /Build ID: deadbeef$/m);
   });
 
+  it('a common symbol that an archive defines, in fat objects', () => {
+    file('tent.c', '#include <stdio.h>\nint tent, unused; int main(void) { printf("%d\\n", tent); return unused; }\n');
+    file('data.c', 'int tent = 5;\nint five(int x) { return tent * x; }\n');
+    file('never.c', 'int unused; int missing(void); int never(void) { return missing(); }\n');
+    for (const name of ['tent', 'data', 'never']) good(...melfCc, '-fcommon', '-c', `${name}.c`);
+    good('ar', 'rcs', 'libdata.a', 'never.o', 'data.o');
+    assert.deepEqual(results('tent.o', 'libdata.a'), ['5\n', '5\n', '5\n']);
+    assert.deepEqual(results('tent.o', '-L.', '-ldata'), ['5\n', '5\n', '5\n']);
+  });
+
+  it('-z execstack and noexecstack, and what glibc says of functions that a static program should not use', () => {
+    file('silent.s', '.text\n.globl silent\nsilent: ret\n');
+    file('user.c', '#include <pwd.h>\nint silent(void); int main(void) { return silent() + (getpwnam("x") != 0); }\n');
+    const stack = (name: string): string => /GNU_STACK.* (RWE?) /.exec(good('readelf', '-lW', name))![1]!;
+    const linked = (...flags: string[]): string => good(...melfCc, 'user.c', 'silent.s', ...flags, '-o', 'ours');
+    const told = linked();
+    assert.equal(stack('ours'), 'RWE');
+    assert.match(told, /warning: the stack is executable.*\n>>> missing in .*\n>>> hint/);
+    assert.match(
+      told,
+      /warning: Using 'getpwnam' in statically linked.*\n>>> referenced by .*:\(\.text\.startup\.main\)/,
+    );
+    for (const [flag, flags] of Object.entries({ '-Wl,-z,noexecstack': 'RW', '-Wl,-z,execstack': 'RWE' })) {
+      assert.doesNotMatch(linked(flag), /stack is executable/);
+      assert.equal(stack('ours'), flags);
+    }
+  });
+
   it('-z stack-size, which musl reads where a program starts', () => {
     const memory = (program: string): string =>
       /GNU_STACK(?:\s+0x\S+){4}\s+(0x\S+)/.exec(good('readelf', '-lW', program))![1]!;
