@@ -5,6 +5,7 @@ import type { LoadedInputs } from './inputs.ts';
 import type { Layout } from './layout.ts';
 import type { LinkerSymbol } from './linker-symbols.ts';
 import type { RelocationBackend, RelocationContext } from './relocation/backend.ts';
+import { placeOf } from './resolution.ts';
 import type { InputSection } from './section.ts';
 import type { LinkSymbol } from './symbol.ts';
 import type { LinkTables } from './tables.ts';
@@ -120,7 +121,7 @@ export class Addresses implements RelocationContext {
           role: 'referenced by',
           where: `${describePlace(section, offsets[index]!)}+0x${offsets[index]!.toString(16)}`,
         },
-        ...(symbol.section === undefined ? [] : [{ role: 'defined in', where: symbol.section.where }]),
+        ...(symbol.section === undefined ? [] : [{ role: 'defined in', where: placeOf(symbol) }]),
       ],
       hint,
       { relocation: type, symbol: name },
@@ -149,15 +150,15 @@ export function checkDeadReferences(inputs: LoadedInputs, diagnostics: Diagnosti
     for (const section of file.sections) {
       if (section?.live !== true || section.fate !== 'keep' || !section.isAlloc || section.name === '.eh_frame')
         continue;
-      const { first, last, symbols } = section.relocations;
+      const { first, last, symbols, offsets } = section.relocations;
       for (let i = first; i < last; i++) {
         const symbol = file.resolved[symbols[i]!]!;
         const target = symbol.section;
         if (target === undefined || target.final.live || target.name === '.eh_frame') continue;
         if (target.fate === 'discard' && !section.name.startsWith('.gcc_except_table')) {
           diagnostics.error('link.discarded', `reference to ${symbol.name} in a discarded section`, [
-            { role: 'defined in', where: target.where },
-            { role: 'referenced by', where: section.where },
+            { role: 'defined in', where: placeOf(symbol) },
+            { role: 'referenced by', where: describePlace(section, offsets[i]!) },
           ]);
         }
       }

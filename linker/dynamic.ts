@@ -19,6 +19,7 @@ import type { LoadedInputs } from './inputs.ts';
 import type { Layout, Placement } from './layout.ts';
 import type { Synthetic } from './output.ts';
 import type { RelocationBackend } from './relocation/backend.ts';
+import { placeOf } from './resolution.ts';
 import type { InputSection } from './section.ts';
 import type { Finished } from './synthetic.ts';
 import { synthetic } from './synthetic.ts';
@@ -107,7 +108,7 @@ function wordsOf(section: InputSection, backend: RelocationBackend, diagnostics:
       `relocation ${type} to ${name} cannot be used in a position-independent executable`,
       [
         { role: 'referenced by', where: `${describePlace(section, offsets[i]!)}+0x${offsets[i]!.toString(16)}` },
-        ...(symbol.section === undefined ? [] : [{ role: 'defined in', where: symbol.section.where }]),
+        ...(symbol.section === undefined ? [] : [{ role: 'defined in', where: placeOf(symbol) }]),
       ],
       kind === 'distance'
         ? 'a number has no distance from a place that moves'

@@ -192,7 +192,8 @@ class Loader {
       this.#archives.push({ archive, variant, unit, whole, loaded: new Set(), at: this.#at, reach });
       return;
     }
-    this.#addObject(readAll(), { path: input.path, variant, variantName: input.variant, unit });
+    const { path, shownAs, variant: variantName } = input;
+    this.#addObject(readAll(), { path, shownAs, variant, variantName, unit });
   }
 
   /** An object of melf-cc holds one of each variant; every other one is what it is. */

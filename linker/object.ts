@@ -56,6 +56,8 @@ export interface ComdatGroup {
 /** Where an object comes from and whose variant it is. */
 export interface ObjectIdentity {
   readonly path: string;
+  /** What people know it by, when that is not the path. */
+  readonly shownAs?: string;
   /** Member name when it comes from an archive. */
   readonly member?: string;
   /** Index of the variant, or `COMMON`. */
@@ -64,6 +66,10 @@ export interface ObjectIdentity {
   /** The translation unit: objects of different variants with the same unit are compiles of the same source. */
   readonly unit: string;
 }
+
+/** An object's name for people, without its variant. */
+const nameOf = ({ path, shownAs = path, member }: ObjectIdentity): string =>
+  member === undefined ? shownAs : `${shownAs}(${member})`;
 
 /** A relocatable object, read and checked. Nothing in it is trusted before it was checked here. */
 export class ObjectFile {
@@ -92,8 +98,7 @@ export class ObjectFile {
     return this.identity.unit;
   }
   get name(): string {
-    const { path, member } = this.identity;
-    return member === undefined ? path : `${path}(${member})`;
+    return nameOf(this.identity);
   }
   /** The name with its variant, for people. */
   get displayName(): string {
@@ -152,8 +157,7 @@ class ObjectReader {
   }
 
   #fail(code: string, message: string, hint?: string): never {
-    const { path, member } = this.#identity;
-    throw new InputError(code, member === undefined ? path : `${path}(${member})`, message, hint);
+    throw new InputError(code, nameOf(this.#identity), message, hint);
   }
 
   #checkAlignment(what: string, align: number): void {

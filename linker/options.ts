@@ -5,6 +5,8 @@ import type { Isa } from './object.ts';
 export interface LinkInput {
   /** Path of an object or archive; with `bytes` only its name. */
   readonly path: string;
+  /** What diagnostics and maps name instead of the path: the source of an object that is gone when they are read. */
+  readonly shownAs?: string;
   readonly bytes?: Uint8Array;
   /** Name of the variant it belongs to; absent: common code. */
   readonly variant?: string;

@@ -1,6 +1,6 @@
 import { chooseComdats } from './comdat.ts';
 import { describePlace } from './debug/object-lines.ts';
-import { STB_GLOBAL, STB_WEAK, STT_NOTYPE, STV_HIDDEN } from './elf.ts';
+import { STB_GLOBAL, STB_WEAK, STT_NOTYPE, STT_SECTION, STV_HIDDEN } from './elf.ts';
 import type { Diagnostics } from './errors.ts';
 import type { LoadedInputs } from './inputs.ts';
 import { wrappedName } from './inputs.ts';
@@ -172,6 +172,8 @@ function reportDuplicate(name: string, a: LinkSymbol, b: LinkSymbol, diagnostics
 
 /** Where a symbol is defined, for diagnostics. */
 export function placeOf(symbol: LinkSymbol): string {
+  // What a section's symbol means is told by the addend of a reference alone.
+  if (symbol.type === STT_SECTION && symbol.section !== undefined) return symbol.section.where;
   if (symbol.section !== undefined) return describePlace(symbol.section, symbol.value);
   return symbol.file?.displayName ?? 'the linker itself';
 }

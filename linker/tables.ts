@@ -74,7 +74,7 @@ function scanSection(
   diagnostics: Diagnostics,
   isPie: boolean,
 ): void {
-  const { first, last, types, symbols } = section.relocations;
+  const { first, last, types, symbols, offsets } = section.relocations;
   const { resolved } = section.file;
   for (let i = first; i < last; i++) {
     const symbol = resolved[symbols[i]!]!;
@@ -86,7 +86,7 @@ function scanSection(
         diagnostics.error(
           'link.unsupported-relocation',
           `relocation ${backend.typeName(types[i]!)} cannot be used in a static link`,
-          [{ role: 'in', where: section.where }],
+          [{ role: 'in', where: describePlace(section, offsets[i]!) }],
         );
       }
       if ((needs & NEEDS_GOT) !== 0) tables.needGot(symbol);

@@ -1,3 +1,5 @@
+import { type DataPlace, dataAt } from './debug/object-data.ts';
+import { describePlace } from './debug/object-lines.ts';
 import { SHT_NOBITS, STB_LOCAL, STT_SECTION } from './elf.ts';
 import type { Diagnostics } from './errors.ts';
 import type { LoadedInputs, VariantList } from './inputs.ts';
@@ -16,7 +18,7 @@ export function shareData(inputs: LoadedInputs, groups: readonly VariantGroup[],
   const { variants } = inputs;
   /** Copies that differ and therefore stay beside the default variant's. */
   const own = new Set<InputSection>();
-  const constants: { group: VariantGroup; member: InputSection; reason: string | undefined }[] = [];
+  const constants: { group: VariantGroup; member: InputSection; reason: Difference | undefined }[] = [];
   for (const group of groups) {
     if (group.kind === 'init') shareConstructors(group, variants);
     if (group.kind !== 'data' && group.kind !== 'rodata') continue;
@@ -35,7 +37,7 @@ export function shareData(inputs: LoadedInputs, groups: readonly VariantGroup[],
       if (entry.reason !== undefined || entry.member.relocations.count === 0) continue;
       const target = targetAmong(own, entry.member);
       if (target === undefined) continue;
-      entry.reason = `it refers to ${target.name}, which differs`;
+      entry.reason = { what: `it refers to ${target.name}, which differs` };
       own.add(entry.member);
       changed = true;
     }
@@ -109,51 +111,74 @@ function mayDiffer(group: VariantGroup, member: InputSection, fromData: Readonly
   return !member.isTls;
 }
 
+const describe = ({ name, path, type }: DataPlace): string =>
+  path === '' ? `${name} of type ${type}` : `${name}${path} of ${type}`;
+
 /** What gcc and clang make for --coverage and -fprofile-generate; `LPBX` are gcc's nameless tables of it. */
 const COUNTERS = /__(llvm_)?gcov|\.LPBX\d|__prof[cdn]_|__llvm_prf_/;
 
 function report(
   group: VariantGroup,
   member: InputSection,
-  reason: string,
+  { what, at, bit }: Difference,
   variants: VariantList,
   diagnostics: Diagnostics,
 ): void {
   const primary = sharedMember(group, variants.defaultIndex);
   const [a, b] = [primary, member].map((s) => variants.names[s.file.variant]);
   const generic = group.name.startsWith('.');
+  const known = at === undefined ? undefined : dataAt(primary, at, bit);
   diagnostics.error(
     'variants.data-disagrees',
-    `variants ${a} and ${b} disagree about ${group.name}: ${reason}`,
-    [primary, member].map((s) => ({ role: `${s.size} bytes in`, where: s.where })),
+    `variants ${a} and ${b} disagree about ${group.name}: ${what}${known === undefined ? '' : ` (${describe(known)})`}`,
+    [primary, member].map((s) => ({ role: `${s.size} bytes in`, where: describePlace(s, at ?? 0) })),
     COUNTERS.test(group.name)
       ? 'profiling counters follow the code, which differs between variants: put --coverage or -fprofile-generate into the flags of the default variant alone (the guide, "Limits of melf-cc")'
       : generic
         ? 'compile with -fdata-sections, so that each object is compared by itself'
         : 'variants share their data: both must be compiled with the same types and initial values',
-    { symbol: group.name, size: primary.size, otherSize: member.size },
+    {
+      symbol: group.name,
+      size: primary.size,
+      otherSize: member.size,
+      member: known && known.name + known.path,
+      type: known?.type,
+    },
   );
 }
 
-/** Why two copies cannot be one, or undefined. */
-function difference(a: InputSection, b: InputSection): string | undefined {
-  if (a.size !== b.size) return `${a.size} bytes against ${b.size}`;
+/** Why two copies cannot be one. */
+interface Difference {
+  readonly what: string;
+  /** Offset of what differs in the contents. */
+  readonly at?: number;
+  /** The lowest bit there that differs. */
+  readonly bit?: number;
+}
+
+function difference(a: InputSection, b: InputSection): Difference | undefined {
+  if (a.size !== b.size) return { what: `${a.size} bytes against ${b.size}` };
   const names = symbolLayout(a);
   for (const [name, value] of symbolLayout(b)) {
     const other = names.get(name);
-    if (other !== undefined && other !== value) return `${name} is at +${other} in one and +${value} in the other`;
+    if (other !== undefined && other !== value)
+      return { what: `${name} is at +${other} in one and +${value} in the other` };
   }
   const at = firstDifference(a, b);
-  if (at >= 0) return `the initial contents differ at +${at}`;
+  if (at >= 0)
+    return { what: `the initial contents differ at +${at}`, at, bit: lowestBit(byteIn(a, at) ^ byteIn(b, at)) };
   const [x, y] = [a.relocations, b.relocations];
-  if (x.count !== y.count) return 'the initial contents hold different addresses';
+  if (x.count !== y.count) return { what: 'the initial contents hold different addresses' };
   for (let i = x.first, j = y.first; i < x.last; i++, j++) {
     if (x.offsets[i] !== y.offsets[j] || x.types[i] !== y.types[j] || !sameTarget(a, i, b, j)) {
-      return `the initial contents hold different addresses at +${y.offsets[j]}`;
+      return { what: `the initial contents hold different addresses at +${y.offsets[j]}`, at: x.offsets[i] };
     }
   }
   return undefined;
 }
+
+const byteIn = (section: InputSection, at: number): number => section.data[at] ?? 0;
+const lowestBit = (byte: number): number => 31 - Math.clz32(byte & -byte);
 
 function symbolLayout(section: InputSection): Map<string, number> {
   const layout = new Map<string, number>();
@@ -264,8 +289,8 @@ function reportSplitStatics(inputs: LoadedInputs, diagnostics: Diagnostics): voi
             'variants.data-split',
             `the static variable ${symbol.name} would exist twice`,
             [
-              { role: 'defined in', where: before.where },
-              { role: 'defined in', where: section.where },
+              { role: 'defined in', where: describePlace(before, symbol.value) },
+              { role: 'defined in', where: describePlace(section, symbol.value) },
             ],
             'compile all variants with -fdata-sections',
             { symbol: symbol.name },

@@ -1,3 +1,4 @@
+import { describePlace } from './debug/object-lines.ts';
 import { STB_LOCAL, STT_FUNC, STT_GNU_IFUNC } from './elf.ts';
 import type { Diagnostics } from './errors.ts';
 import { separateInnerEntries } from './inner-entries.ts';
@@ -129,8 +130,8 @@ function groupSections(inputs: LoadedInputs, table: SymbolTable, diagnostics: Di
       'variants.ambiguous-static',
       `several static variables could be the one of ${a.name}`,
       [
-        { role: 'defined in', where: a.where },
-        { role: 'defined in', where: b.where },
+        { role: 'defined in', where: describePlace(a, 0) },
+        { role: 'defined in', where: describePlace(b, 0) },
       ],
       'give the variables different names, or compile the variants with the same -O level',
       { section: a.name },

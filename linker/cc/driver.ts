@@ -135,7 +135,7 @@ async function build(
     configuration,
     arguments: list,
     output: line.output ?? 'a.out',
-    sources: sources.map(({ path }) => path),
+    sources: new Map(sources.map((source) => [objects.get(source)!, source.path])),
     scratch,
   };
   return line.goal === 'relocatable' ? linkRelocatable(job) : linkExecutable(job);

@@ -26,8 +26,8 @@ export interface LinkJob {
   /** Objects in the place of sources. */
   readonly arguments: readonly Argument[];
   readonly output: string;
-  /** What was compiled to those objects, and must not be written over either. */
-  readonly sources: readonly string[];
+  /** What was compiled to those objects, by their paths: it must not be written over either. */
+  readonly sources: ReadonlyMap<string, string>;
   readonly scratch: string;
 }
 
@@ -81,10 +81,14 @@ function linkAs(job: LinkJob, given: readonly string[], json: boolean): number {
   const ld = readLdCommand(expandResponseFiles(command));
   const toFile = ld.map !== undefined && ld.map !== '-';
   checkOutputs(toFile ? [ld.output, ld.map!] : [ld.output], [
-    ...job.sources,
+    ...job.sources.values(),
     ...ld.options.inputs.map(({ path }) => path),
   ]);
-  const inputs = [...ld.options.inputs];
+  const inputs = ld.options.inputs.map((input) => {
+    // Objects in the scratch folder are gone when somebody reads about them.
+    const source = input.path.startsWith(`${job.scratch}/`) ? job.sources.get(input.path) : undefined;
+    return source === undefined ? input : { ...input, shownAs: source === '-' ? '<stdin>' : source };
+  });
   const own = [
     ...(configuration.libmelf ? runtimeObjects(compiler) : []),
     ...(configuration.asan ? [{ path: asanObject(compiler) }] : []),

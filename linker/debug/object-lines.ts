@@ -1,18 +1,16 @@
-// Source lines of code in objects that are not linked yet, for diagnostics.
+// Source lines of code and data in objects that are not linked yet, for diagnostics.
 
 import type { ObjectFile } from '../object.ts';
 import type { InputSection } from '../section.ts';
 import { type LineTable, readLineTables } from './lines.ts';
-import { relocatedCopy } from './relocated-section.ts';
-
-/** Sections of an object all begin at 0: here each has addresses of its own. */
-const SECTION_SPAN = 2 ** 32;
+import { dataAt } from './object-data.ts';
+import { addressIn, relocatedCopy } from './relocated-section.ts';
 
 const tables = new WeakMap<ObjectFile, readonly LineTable[]>();
 
-/** `file:line` of an instruction, or undefined where the object has no debug information or it does not tell. */
+/** `file:line` of an instruction or of the variable at a place, or undefined where the object has no debug information or it does not tell. */
 export function sourceAt(section: InputSection, offset: number): string | undefined {
-  if (!section.isExec) return undefined;
+  if (!section.isExec) return section.isAlloc ? dataAt(section, offset)?.source : undefined;
   const { file } = section;
   let own = tables.get(file);
   if (own === undefined) {
@@ -26,13 +24,11 @@ export function sourceAt(section: InputSection, offset: number): string | undefi
   return undefined;
 }
 
-/** A place in code for people: the source line where it is known, then object, variant and section. */
+/** A place in code or data for people: the source line where it is known, then object, variant and section. */
 export function describePlace(section: InputSection, offset: number): string {
   const source = sourceAt(section, offset);
   return source === undefined ? section.where : `${source} in ${section.where}`;
 }
-
-const addressIn = (section: InputSection): number => (section.index + 1) * SECTION_SPAN;
 
 function readTables(file: ObjectFile): readonly LineTable[] {
   const named = (name: string): InputSection | undefined => file.sections.find((s) => s?.name === name);

@@ -1,5 +1,11 @@
 import type { InputSection } from '../section.ts';
 
+/** Sections of an object all begin at 0: here each has addresses of its own. */
+const SECTION_SPAN = 2 ** 32;
+
+/** An address that tells the section. */
+export const addressIn = (section: InputSection): number => (section.index + 1) * SECTION_SPAN;
+
 /**
  * A copy of a section of debug information with the offsets into other such sections that relocations stand for.
  * @param addressIn where a section of code or data begins; without it addresses stay as they are

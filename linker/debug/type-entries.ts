@@ -51,6 +51,8 @@ export const AT = {
   file: 0x3a,
   line: 0x3b,
   external: 0x3f,
+  abstractOrigin: 0x31,
+  specification: 0x47,
   type: 0x49,
   dataBitOffset: 0x6b,
 } as const;
@@ -99,6 +101,58 @@ export class TypeEntries {
       seen.add(name);
       return [{ name, offset, type: width === undefined ? type : `${type}:${width}` }];
     });
+  }
+
+  /** A type as source code names it. */
+  nameOf(type: Entry | undefined, depth = 0): string {
+    if (type === undefined || depth > MOST_INDIRECTIONS) return 'void';
+    const { tag, attributes, path } = type;
+    const name = attributes.has(AT.name) ? path.slice(0, -2) : '';
+    const target = (): string => this.nameOf(this.typeOf(attributes), depth + 1);
+    if (KINDS.has(tag)) return `${KINDS.get(tag)} ${name || '{…}'}`;
+    if (QUALIFIERS.has(tag)) return target();
+    if (tag === TAG.pointer) return `${target()} *`.replace('* *', '**');
+    if (POINTERS.has(tag)) return `${target()} &`;
+    if (tag === TAG.array)
+      return `${target()}${this.#counts(type)
+        .map((n) => `[${n ?? ''}]`)
+        .join('')}`;
+    return name || `type of tag ${tag}`;
+  }
+
+  /** What follows a variable's name to mean its bit at `offset`, as `.limits[2].low`; empty for the whole of it. */
+  pathAt(type: Entry | undefined, offset: number, depth = 0): string {
+    if (type === undefined || depth > MOST_INDIRECTIONS) return '';
+    const { tag, attributes } = type;
+    const target = this.typeOf(attributes);
+    if (tag === TAG.typedef || QUALIFIERS.has(tag)) return this.pathAt(target, offset, depth + 1);
+    if (tag === TAG.array) return this.#elementAt(type, target, offset, depth);
+    if (!isRecord(tag)) return '';
+    for (const { tag, attributes } of type.children) {
+      if ((tag !== TAG.member && tag !== TAG.inheritance) || attributes.has(AT.external)) continue;
+      const own = this.typeOf(attributes);
+      const start = this.#offset(attributes, own);
+      const width = attributes.get(AT.bitSize);
+      const size = typeof width === 'number' ? width : (this.sizeOf(own, 0) ?? 0) * 8;
+      if (offset < start || offset >= start + size) continue;
+      const name = attributes.get(AT.name);
+      const rest = this.pathAt(own, offset - start, depth + 1);
+      return typeof name === 'string' ? `.${name}${rest}` : rest;
+    }
+    return '';
+  }
+
+  #elementAt(array: Entry, element: Entry | undefined, offset: number, depth: number): string {
+    let size = (this.sizeOf(element, 0) ?? 0) * 8;
+    if (size === 0) return '';
+    const rest = this.pathAt(element, offset % size, depth + 1);
+    const indices: number[] = [];
+    for (const count of this.#counts(array).reverse()) {
+      const index = Math.floor(offset / size);
+      indices.unshift(count === undefined ? index : index % count);
+      size *= count ?? 1;
+    }
+    return indices.map((i) => `[${i}]`).join('') + rest;
   }
 
   #offset(attributes: ReadonlyMap<number, number | string>, type: Entry | undefined): number {

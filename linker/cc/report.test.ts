@@ -1,0 +1,69 @@
+// How melf-cc tells what is wrong with a link.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+interface Told {
+  readonly severity: string;
+  readonly code: string;
+  readonly message: string;
+  readonly places: readonly { readonly role: string; readonly where: string }[];
+  readonly hint?: string;
+  readonly facts?: Readonly<Record<string, unknown>>;
+}
+
+describe("melf-cc's reports", function () {
+  this.timeout(120_000);
+  let folder: string;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'melf-report-'));
+    file(
+      'melf.toml',
+      '[[variant]]\nname = "fast"\nflags = "-O2"\n[[variant]]\nname = "slow"\nflags = "-O0 -DSLOW=1"\n',
+    );
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = (name: string, text: string): void => writeFileSync(join(folder, name), text);
+  const call = (driver: 'melf-cc' | 'melf-c++', ...args: string[]) => {
+    const words = [join(import.meta.dirname, `${driver}.cjs`), ...args];
+    const { status, stderr } = spawnSync(process.execPath, words, { cwd: folder, encoding: 'utf8' });
+    return { status, text: stderr };
+  };
+  /** What a link that goes wrong says, as text and as objects. */
+  const wrong = (...args: string[]): { text: string; told: Told[] } => {
+    const { status, text } = call('melf-cc', ...args, '-o', 'out');
+    assert.equal(status, 1, text);
+    const json = call('melf-cc', ...args, '-o', 'out', '-Wl,--diagnostics=json');
+    assert.equal(json.status, 1);
+    return {
+      text,
+      told: json.text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Told),
+    };
+  };
+
+  it('names the source of an object that is gone with the call', () => {
+    file('cfg.c', '#ifndef SLOW\n#define SLOW 0\n#endif\nint limit = 4 + SLOW;\nint main(void) { return limit++; }\n');
+    const { text } = wrong('-g', 'cfg.c');
+    assert.match(text, />>> 4 bytes in \S*\/cfg\.c:4 in cfg\.c \[variant fast\]:\(\.data\.limit\)\n/);
+    assert.doesNotMatch(text, /melf-cc-/);
+  });
+
+  it('says where the target of a relocation that does not fit was defined', () => {
+    file(
+      'far.c',
+      'int target;\nvoid there(void) { __asm__(".byte target"); }\nint main(void) { there(); return target; }\n',
+    );
+    const { text } = wrong('-g', 'far.c');
+    assert.match(
+      text,
+      /R_X86_64_8 to target: the value 0x\w+ does not fit.*\n>>> referenced by \S*\/far\.c:2 in far\.c/,
+    );
+    assert.match(text, />>> defined in \S*\/far\.c:1 in far\.c \[variant fast\]:\(\.bss\.target\)/);
+  });
+});
