@@ -1,5 +1,5 @@
 import type { MapRequest } from './address-space.ts';
-import { pageUp } from './physical.ts';
+import { PAGE_SIZE, pageUp } from './physical.ts';
 import { TASK_SIZE } from './range.ts';
 import { Prot, type VmaList } from './vma.ts';
 
@@ -43,7 +43,8 @@ export class Heap {
     const oldEnd = pageUp(this.#end);
     const newEnd = pageUp(address);
     if (newEnd > oldEnd) {
-      if (this.#space.areas.overlapping(oldEnd, newEnd).length > 0) return this.#end;
+      // A page stays free between the heap and what comes next (mm/mmap.c).
+      if (this.#space.areas.overlapping(oldEnd, newEnd + PAGE_SIZE).length > 0) return this.#end;
       const rights = Prot.read | Prot.write;
       const request = { address: oldEnd, length: newEnd - oldEnd, prot: rights, fixed: true, name: '[heap]' };
       if (this.#space.map(request) < 0) return this.#end;

@@ -11,8 +11,11 @@
 #include "check.h"
 
 /* As in views.property.ts: pages in two neighbouring last-level page tables. */
-enum { PAGES = 8, SLOTS = 4, MOST_COMMANDS = 512, FAULT = -1000 };
+enum { PAGES = 8, HEAP_PAGES = 4, SLOTS = 4, MOST_COMMANDS = 512, FAULT = -1000 };
 #define REGION ((unsigned char *)(0x200000ul * 0x5000 - 4 * PAGE))
+/* What brk adds comes after these pages. */
+static unsigned char *heap;
+static unsigned char *page_at(int page) { return page < PAGES ? REGION + page * PAGE : heap + (page - PAGES) * PAGE; }
 
 enum op {
     OP_MAP, /* page, pages, kind */
@@ -32,6 +35,9 @@ enum op {
     OP_MOVE,   /* page, to, sizes */
     OP_RESIZE, /* page, pages, pages */
     OP_DISCARD,
+    OP_BRK, /* pages, bytes less */
+    OP_LOCK,
+    OP_UNLOCK,
     OP_START, /* slot */
     OP_EXIT,
     OP_JOIN, /* slot */
@@ -44,7 +50,7 @@ struct command {
 };
 
 static struct command commands[MOST_COMMANDS];
-static int32_t results[MOST_COMMANDS * PAGES];
+static int32_t results[MOST_COMMANDS * (PAGES + HEAP_PAGES)];
 static uint32_t count;
 static volatile uint32_t position, results_used;
 static sem_t turn[SLOTS];
@@ -91,7 +97,7 @@ static void *thread(void *slot);
 enum { OFFSET = 5, SYS_checkpoint = 1999 };
 
 static long execute(const struct command *c) {
-    unsigned char *at = REGION + (long)c->a * PAGE;
+    unsigned char *at = page_at(c->a);
     size_t length = (size_t)c->b * PAGE;
     switch ((enum op)c->op) {
         case OP_MAP: return map(at, length, c->c);
@@ -109,7 +115,7 @@ static long execute(const struct command *c) {
         case OP_SHARE: return mmview_share(at, length + (size_t)c->c);
         case OP_SWITCH_BASE: return mmview_switch_base();
         case OP_MOVE: {
-            unsigned char *to = REGION + (long)c->b * PAGE;
+            unsigned char *to = page_at(c->b);
             size_t old_pages = c->c & 15, new_pages = c->c >> 4 & 15;
             int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (c->c >> 8 ? MREMAP_DONTUNMAP : 0);
             void *got = mremap(at, old_pages * PAGE, new_pages * PAGE, flags, to);
@@ -120,11 +126,14 @@ static long execute(const struct command *c) {
             return got == at ? 0 : got == MAP_FAILED ? -errno : 1;
         }
         case OP_DISCARD: return raw(madvise(at, length, MADV_DONTNEED));
+        case OP_BRK: return (unsigned char *)syscall(SYS_brk, heap + (long)c->a * PAGE - c->b) - heap;
+        case OP_LOCK: return raw(mlock(at, length));
+        case OP_UNLOCK: return raw(munlock(at, length));
         case OP_START: return -pthread_create(&threads[c->a], NULL, thread, (void *)(long)c->a);
         case OP_EXIT: return 0;
         case OP_JOIN: return -pthread_join(threads[c->a], NULL);
         case OP_OBSERVE:
-            for (int page = 0; page < PAGES; page++) results[results_used++] = load(REGION + page * PAGE + OFFSET);
+            for (int page = 0; page < PAGES + HEAP_PAGES; page++) results[results_used++] = load(page_at(page) + OFFSET);
             return 0;
     }
     abort();
@@ -141,7 +150,7 @@ static void *thread(void *argument) {
             long result = execute(c);
             results[results_used++] = (int32_t)result;
             ends_here = c->op == OP_EXIT; /* the next command is OP_JOIN: only then is the thread gone for sure */
-            if (!ends_here) syscall(SYS_checkpoint, (long)position);
+            if (!ends_here) syscall(SYS_checkpoint, (long)position, heap);
             position++;
         }
         if (position >= count) return NULL;
@@ -167,6 +176,8 @@ static int execute_all(void) {
     struct sigaction action = {.sa_handler = on_fault};
     sigaction(SIGSEGV, &action, NULL);
     sigaction(SIGBUS, &action, NULL);
+    heap = (unsigned char *)((syscall(SYS_brk, 0L) + PAGE - 1) & -(long)PAGE);
+    if ((unsigned char *)syscall(SYS_brk, heap) != heap) return 105;
     for (int i = 0; i < SLOTS; i++) sem_init(&turn[i], 0, 0);
     if (count > 0) {
         sem_post(&turn[commands[0].slot]);
@@ -190,6 +201,9 @@ static void read_file(void) {
 /* Forked processes find the interpreter's code translated. */
 int main(void) {
     read_file();
+    /* The library's allocator has what it needs of the heap before programs change it. */
+    void *volatile some = malloc(PAGE);
+    free(some);
     while (read_all(&count, sizeof count) == sizeof count) {
         if (count > MOST_COMMANDS) return 100;
         syscall(SYS_checkpoint, -1L);

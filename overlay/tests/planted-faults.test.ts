@@ -133,6 +133,30 @@ const faults: readonly Fault[] = [
     },
     found: /: discard .*\nbut the views are/,
   },
+  {
+    what: 'what brk adds is unshared as the page before it',
+    syscall: 'brk',
+    wrong: (thread, call, args) => {
+      const { space } = thread.process;
+      const { end } = space.heap;
+      const result = call(...args);
+      const [before, added] = [space.areas.find(end - 1), space.areas.find(result - 1)];
+      if (result > end && added !== undefined && before?.viewShared === false) {
+        added.viewShared = false;
+        space.views.separate(added.start, added.end);
+        space.noteUnshared();
+      }
+      return result;
+    },
+    found: /: \w+ .*\nbut /,
+  },
+  {
+    what: 'munlock of a range that begins unlocked does nothing',
+    syscall: 'munlock',
+    wrong: (thread, call, args) =>
+      thread.process.space.areas.find(args[0] ?? 0)?.locked === false ? 0 : call(...args),
+    found: /: unlock .*\nbut the/,
+  },
 ];
 
 /** The extension of a kernel that has the fault. */

@@ -1,7 +1,17 @@
 // Random programs of view calls: what fast-check draws is made into commands by asking the reference model what there is.
 
 import fc from 'fast-check';
-import { type Command, moveSizes, type Op, ops, PAGES, ReferenceModel, SLOTS } from './reference-model.ts';
+import {
+  ALL_PAGES,
+  type Command,
+  HEAP_PAGES,
+  moveSizes,
+  type Op,
+  ops,
+  PAGES,
+  ReferenceModel,
+  SLOTS,
+} from './reference-model.ts';
 
 /** As drawn: all numbers are taken modulo what the model has at that point. */
 export interface Draft {
@@ -30,6 +40,9 @@ const weights: Partial<Record<Op, number>> = {
   move: 4,
   resize: 2,
   discard: 2,
+  brk: 3,
+  lock: 2,
+  unlock: 1,
   start: 2,
   exit: 1,
   observe: 2,
@@ -47,6 +60,11 @@ const draft: fc.Arbitrary<Draft> = fc.oneof(
     }),
   })),
 );
+
+/** Heap pages that a program begins with. */
+const FIRST_HEAP = HEAP_PAGES / 2;
+/** Ranges lie in the mappings or in the heap. */
+const endAfter = (page: number): number => (page < PAGES ? PAGES : ALL_PAGES);
 
 /** Where a program begins: with `views` more views that hold different things in an unshared range. */
 interface Start {
@@ -70,7 +88,7 @@ export const programs: fc.Arbitrary<Program> = fc.record({
   eager: fc.boolean(),
   start: fc.option(
     fc.record({
-      page: fc.nat(PAGES - 1),
+      page: fc.nat(PAGES + FIRST_HEAP - 1),
       count: fc.integer({ min: 1, max: 4 }),
       views: fc.integer({ min: 1, max: 3 }),
     }),
@@ -108,8 +126,12 @@ export function concrete({ drafts, eager, start }: Program): Step[] {
     steps.push({ command, answers, state: model.state() });
   };
   add(0, 'map', 0, PAGES, 0);
+  add(0, 'brk', FIRST_HEAP);
   if (start !== undefined) {
-    const pages = Array.from({ length: Math.min(start.count, PAGES - start.page) }, (_, at) => start.page + at);
+    const pages = Array.from(
+      { length: Math.min(start.count, endAfter(start.page) - start.page) },
+      (_, at) => start.page + at,
+    );
     add(0, 'unshare', start.page, pages.length);
     for (let view = 0; view <= start.views; view++) {
       if (view > 0) add(0, 'create');
@@ -119,8 +141,8 @@ export function concrete({ drafts, eager, start }: Program): Step[] {
   }
   for (const { op, slot: drawn, x, y, z } of drafts) {
     const slot = pick(model.slots, drawn);
-    const page = x % PAGES;
-    const count = 1 + (y % Math.min(4, PAGES - page));
+    const page = op === 'move' || op === 'resize' ? x % PAGES : x % ALL_PAGES;
+    const count = 1 + (y % Math.min(4, endAfter(page) - page));
     // Mostly ids that exist or existed, sometimes one that never did.
     const id = x % 9 === 8 ? model.lastId + 1 + y : x % 4 === 3 ? y % (model.lastId + 1) : pick(model.visibleViews, y);
     switch (op) {
@@ -129,8 +151,15 @@ export function concrete({ drafts, eager, start }: Program): Step[] {
         break;
       case 'unmap':
       case 'discard':
+      case 'lock':
+      case 'unlock':
         add(slot, op, page, count);
         break;
+      case 'brk': {
+        const pages = z % (HEAP_PAGES + 1);
+        add(slot, op, pages, pages > 0 && x % 4 === 0 ? 61 * y : 0);
+        break;
+      }
       case 'protect':
         add(slot, op, page, count, pick(protections, z));
         break;

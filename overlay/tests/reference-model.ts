@@ -3,7 +3,11 @@
 
 import { Errno } from '../../emulator/errno.ts';
 
+/** Where mmap and mremap put things. */
 export const PAGES = 8;
+/** Pages after them, by number, are what brk adds to the heap. */
+export const HEAP_PAGES = 4;
+export const ALL_PAGES = PAGES + HEAP_PAGES;
 export const SLOTS = 4;
 const PAGE_SIZE = 4096;
 /** A load or store that ended in a signal. */
@@ -29,6 +33,9 @@ export const ops = [
   'move',
   'resize',
   'discard',
+  'brk',
+  'lock',
+  'unlock',
   'start',
   'exit',
   'join',
@@ -47,6 +54,8 @@ export interface Command {
 
 export const Kind = { private: 0, file: 1, shared: 2 } as const;
 const Prot = { read: 1, write: 2 } as const;
+/** Beside the rights in {@link ReferenceModel.state}: mlock holds the page. */
+export const LOCKED = 8;
 
 /** Operand `c` of `move`. */
 export const moveSizes = (oldCount: number, newCount: number, dontUnmap: boolean): number =>
@@ -67,6 +76,8 @@ interface Page {
   readonly kind: number;
   /** MAP_SHARED: cannot be unshared, does not forget. */
   readonly object: SharedObject | undefined;
+  /** By mlock, in all views. */
+  locked: boolean;
   /** Of all views, or of each. */
   common: Cell | undefined;
   readonly own: Map<number, Cell>;
@@ -74,13 +85,15 @@ interface Page {
 
 /** Several threads (slots), several views, a few pages. */
 export class ReferenceModel {
-  readonly #pages: (Page | undefined)[] = new Array<Page | undefined>(PAGES).fill(undefined);
+  readonly #pages: (Page | undefined)[] = new Array<Page | undefined>(ALL_PAGES).fill(undefined);
   /** Views that exist, whether one may enter them or not. */
   readonly #views = new Map<number, { visible: boolean }>([[0, { visible: true }]]);
   /** The view of each thread that runs, by slot. */
   readonly #threads = new Map<number, number>([[0, 0]]);
   #base = 0;
   #nextId = 1;
+  /** Bytes of heap pages. */
+  #break = 0;
 
   get slots(): number[] {
     return [...this.#threads.keys()];
@@ -96,13 +109,16 @@ export class ReferenceModel {
   }
 
   /**
-   * Everything: the base, and for each view, by id, what it may do with each page (-1: it is not there; else PROT_*) and what a load finds.
+   * Everything: the base, and for each view, by id, what it may do with each page (-1: it is not there; else PROT_*, and LOCKED) and what a load finds.
    */
   state(): number[] {
     const state = [this.#base];
     for (const view of [...this.#views.keys()].sort((a, b) => a - b)) {
       state.push(view);
-      for (const page of this.#pages.keys()) state.push(this.#cell(page, view)?.prot ?? -1, this.#read(page, view));
+      for (const [page, found] of this.#pages.entries()) {
+        const prot = this.#cell(page, view)?.prot ?? -1;
+        state.push(found?.locked === true ? prot | LOCKED : prot, this.#read(page, view));
+      }
     }
     return state;
   }
@@ -160,6 +176,12 @@ export class ReferenceModel {
         return this.#resize(view, a, b, c);
       case 'discard':
         return this.#discard(view, a, b);
+      case 'brk':
+        return this.#brk(a * PAGE_SIZE - b);
+      case 'lock':
+        return this.#setLocked(a, b, true) || this.#haveAll(view, a, b);
+      case 'unlock':
+        return this.#setLocked(a, b, false);
       case 'start':
         this.#threads.set(a, view);
         return 0;
@@ -261,7 +283,7 @@ export class ReferenceModel {
     const object = kind === Kind.shared ? new Array<number>(count).fill(0) : undefined;
     for (let index = 0; index < count; index++) {
       const common = { value: initialOf(kind, index), prot: Prot.read | Prot.write };
-      this.#pages[first + index] = { index, kind, object, common, own: new Map() };
+      this.#pages[first + index] = { index, kind, object, locked: false, common, own: new Map() };
     }
   }
 
@@ -273,6 +295,7 @@ export class ReferenceModel {
       index,
       kind: page.kind,
       object: page.object,
+      locked: page.locked,
       common: page.common && clean(page.common),
       own: new Map([...page.own].map(([view, cell]) => [view, clean(cell)])),
     };
@@ -287,6 +310,7 @@ export class ReferenceModel {
       if (page === first || before === undefined) continue;
       const follows = here.kind === Kind.private || here.index === before.index + 1;
       if (here.kind !== before.kind || here.object !== before.object || !follows) return false;
+      if (here.locked !== before.locked) return false;
       if (this.#cell(page, view)!.prot !== this.#cell(page - 1, view)!.prot) return false;
     }
     return true;
@@ -308,7 +332,8 @@ export class ReferenceModel {
     const added = Array.from({ length: newCount - kept }, (_, at) => this.#fresh(model, at + skip));
     this.#pages.fill(undefined, from, from + oldCount);
     for (const [at, page] of [...moved, ...added].entries()) this.#pages[to + at] = page;
-    if (dontUnmap) for (const [at, page] of moved.entries()) this.#pages[from + at] = this.#fresh(page);
+    if (dontUnmap)
+      for (const [at, page] of moved.entries()) this.#pages[from + at] = { ...this.#fresh(page), locked: false };
     return 0;
   }
 
@@ -327,13 +352,45 @@ export class ReferenceModel {
     return 0;
   }
 
-  /** What a thread in `view` sees is as nobody had written there; of a private page the others keep what they have. Holes are passed over. */
+  /**
+   * What a thread in `view` sees is as nobody had written there; of a private page the others keep what they have. Holes are passed over, and the first
+   * locked page ends it.
+   */
   #discard(view: number, first: number, count: number): number {
     for (let page = first; page < first + count; page++) {
       const found = this.#pages[page];
-      if (found !== undefined) this.#cell(page, view)!.value = initialOf(found.kind, found.index);
+      if (found === undefined) continue;
+      if (found.locked) return -Errno.EINVAL;
+      this.#cell(page, view)!.value = initialOf(found.kind, found.index);
     }
     return this.#pages.slice(first, first + count).includes(undefined) ? -Errno.ENOMEM : 0;
+  }
+
+  /** The new break, or the one that stays: what grows must leave a page free before what is mapped there. */
+  #brk(bytes: number): number {
+    const [from, to] = [this.#break, bytes].map((address) => PAGES + Math.ceil(address / PAGE_SIZE)) as [
+      number,
+      number,
+    ];
+    if (to > from) {
+      if (this.#pages.slice(from, to + 1).some((page) => page !== undefined)) return this.#break;
+      this.#map(from, to - from, Kind.private);
+    }
+    this.#pages.fill(undefined, to, from);
+    this.#break = bytes;
+    return bytes;
+  }
+
+  #setLocked(first: number, count: number, locked: boolean): number {
+    const end = this.#holeIn(first, count);
+    for (const page of this.#pages.slice(first, end)) page!.locked = locked;
+    return end < first + count ? -Errno.ENOMEM : 0;
+  }
+
+  /** A lock wants its pages there at once, as the caller would find them. */
+  #haveAll(view: number, first: number, count: number): number {
+    for (let page = first; page < first + count; page++) if (this.#read(page, view) === FAULT) return -Errno.ENOMEM;
+    return 0;
   }
 }
 

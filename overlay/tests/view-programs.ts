@@ -17,7 +17,7 @@ import type { Isa } from '../../setup/toolchain.ts';
 import { installMmview } from '../mmview.ts';
 import { compileGuest } from './guest.ts';
 import { concrete, encode, programs, type Step } from './random-programs.ts';
-import { FAULT, FILE_BYTE, PAGES } from './reference-model.ts';
+import { ALL_PAGES, FAULT, FILE_BYTE, LOCKED, PAGES } from './reference-model.ts';
 
 const PAGE_SIZE = 4096;
 /** Where interpreter.c has what it tests, and the byte of each page that holds the contents. */
@@ -41,17 +41,20 @@ function byteAt(memory: Peek, va: number): number {
   }
 }
 
-/** As ReferenceModel.state has it, of the kernel's areas and page tables. Touches nothing. */
-function stateOf(space: AddressSpace): number[] {
+/** As ReferenceModel.state has it, of the kernel's areas and page tables. Touches nothing. `heap` is where what brk adds begins. */
+function stateOf(space: AddressSpace, heap: number): number[] {
   const state = [space.views.base];
   for (const view of space.views.ids().sort((a, b) => a - b)) {
     state.push(view);
     const memory = new Peek(space, view);
-    for (let page = 0; page < PAGES; page++) {
-      const va = REGION + page * PAGE_SIZE;
+    for (let page = 0; page < ALL_PAGES; page++) {
+      const va = page < PAGES ? REGION + page * PAGE_SIZE : heap + (page - PAGES) * PAGE_SIZE;
       const area = space.areas.find(va);
       const prot = area === undefined ? -1 : protIn(area, view);
-      state.push(prot, prot > 0 && (prot & Prot.read) !== 0 ? byteAt(memory, va + OFFSET) : FAULT);
+      state.push(
+        area?.locked === true ? prot | LOCKED : prot,
+        prot > 0 && (prot & Prot.read) !== 0 ? byteAt(memory, va + OFFSET) : FAULT,
+      );
     }
   }
   return state;
@@ -78,9 +81,9 @@ class Comparison {
   /** The extension that gives a machine the system call. */
   readonly install = (kernel: Kernel): void => {
     kernel.registerSyscall(CHECKPOINT, 'checkpoint', {
-      handler: ({ process }, step) => {
+      handler: ({ process }, step, heap) => {
         if (step < 0) this.#begin(kernel.physical.framesUsed);
-        else this.#compare(step, process.space);
+        else this.#compare(step, process.space, heap);
         return 0;
       },
       note: 'compares the state of all views with the reference model',
@@ -104,10 +107,10 @@ class Comparison {
     this.#frames = frames;
   }
 
-  #compare(step: number, space: AddressSpace): void {
+  #compare(step: number, space: AddressSpace, heap: number): void {
     this.compared++;
     const wanted = this.#programs[this.#current]![step]!.state;
-    const got = stateOf(space);
+    const got = stateOf(space, heap);
     if (got.length === wanted.length && got.every((word, at) => word === wanted[at])) return;
     this.fail(this.#current, step, `but the views are\n${got.join(' ')}\nand not\n${wanted.join(' ')}`);
   }

@@ -227,6 +227,26 @@ static void locks(void) {
     printf("locked: %ld kB\n", locked());
 }
 
+static char *set_break(char *to) { return (char *)syscall(SYS_brk, to); }
+
+/* A heap that something is in the way of, and one with a hole. */
+static void heap(void) {
+    char *old = set_break(NULL), *end = old + (PAGE - (uintptr_t)old % PAGE) % PAGE;
+    TELL("mmap above the heap", mmap(end + 5 * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED ? -1 : 0);
+    printf("up to it: %d\n", set_break(end + 5 * PAGE) == old);
+    printf("up to a page below: %d\n", set_break(end + 4 * PAGE) == end + 4 * PAGE);
+    for (int i = 0; i < 4; i++) end[i * PAGE] = 1;
+    TELL("a hole", munmap(end + 2 * PAGE, PAGE));
+    printf("smaller, over the hole: %d\n", set_break(end + PAGE + 100) == end + PAGE + 100);
+    printf("still there: %d %d\n", end[0], end[PAGE]);
+    TELL("mlock of what is gone", mlock(end + 3 * PAGE, PAGE));
+    printf("larger again: %d\n", set_break(end + 3 * PAGE - 100) == end + 3 * PAGE - 100);
+    printf("new: %d\n", end[2 * PAGE]);
+    printf("below its beginning: %d\n", set_break((char *)PAGE) == end + 3 * PAGE - 100);
+    set_break(old);
+    munmap(end + 5 * PAGE, PAGE);
+}
+
 static void keys(void) {
     char *one = map(1, PROT_READ);
     TELL("no key", syscall(SYS_pkey_mprotect, one, (size_t)PAGE, PROT_READ | PROT_WRITE, -1));
@@ -244,6 +264,7 @@ int main(void) {
     freeing();
     lengths();
     locks();
+    heap();
     many();
     return 0;
 }
