@@ -1,4 +1,4 @@
-// melf.h's promises about threads, signal handlers and fork, with musl and with glibc, in the sandbox and natively.
+// melf.h's promises about threads, their cancellation, signal handlers and children, with musl and with glibc, in the sandbox and natively.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -7,11 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { skipBecause } from '../../base/tests/skip.ts';
 import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
+import { readMelf } from '../../linker/melf-reader.ts';
 import { ensureEngine } from '../../setup/engine.ts';
 import { ensureGlibc } from '../../setup/glibc.ts';
 import type { Isa } from '../../setup/toolchain.ts';
 import { runGuest } from './guest.ts';
-import { buildVariants } from './variants.ts';
+import { buildVariants, readProgram } from './variants.ts';
 
 const isNative = (isa: Isa): boolean =>
   process.platform === 'linux' && process.arch === (isa === 'x86-64' ? 'x64' : 'arm64');
@@ -54,7 +55,9 @@ for (const isa of isas) {
           assert.doesNotMatch(output, /^FAIL/m);
           assert.equal(code, 0, output);
           assert.match(output, /^ok and while another thread changes the tables$/m);
-          assert.equal(frames.after, frames.before);
+          // What the children compared their window with stays in the page cache.
+          const cached = (3 * readMelf(readProgram(path)).melf!.windowSize) / 4096;
+          assert.ok(frames.after - frames.before <= cached, `${frames.before} frames, then ${frames.after}`);
         });
       }
 
@@ -76,7 +79,10 @@ for (const isa of isas) {
 
       it('hold natively without views, as far as they concern one thread', function () {
         if (!isNative(isa)) skipBecause(this, `this machine does not execute ${isa} programs`);
-        const { stdout, status } = spawnSync(path, { encoding: 'utf8', timeout: 60_000 });
+        // What it tells is written while it has the lock.
+        const env = { MELF_VERBOSE: '1' };
+        const { stdout, status } = spawnSync(path, { encoding: 'utf8', timeout: 120_000, env });
+        assert.doesNotMatch(stdout, /^FAIL/m);
         assert.equal(status, 0, stdout);
         assert.equal(stdout.match(/^ok a child goes on/gm)?.length, 3);
       });

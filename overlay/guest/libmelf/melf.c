@@ -67,6 +67,9 @@ static int pinned = NOT_PINNED;
 /* A thread inherits its creator's view, not its thread-local data: so it has to ask once. */
 static __thread volatile int current = UNKNOWN;
 
+/* The process that the tables are of. */
+static pid_t owner;
+
 static bool separate_calls; /* the kernel is of the older kind */
 
 static long mmview(long operation, long a, long b) {
@@ -78,6 +81,24 @@ static long mmview(long operation, long a, long b) {
     case MMVIEW_MIGRATE: return syscall(SYS_mmview_migrate, a);
     default: return syscall(SYS_mmview_share, a, b, 0L); /* unshare(a, b), or set_shared(a, b, false) */
     }
+}
+
+/*
+ * System calls as they are: libc's open, read, write and close are cancellation points, and a thread that ended in one would take the lock with it, or
+ * a window that cannot be executed.
+ */
+static int open_file(const char *path) {
+    return (int)syscall(SYS_openat, (long)AT_FDCWD, path, (long)(O_RDONLY | O_CLOEXEC));
+}
+
+static void close_file(int file) {
+    int saved = errno;
+    syscall(SYS_close, (long)file);
+    errno = saved;
+}
+
+static ssize_t read_file(int file, void *to, size_t bytes, off_t from) {
+    return syscall(SYS_pread64, (long)file, to, bytes, (long)from);
 }
 
 /* What a conversion of tell gives: the argument as text, in `digits` where it is a number. */
@@ -109,8 +130,7 @@ static void print(const char *format, va_list *arguments) {
         for (const char *text = converted(*++format, arguments, digits); *text != '\0' && used < sizeof line; text++)
             line[used++] = *text;
     }
-    ssize_t written = write(STDERR_FILENO, line, used);
-    (void)written; /* there is nobody else to tell */
+    syscall(SYS_write, (long)STDERR_FILENO, line, used); /* if it fails there is nobody else to tell */
 }
 
 static void tell(const char *format, ...) {
@@ -137,12 +157,39 @@ static size_t whole_pages(size_t bytes) {
 }
 
 static int inherited(void);
+static int choice_in_window(int guess);
+
+/*
+ * Whether this is a child that before_fork and its like have not seen: made by _Fork, or by a system call. From here on the tables are its own. Its views
+ * are gone but for the one that it is in, and whoever had the lock is not here; `guess` is what its one thread may be in.
+ */
+static bool starts_again_in_child(int guess) {
+    pid_t here = getpid();
+    if (here == __atomic_load_n(&owner, __ATOMIC_ACQUIRE)) return false;
+    int saved = errno;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (here != owner) { /* no handler has done it meanwhile */
+        lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+        for (int i = 0; i < MAX_CHOICES; i++) views[i] = NO_VIEW;
+        if (backend == BACKEND_VIEWS) {
+            current = choice_in_window(guess);
+            if (current != UNKNOWN) views[current] = mmview(MMVIEW_CURRENT, 0, 0);
+        }
+        __atomic_store_n(&owner, here, __ATOMIC_RELEASE);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = saved;
+    return true;
+}
 
 /* Signals first: a handler that came while its thread holds the lock, and wants it, too, would wait for ever. */
 static void enter(sigset_t *before) {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, before);
+    starts_again_in_child(current);
     pthread_mutex_lock(&lock);
 }
 
@@ -154,7 +201,7 @@ static void leave(const sigset_t *before) {
 /* Nobody else may be half way through a change of the tables when they are copied. */
 static void before_fork(void) {
     sigset_t before;
-    if (backend == BACKEND_VIEWS && current == UNKNOWN) current = inherited();
+    if (backend == BACKEND_VIEWS) current = inherited();
     enter(&before);
     forker_mask = before;
 }
@@ -166,6 +213,7 @@ static void after_fork(void) {
 
 /* In the child of a fork the caller's view is the only one and bears number 0; the child's one thread is in it. */
 static void after_fork_in_child(void) {
+    owner = getpid();
     if (backend == BACKEND_VIEWS) {
         for (int i = 0; i < MAX_CHOICES; i++) views[i] = NO_VIEW;
         if (current != UNKNOWN) views[current] = 0;
@@ -189,6 +237,7 @@ static void initialise(void) {
         init_error = E2BIG;
         return;
     }
+    owner = getpid();
     variant_count = (int)genmeta_start.segments;
     window = (char *)(uintptr_t)genmeta_start.virtual_address;
     window_bytes = whole_pages(genmeta_start.segment_bytes);
@@ -250,8 +299,8 @@ int melf_variant(const char *name) {
 /* Reads a part of a variant's code from the program's own file into its place. */
 static int read_part(int file, int variant, size_t from, size_t bytes) {
     for (size_t done = 0; done < bytes;) {
-        ssize_t got = pread(file, window + from + done, bytes - done,
-                            (off_t)(genmeta_start.file_offsets[variant] + from + done));
+        ssize_t got = read_file(file, window + from + done, bytes - done,
+                                (off_t)(genmeta_start.file_offsets[variant] + from + done));
         if (got < 0 && errno == EINTR) continue;
         if (got == 0) errno = EIO;
         if (got <= 0) return -1;
@@ -276,12 +325,10 @@ static int for_each_part(int file, int choice, int (*put)(int file, int variant,
 }
 
 static int with_program(int choice, int (*put)(int file, int variant, size_t from, size_t bytes)) {
-    int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    int file = open_file("/proc/self/exe");
     if (file < 0) return -1;
     int result = for_each_part(file, choice, put);
-    int error = errno;
-    close(file);
-    errno = error;
+    close_file(file);
     return result;
 }
 
@@ -320,18 +367,22 @@ static long create_view(int choice) {
     return view;
 }
 
-static long view_of(int variant) {
-    long view = __atomic_load_n(&views[variant], __ATOMIC_ACQUIRE);
-    if (view != NO_VIEW) return view;
+/* Out of line, as all that is rare: the switch to a view that exists has no registers to save for it. */
+__attribute__((noinline)) static long make_view_of(int variant) {
     sigset_t before;
     enter(&before);
-    view = views[variant];
+    long view = views[variant];
     if (view == NO_VIEW) {
         view = create_view(variant);
         if (view >= 0) __atomic_store_n(&views[variant], view, __ATOMIC_RELEASE);
     }
     leave(&before);
     return view;
+}
+
+static long view_of(int variant) {
+    long view = __atomic_load_n(&views[variant], __ATOMIC_ACQUIRE);
+    return view != NO_VIEW ? view : make_view_of(variant);
 }
 
 /* What a view shows, if this library made it, or UNKNOWN. */
@@ -341,36 +392,41 @@ static int choice_of(long view) {
     return UNKNOWN;
 }
 
-/* The variant whose code is in the window, or UNKNOWN with errno. */
-static int variant_in_window(void) {
-    int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-    if (file < 0) return UNKNOWN;
-    int found = UNKNOWN, before = errno, error = ENOENT;
-    for (int i = 0; i < variant_count && found == UNKNOWN; i++) {
-        void *code = mmap(NULL, genmeta_start.segment_bytes, PROT_READ, MAP_PRIVATE, file,
-                          (off_t)genmeta_start.file_offsets[i]);
-        if (code == MAP_FAILED) {
-            error = errno;
-            break;
-        }
-        if (memcmp(code, window, genmeta_start.segment_bytes) == 0) found = i;
-        munmap(code, genmeta_start.segment_bytes);
-    }
-    close(file);
-    errno = found == UNKNOWN ? error : before;
+/* Compares a part with the program's file: 0, or -1 with errno, ENOENT where they differ. */
+static int compare_part(int file, int variant, size_t from, size_t bytes) {
+    void *code = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, file, (off_t)(genmeta_start.file_offsets[variant] + from));
+    if (code == MAP_FAILED) return -1;
+    bool equal = memcmp(code, window + from, bytes) == 0;
+    munmap(code, bytes);
+    if (!equal) errno = ENOENT;
+    return equal ? 0 : -1;
+}
+
+/* The choice whose code is in the window, `guess` if that is, or UNKNOWN with errno. */
+static int choice_in_window(int guess) {
+    int before = errno, count = __atomic_load_n(&choice_count, __ATOMIC_ACQUIRE);
+    int found = guess != UNKNOWN && with_program(guess, compare_part) == 0 ? guess : UNKNOWN;
+    errno = ENOENT;
+    for (int i = 0; i < count && found == UNKNOWN && errno == ENOENT; i++)
+        if (with_program(i, compare_part) == 0) found = i;
+    if (found != UNKNOWN) errno = before;
     return found;
 }
 
-/* The variant that a thread is in which has not switched yet, or which somebody outside may have switched. */
+/* What a thread is in that has not switched yet, or that somebody outside may have switched. */
 static int inherited(void) {
     if (backend == BACKEND_OVERWRITE) return __atomic_load_n(&process_variant, __ATOMIC_ACQUIRE);
     if (backend == BACKEND_VIEWS) {
-        int choice = choice_of(mmview(MMVIEW_CURRENT, 0, 0));
+        long view = mmview(MMVIEW_CURRENT, 0, 0);
+        int here = current;
+        if (here != UNKNOWN && __atomic_load_n(&views[here], __ATOMIC_ACQUIRE) == view) return here;
+        starts_again_in_child(here);
+        int choice = choice_of(view);
         if (choice != UNKNOWN) return choice;
     } else if (window == NULL) {
         return 0; /* no variants, or more than are known here */
     }
-    return variant_in_window(); /* a view that is not ours */
+    return choice_in_window(UNKNOWN); /* a view that is not ours */
 }
 
 int melf_current(void) {
@@ -380,10 +436,56 @@ int melf_current(void) {
     return choice;
 }
 
+/*
+ * Whether a thread executes nothing of the process any more. The kernel still counts it when pthread_join returns: it wakes the joiner first. PF_EXITING
+ * is among the flags in its stat file (proc(5)) before that.
+ */
+static bool is_ending(const char *tid) {
+    enum { FIELDS_BEFORE_FLAGS = 7, PF_EXITING = 4 };
+    char path[64] = "/proc/self/task/", text[512];
+    strncat(path, tid, 20);
+    strcat(path, "/stat");
+    int file = open_file(path);
+    if (file < 0) return errno == ENOENT;
+    ssize_t got = read_file(file, text, sizeof text - 1, 0);
+    close_file(file);
+    if (got < 0) return errno == ESRCH;
+    text[got] = '\0';
+    /* The fields count from behind the name, which may have any characters in it. */
+    const char *at = strrchr(text, ')');
+    for (int i = 0; at != NULL && i < FIELDS_BEFORE_FLAGS; i++) at = strchr(at + 1, ' ');
+    unsigned long flags = 0;
+    if (at != NULL)
+        for (at++; *at >= '0' && *at <= '9'; at++) flags = flags * 10 + (unsigned long)(*at - '0');
+    return (flags & PF_EXITING) != 0;
+}
+
 static bool has_other_threads(void) {
     struct stat tasks;
     /* ".", ".." and one folder for each thread */
-    return stat("/proc/self/task", &tasks) != 0 || tasks.st_nlink > 3;
+    if (stat("/proc/self/task", &tasks) == 0 && tasks.st_nlink <= 3) return false;
+    struct entry {
+        uint64_t inode, next;
+        uint16_t bytes;
+        unsigned char type;
+        char name[];
+    };
+    uint64_t entries[128];
+    int folder = open_file("/proc/self/task");
+    if (folder < 0) return true;
+    long self = syscall(SYS_gettid), got;
+    bool found = false;
+    while (!found && (got = syscall(SYS_getdents64, (long)folder, entries, sizeof entries)) > 0) {
+        for (long at = 0; at < got && !found;) {
+            const struct entry *task = (const struct entry *)((char *)entries + at);
+            long tid = 0;
+            for (const char *digit = task->name; *digit >= '0' && *digit <= '9'; digit++) tid = tid * 10 + (*digit - '0');
+            found = tid != 0 && tid != self && !is_ending(task->name);
+            at += task->bytes;
+        }
+    }
+    close_file(folder);
+    return found || got < 0;
 }
 
 /* The file's own pages, shared with every process that executes them: nothing is copied. */
@@ -401,7 +503,7 @@ static int overwrite(int choice) {
     return 0;
 }
 
-static int switch_process(int variant, bool vouched) {
+__attribute__((noinline)) static int switch_process(int variant, bool vouched) {
     if (__atomic_load_n(&process_variant, __ATOMIC_ACQUIRE) == variant) return variant;
     sigset_t mask;
     enter(&mask);
@@ -416,6 +518,17 @@ static int switch_process(int variant, bool vouched) {
     return result;
 }
 
+static int switch_thread(int variant);
+
+/* The thread was not where it was remembered to be when it left for a variant, or could not leave (-1). */
+__attribute__((noinline)) static int surprised(int before, int variant, long left) {
+    if (starts_again_in_child(before)) return switch_thread(variant);
+    current = left >= 0 ? variant : before;
+    if (left < 0) return -1;
+    int choice = choice_of(left); /* where somebody outside has put it */
+    return choice != UNKNOWN ? choice : before != UNKNOWN ? before : 0;
+}
+
 static int switch_thread(int variant) {
     int before = current == UNKNOWN ? inherited() : current;
     if (before == variant) return current = before;
@@ -424,11 +537,10 @@ static int switch_thread(int variant) {
     /* A signal handler that switches, and switches back, must not take the old variant for what it interrupted. */
     current = UNKNOWN;
     long left = mmview(MMVIEW_MIGRATE, view, 0);
-    current = left >= 0 ? variant : before;
-    if (left < 0) return -1;
-    /* Somebody outside may have put the thread elsewhere meanwhile. */
-    int choice = choice_of(left);
-    return choice != UNKNOWN ? choice : before != UNKNOWN ? before : 0;
+    if (before == UNKNOWN || left < 0 || left != __atomic_load_n(&views[before], __ATOMIC_ACQUIRE))
+        return surprised(before, variant, left);
+    current = variant;
+    return before;
 }
 
 static int switch_to(int variant, bool vouched) {

@@ -12,7 +12,12 @@
  * All functions may be called by several threads at once. All but melf_view_create may also be called from signal handlers, whatever they
  * interrupted, these functions included: they make system calls and, where they have to take the library's lock, block all signals for as long as
  * they have it. (melf_view_create allocates.) What holds for every switch holds there, too: if the handler interrupted a multivariant
- * function, it must have switched back when it returns. So it is for the whole process where there are no views.
+ * function, it must have switched back when it returns. So it is for the whole process where there are no views. None of them is a cancellation
+ * point: a thread that was cancelled ends behind them.
+ *
+ * A child goes on in its maker's variant. One that was made past pthread_atfork's handlers (_Fork, clone by a system call) finds out at its first call
+ * that asks the kernel or changes something; it has to make that, melf_current say, before it has threads. The child of vfork has its maker's memory, that of
+ * this library included: it must call nothing of it.
  *
  * Environment: MELF_VARIANT=name is the variant that the program starts in (no such one: it ends with 64 and says which there are);
  * MELF_VERBOSE=1 tells on stderr what is done.
@@ -43,7 +48,7 @@ int melf_variant(const char *name);
 
 /* Lets the calling thread go on in a variant. Costs no system call when it is there already, as far as this library knows: what somebody outside
  * did to the thread meanwhile it learns from melf_current. Returns the variant it was in (0 for a mixture made outside), or -1 with errno: EINVAL (no such variant), EBUSY (no views on this kernel, and the process has other threads, which an overwrite
- * of the code would hit). */
+ * of the code would hit; those that have been joined or have begun to end do not count). */
 int melf_switch(int variant);
 
 /* Puts the whole process into a variant: the calling thread at once, each other thread at its next melf_switch, whatever variant
