@@ -140,7 +140,7 @@ export async function main(argv: string[]): Promise<number> {
   const map = args.map === undefined ? [] : [{ path: args.map, bytes: Buffer.from(formatMap(result)), mode: 0o644 }];
   writeAll([{ path: args.output, bytes: result.bytes, mode: 0o755 }, ...map]);
   if (args.stats === true) {
-    process.stderr.write(formatStatistics(result, performance.now()));
+    process.stderr.write(formatStatistics(result, options));
   }
   return 0;
 }

@@ -13,6 +13,8 @@ export interface LdCommand {
   readonly options: LinkOptions;
   readonly output: string;
   readonly map: string | undefined;
+  /** Whether `--stats` asks what the link took. */
+  readonly statistics: boolean;
   /** Flags that have no effect here, each with the reason. */
   readonly ignored: readonly string[];
 }
@@ -71,7 +73,13 @@ class Reader {
       wrap: this.#wrap,
       defsyms: this.#defsyms,
     };
-    return { options, output: this.#output, map: this.#map, ignored: this.#ignored };
+    return {
+      options,
+      output: this.#output,
+      map: this.#map,
+      statistics: this.#options.measure === true,
+      ignored: this.#ignored,
+    };
   }
 
   #value(flag: string, word: string): string {
@@ -161,6 +169,9 @@ class Reader {
           });
         break;
       }
+      case '--stats':
+        options.measure = true;
+        break;
       case '--build-id':
         options.buildId = readBuildId(word);
         if (options.buildId === 'uuid') this.#ignored.push(`${word}: not random, so that equal links are equal files`);
@@ -314,7 +325,7 @@ class Reader {
 /** Long flags that have an effect (or are refused for a reason of their own). */
 const LONG: Readonly<Record<string, true>> = Object.fromEntries(
   (
-    'whole-archive no-whole-archive push-state pop-state gc-sections no-gc-sections diagnostics build-id strip-all strip-debug Map entry undefined require-defined wrap library library-path sysroot ' +
+    'stats whole-archive no-whole-archive push-state pop-state gc-sections no-gc-sections diagnostics build-id strip-all strip-debug Map entry undefined require-defined wrap library library-path sysroot ' +
     'output allow-multiple-definition image-base Ttext-segment defsym error-limit fatal-warnings no-fatal-warnings pie no-pie pic-executable shared Bshareable relocatable'
   )
     .split(' ')

@@ -10,6 +10,7 @@ import { link } from '../link.ts';
 import { formatMap } from '../map.ts';
 import type { LinkOptions } from '../options.ts';
 import { checkOutputs, writeAll } from '../output-file.ts';
+import { formatStatistics } from '../statistics.ts';
 import { type Argument, expandResponseFiles } from './command-line.ts';
 import { isPlainFile } from './compile.ts';
 import type { Configuration } from './configuration.ts';
@@ -113,6 +114,7 @@ function linkAs(job: LinkJob, given: readonly string[], json: boolean): number {
   const map = toFile ? [{ path: ld.map!, bytes: Buffer.from(formatMap(result)), mode: 0o644 }] : [];
   writeAll([{ path: ld.output, bytes: result.bytes, mode: 0o755 }, ...map]);
   if (ld.map === '-') tell(formatMap(result), 1);
+  if (ld.statistics) process.stderr.write(formatStatistics(result, options));
   if (process.env.MELF_VERBOSE === '1') for (const one of ld.ignored) tell(`melf-cc: ignored ${one}\n`);
   return 0;
 }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -65,5 +65,19 @@ describe("melf-cc's reports", function () {
       /R_X86_64_8 to target: the value 0x\w+ does not fit.*\n>>> referenced by \S*\/far\.c:2 in far\.c/,
     );
     assert.match(text, />>> defined in \S*\/far\.c:1 in far\.c \[variant fast\]:\(\.bss\.target\)/);
+  });
+
+  it('--stats, with what the variants cost in the file', () => {
+    file('sum.c', 'int sum(int x) { return x + 1; }\nint main(int n, char **v) { return sum(n) - 2; }\n');
+    const { status, text } = call('melf-cc', '-g', 'sum.c', '-o', 'both', '-Wl,--stats');
+    assert.equal(status, 0, text);
+    mkdirSync(join(folder, 'alone'), { recursive: true });
+    file('alone/melf.toml', '[[variant]]\nname = "fast"\nflags = "-O2"\n');
+    const words = [join(import.meta.dirname, 'melf-cc.cjs'), '-g', 'sum.c', '-o', 'one'];
+    const env = { ...process.env, MELF_CONFIG: join(folder, 'alone/melf.toml') };
+    assert.equal(spawnSync(process.execPath, words, { cwd: folder, env }).status, 0);
+    const [both, one] = ['both', 'one'].map((name) => statSync(join(folder, name)).size) as [number, number];
+    assert.equal(Number(/^file growth by variants +(\d+) bytes$/m.exec(text)![1]), both - one);
+    assert.match(text, /^layout +\d+\.\d ms +\d+ MiB$/m);
   });
 });
