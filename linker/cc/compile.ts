@@ -1,6 +1,6 @@
 // One source to one object, or to one file of assembly: the real compiler runs once for each variant.
 
-import { appendFileSync, existsSync, lstatSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, lstatSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { addExcludedSection, encodeFat, FAT_SECTION, type FatVariant, isElf64 } from '../fat-object.ts';
 import { countSymbols } from '../fat-symbols.ts';
@@ -190,13 +190,18 @@ function combine(job: Compile, calls: readonly Call[]): void {
     tell(
       `melf-cc: warning: ${job.source.path}: only objects of 64 bits, little-endian, can hold variants: it is compiled as variant ${calls[0]!.variant.name} alone\n`,
     );
-  } else if (job.goal === 'assembly') appendFileSync(output, encodeAssembly(variants));
+  } else if (job.goal === 'assembly') appendFileSync(output, encodeAssembly(base, variants));
   else writeFileSync(output, addExcludedSection(base, FAT_SECTION, encodeFat(variants, countSymbols(base)), output));
 }
 
 function storedVariants(path: string): FatVariant[] | undefined {
   // Reading assembly that is written by hand costs little: it is short.
-  return isPlainFile(path) ? decodeAssembly(readFileSync(path, 'latin1'), path) : undefined;
+  const found = existsSync(path) && statSync(path).isFile() ? decodeAssembly(readFileSync(path), path) : undefined;
+  if (found !== 'edited') return found;
+  tell(
+    `melf-cc: warning: ${path} was edited after melf-cc -S had made it: the other variants that it holds are left out, and all run what it says now\n`,
+  );
+  return undefined;
 }
 
 /** False for `/dev/null`, which a configure script gives when it only wants to know whether it compiles. */

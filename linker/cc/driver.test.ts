@@ -274,6 +274,16 @@ describe('melf-cc in the place of a compiler', function () {
     assert.ok(!readFileSync(join(folder, 'kept.s'), 'utf8').includes('melf-cc'));
   });
 
+  it('assembly that was edited is compiled as it is, in a warning’s words without the variants of the old text', () => {
+    good(cc('-S', 'say.c', '-o', 'edited.s'));
+    const text = readFileSync(join(folder, 'edited.s'), 'utf8');
+    for (const changed of [text.replace('say:', 'say:\n\tnop'), `${text}\t.globl late\nlate:\n`]) {
+      file('edited.s', changed);
+      assert.match(good(cc('-c', 'edited.s')), /^melf-cc: warning: edited\.s was edited after melf-cc -S .*\n$/);
+      assert.equal(variantsOf('edited.o'), undefined);
+    }
+  });
+
   /** A compiler that notes when it begins and ends and lasts a while. */
   const slowCompiler = (seconds: number): string => {
     const path = join(folder, `slow-${seconds}`);
