@@ -10,11 +10,21 @@ import { findSectionHeaders } from './section-headers.ts';
 export const FAT_SECTION = '.melf.objects';
 
 const MAGIC = 0x5441_464d; // "MFAT"
-const VERSION = 1;
-const HEADER = 24;
+const VERSION = 2;
+const HEADER = 32;
 const ENTRY = 24;
-/** Offset of the number of the containing object's symbols. */
-export const SYMBOL_COUNT = 16;
+/** Offset of what is known of the containing object's symbols. */
+const CENSUS = 16;
+
+/** What tells whether a tool changed the symbols of an object. */
+export interface SymbolCensus {
+  /** Functions and objects that it names; 0: not known. */
+  readonly count: number;
+  /** Those of them that are global and not weak. */
+  readonly strong: number;
+  /** Of the names of all these and of what it refers to, whatever their order. */
+  readonly hash: number;
+}
 
 /** One variant in a fat object. */
 export interface FatVariant {
@@ -27,9 +37,9 @@ export interface FatVariant {
 
 /**
  * Encodes the contents of the section: the default variant first. Equal objects are stored once.
- * @param symbolCount `countSymbols` of the containing object; 0: not known
+ * @param census of the containing object
  */
-export function encodeFat(variants: readonly FatVariant[], symbolCount = 0): Uint8Array {
+export function encodeFat(variants: readonly FatVariant[], census?: SymbolCensus): Uint8Array {
   const texts = variants.map((v) => [Buffer.from(v.name), Buffer.from(v.flags)] as const);
   let at = HEADER + variants.length * ENTRY;
   const places = texts.map(([name, flags]) => {
@@ -53,7 +63,9 @@ export function encodeFat(variants: readonly FatVariant[], symbolCount = 0): Uin
   view.setUint16(4, VERSION, true);
   view.setUint16(6, variants.length, true);
   writeU64(view, 8, bytes.length);
-  view.setUint32(SYMBOL_COUNT, symbolCount, true);
+  view.setUint32(CENSUS, census?.count ?? 0, true);
+  view.setUint32(CENSUS + 4, census?.strong ?? 0, true);
+  view.setUint32(CENSUS + 8, census?.hash ?? 0, true);
   for (const [i, { object }] of variants.entries()) {
     const entry = HEADER + i * ENTRY;
     const [name, flags] = texts[i]!;
@@ -109,6 +121,15 @@ export function decodeFat(bytes: Uint8Array, where: string): FatVariant[][] {
     start += size;
   }
   return lists;
+}
+
+/** What the containing object's symbols were when the section was made; undefined when that is not known. */
+export function censusIn(fat: Uint8Array): SymbolCensus | undefined {
+  if (fat.length < HEADER) return undefined;
+  const view = new DataView(fat.buffer, fat.byteOffset, fat.byteLength);
+  const count = view.getUint32(CENSUS, true);
+  if (count === 0) return undefined;
+  return { count, strong: view.getUint32(CENSUS + 4, true), hash: view.getUint32(CENSUS + 8, true) };
 }
 
 /** Whether it may be an ELF file of 64 bits, little-endian (gABI, `e_ident`). */

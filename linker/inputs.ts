@@ -6,7 +6,7 @@ import { STB_WEAK, STT_FUNC, STT_GNU_IFUNC } from './elf.ts';
 import type { Diagnostics } from './errors.ts';
 import { InputError, LinkError } from './errors.ts';
 import { decodeFat, FAT_SECTION, type FatVariant, sectionNamed } from './fat-object.ts';
-import { assertUnstripped } from './fat-symbols.ts';
+import { assertSymbols } from './fat-symbols.ts';
 import { type ByteSource, InputFile, readWhole, sourceOf } from './input-file.ts';
 import type { Isa, ObjectFile, ObjectIdentity } from './object.ts';
 import { COMMON, readObject } from './object.ts';
@@ -213,7 +213,7 @@ class Loader {
         'combine them with melf-cc -r',
       );
     }
-    assertUnstripped(bytes, fat, where);
+    assertSymbols(bytes, fat, where);
     // A link that names no variants has those of its first fat object.
     if (this.#variants.names.length === 0) this.#declare(lists[0]!);
     for (const [variant, name] of this.#variants.names.entries()) {

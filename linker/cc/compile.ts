@@ -3,7 +3,7 @@
 import { appendFileSync, existsSync, lstatSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { addExcludedSection, encodeFat, FAT_SECTION, type FatVariant, isElf64 } from '../fat-object.ts';
-import { countSymbols } from '../fat-symbols.ts';
+import { takeCensus } from '../fat-symbols.ts';
 import { type Argument, isVariantLanguage } from './command-line.ts';
 import type { Configuration, Variant } from './configuration.ts';
 import { addRules, isDependencyFlag, readRules, rulesFile } from './dependencies.ts';
@@ -191,7 +191,7 @@ function combine(job: Compile, calls: readonly Call[]): void {
       `melf-cc: warning: ${job.source.path}: only objects of 64 bits, little-endian, can hold variants: it is compiled as variant ${calls[0]!.variant.name} alone\n`,
     );
   } else if (job.goal === 'assembly') appendFileSync(output, encodeAssembly(base, variants));
-  else writeFileSync(output, addExcludedSection(base, FAT_SECTION, encodeFat(variants, countSymbols(base)), output));
+  else writeFileSync(output, addExcludedSection(base, FAT_SECTION, encodeFat(variants, takeCensus(base)), output));
 }
 
 function storedVariants(path: string): FatVariant[] | undefined {

@@ -182,6 +182,33 @@ describe('melf-cc in the place of a compiler', function () {
     }
   });
 
+  it('objects whose symbols were renamed or rebound are refused in words', () => {
+    for (const [words, message] of [
+      ['--prefix-symbols=pre_', /symbols of it were renamed/],
+      ['--redefine-sym say=tell', /symbols of it were renamed/],
+      ['--redefine-sym printf=print', /symbols of it were renamed/],
+      ['--weaken', /1 of its 1 global symbols were made local or weak/],
+      ['--localize-symbol=say', /1 of its 1 global symbols were made local or weak/],
+    ] as const) {
+      good(
+        call('sh', [
+          '-c',
+          `objcopy ${words} lib/say.o changed.o && rm -f libchanged.a && ar rcs libchanged.a changed.o`,
+        ]),
+      );
+      for (const input of ['changed.o', 'libchanged.a']) {
+        const flags = input.endsWith('.a') ? ['-Wl,--whole-archive', input, '-Wl,--no-whole-archive'] : [input];
+        const { status, output } = cc('lib/main.o', ...flags, 'lib/only.o', 'lib/kept.o', '-o', 'none');
+        assert.equal(status, 1, words);
+        assert.match(output, message);
+        assert.match(output, /under \[common\] in melf\.toml/);
+      }
+    }
+    good(call('objcopy', ['--add-symbol', 'more=.text:0,global,function', 'lib/say.o', 'more.o']));
+    good(cc('lib/main.o', 'more.o', 'lib/only.o', 'lib/kept.o', '-o', 'more'));
+    assert.deepEqual(runAll('./more'), expected);
+  });
+
   it('a stock linker links the default variant and leaves nothing of the others', () => {
     good(call('gcc', ['lib/main.o', 'lib/say.o', 'lib/only.o', 'lib/kept.o', '-o', 'stock']));
     assert.equal(good(call('./stock', [])), expected[0]);

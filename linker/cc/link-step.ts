@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { MelfError } from '../../base/errors.ts';
 import type { Diagnostic } from '../errors.ts';
 import { addExcludedSection, decodeFat, encodeFat, FAT_SECTION, type FatVariant, sectionNamed } from '../fat-object.ts';
-import { assertUnstripped, countSymbols } from '../fat-symbols.ts';
+import { assertSymbols, takeCensus } from '../fat-symbols.ts';
 import { link } from '../link.ts';
 import { formatMap } from '../map.ts';
 import type { LinkOptions } from '../options.ts';
@@ -147,7 +147,7 @@ export function linkRelocatable(job: LinkJob): number {
     const bytes = readFileSync(one.path);
     const fat = sectionNamed(bytes, FAT_SECTION);
     if (fat === undefined) continue;
-    assertUnstripped(bytes, fat, one.path);
+    assertSymbols(bytes, fat, one.path);
     bodies.set(one, decodeFat(fat, one.path)[0]!);
   }
   const variants: FatVariant[] = [];
@@ -174,7 +174,7 @@ export function linkRelocatable(job: LinkJob): number {
     });
   }
   if (bodies.size > 0) {
-    const fat = encodeFat(variants, countSymbols(base));
+    const fat = encodeFat(variants, takeCensus(base));
     writeFileSync(output, addExcludedSection(base, FAT_SECTION, fat, output));
   }
   return 0;
