@@ -96,18 +96,21 @@ export function decodeFat(bytes: Uint8Array, where: string): FatVariant[][] {
     if (record.length < HEADER) fail('it ends inside a header');
     const view = new DataView(record.buffer, record.byteOffset, record.byteLength);
     if (view.getUint32(0, true) !== MAGIC) fail('it does not begin as melf-cc writes it');
-    if (view.getUint16(4, true) !== VERSION) fail(`its version ${view.getUint16(4, true)} is not known`);
+    const version = view.getUint16(4, true);
+    // Version 1 knew only how many symbols there were; large builds from then are kept.
+    const header = version === 1 ? HEADER - 8 : HEADER;
+    if (version !== 1 && version !== VERSION) fail(`its version ${version} is not known`);
     const count = view.getUint16(6, true);
     const size = readU64(view, 8);
-    if (size % 8 !== 0 || size > record.length || HEADER + count * ENTRY > size) fail('its sizes are wrong');
+    if (size % 8 !== 0 || size > record.length || header + count * ENTRY > size) fail('its sizes are wrong');
     const part = (offset: number, length: number): Uint8Array => {
-      if (offset < HEADER || offset + length > size) fail('an entry goes beyond it');
+      if (offset < header || offset + length > size) fail('an entry goes beyond it');
       return record.subarray(offset, offset + length);
     };
     const text = (offset: number, length: number): string => Buffer.from(part(offset, length)).toString('utf8');
     const variants: FatVariant[] = [];
     for (let i = 0; i < count; i++) {
-      const at = HEADER + i * ENTRY;
+      const at = header + i * ENTRY;
       const offset = view.getUint32(at + 16, true);
       variants.push({
         name: text(view.getUint32(at, true), view.getUint16(at + 4, true)),
@@ -128,7 +131,7 @@ export function censusIn(fat: Uint8Array): SymbolCensus | undefined {
   if (fat.length < HEADER) return undefined;
   const view = new DataView(fat.buffer, fat.byteOffset, fat.byteLength);
   const count = view.getUint32(CENSUS, true);
-  if (count === 0) return undefined;
+  if (count === 0 || view.getUint16(4, true) === 1) return undefined;
   return { count, strong: view.getUint32(CENSUS + 4, true), hash: view.getUint32(CENSUS + 8, true) };
 }
 

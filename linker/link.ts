@@ -155,7 +155,12 @@ export function link(options: LinkOptions): LinkResult {
   }
   const entryName = options.entry ?? '_start';
   const entry = table.lookup(entryName, COMMON);
-  if (entry === undefined) {
+  const text = layout.byName.get('.text');
+  const start = text !== undefined && text.size > 0 ? text.va : window?.va;
+  if (entry === undefined && options.entryOptional === true) {
+    const instead = start === undefined ? 'not setting start address' : `defaulting to 0x${start.toString(16)}`;
+    diagnostics.warn('link.no-entry', `cannot find entry symbol ${entryName}; ${instead}`);
+  } else if (entry === undefined) {
     diagnostics.error(
       'link.no-entry',
       `undefined symbol: ${entryName}`,
@@ -172,7 +177,7 @@ export function link(options: LinkOptions): LinkResult {
       addresses,
       backend,
       machine: MACHINE_OF_ISA[inputs.isa],
-      entry: addresses.symbolAddress(entry!),
+      entry: entry === undefined ? (start ?? 0) : addresses.symbolAddress(entry),
       symbols,
       diagnostics,
     });

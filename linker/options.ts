@@ -40,6 +40,8 @@ export interface LinkOptions {
   /** The variant that runs when nobody chooses one; absent: the first. */
   readonly defaultVariant?: string;
   readonly entry?: string;
+  /** A program without that symbol begins where its code does, with a warning, as ld has it; otherwise that is an error. */
+  readonly entryOptional?: boolean;
   /** Symbols that must be linked in although nothing refers to them (`-u`). */
   readonly undefinedSymbols?: readonly string[];
   /** Symbols that are linked in likewise, and that something must define (`--require-defined`). */

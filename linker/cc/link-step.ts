@@ -8,6 +8,7 @@ import { addExcludedSection, decodeFat, encodeFat, FAT_SECTION, type FatVariant,
 import { assertSymbols, takeCensus } from '../fat-symbols.ts';
 import { link } from '../link.ts';
 import { formatMap } from '../map.ts';
+import { COMMON, isElf, readObject } from '../object.ts';
 import type { LinkOptions } from '../options.ts';
 import { checkOutputs, writeAll } from '../output-file.ts';
 import { formatStatistics } from '../statistics.ts';
@@ -78,8 +79,12 @@ function linkAs(job: LinkJob, given: readonly string[], json: boolean): number {
       hint: 'melf-cc understands gcc and clang and wrappers of them',
     });
   }
-  if (command.some((word) => /^(--help|--version|-[vV])$/.test(word))) return runTool([...compiler, ...given]).code;
-  const ld = readLdCommand(expandResponseFiles(command));
+  const ldWords = expandResponseFiles(command);
+  // ld answers these and links nothing.
+  if (ldWords.some((word) => /^--?(help|version)$/.test(word))) return runTool([...compiler, ...given]).code;
+  const questions = ldWords.filter((word) => /^-[vV]$/.test(word));
+  if (questions.length > 0) tellLinkersVersion(compiler, questions[0]!);
+  const ld = readLdCommand(ldWords.filter((word) => !questions.includes(word)));
   const toFile = ld.map !== undefined && ld.map !== '-';
   checkOutputs(toFile ? [ld.output, ld.map!] : [ld.output], [
     ...job.sources.values(),
@@ -90,10 +95,16 @@ function linkAs(job: LinkJob, given: readonly string[], json: boolean): number {
     const source = input.path.startsWith(`${job.scratch}/`) ? job.sources.get(input.path) : undefined;
     return source === undefined ? input : { ...input, shownAs: source === '-' ? '<stdin>' : source };
   });
-  const own = [
+  // Both need a C library that was started. A program without one gets of them what it names itself.
+  const has = (name: RegExp): boolean => inputs.some(({ path }) => name.test(basename(path)));
+  const entry = ld.options.entry ?? '_start';
+  const isStarted = has(/crt1\.o$/) || inputs.some(({ path }) => isDefinedBy(path, entry));
+  const lazy = !has(/^libc\.a$/) || !isStarted;
+  const runtime = [
     ...(configuration.libmelf ? runtimeObjects(compiler) : []),
     ...(configuration.asan ? [{ path: asanObject(compiler) }] : []),
   ];
+  const own = runtime.map((input) => ({ ...input, lazy: lazy || input.lazy }));
   // Before the archives, after the start-up files, as the program's own objects are.
   const at = inputs.findIndex((input) => /\/crtbegin[ST]?\.o$/.test(input.path));
   inputs.splice(at + 1, 0, ...own);
@@ -106,6 +117,7 @@ function linkAs(job: LinkJob, given: readonly string[], json: boolean): number {
     multivariant: configuration.multivariantFunctions,
     pageAlign: configuration.pageAlign,
     patternsOfProject: true,
+    entryOptional: true,
     strictData: ld.options.strictData ?? configuration.strictData,
     buildFlags: basename(configuration.file),
   };
@@ -123,6 +135,20 @@ function linkAs(job: LinkJob, given: readonly string[], json: boolean): number {
 function asDiagnostic(line: string): Diagnostic {
   const [, severity, message] = /^(?:.*?: )?(?:fatal )?(error|warning): (.*)$/.exec(line) ?? [undefined, 'error', line];
   return { severity: severity === 'warning' ? 'warning' : 'error', code: 'cc.compiler', message: message!, places: [] };
+}
+
+/** Whether an object, not an archive, defines a symbol. */
+function isDefinedBy(path: string, name: string): boolean {
+  const bytes = readFileSync(path);
+  if (!isElf(bytes)) return false;
+  const { symbols, firstGlobal } = readObject(bytes, { path, variant: COMMON, unit: '' });
+  return symbols.slice(firstGlobal).some((symbol) => symbol.isDefined && symbol.name === name);
+}
+
+/** `-Wl,-v` and `-Wl,-V`, by which configure scripts and libtool tell GNU ld: it says its version, and links as ever. */
+function tellLinkersVersion(compiler: readonly string[], question: string): void {
+  const named = runTool([...compiler, '-print-prog-name=ld'], { quiet: true }).stdout.trim();
+  runTool([named || 'ld', question]);
 }
 
 /** The words after the linker's name in what `-###` prints. */
