@@ -157,6 +157,48 @@ describe('melf link', function () {
     wrong(/holds no variants/, 1, 'inspect', process.execPath);
   });
 
+  it('say what is wrong as JSON objects where they are asked for', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'melf-json-'));
+    try {
+      const source = join(folder, 'start.c');
+      const names = Array.from({ length: 50 }, (_, i) => `missing_${i}`);
+      writeFileSync(
+        source,
+        `${names.map((n) => `int ${n}(void);`).join('')}\nint _start(void) { return ${names.join('() + ')}(); }\n`,
+      );
+      const object = join(folder, 'start.o');
+      assert.equal(spawnSync('gcc', ['-c', source, '-o', object]).status, 0);
+      const told = (status: number, ...args: string[]) => {
+        const run = melf('link', ...args);
+        assert.equal(run.status, status, run.err);
+        return run.err
+          .trimEnd()
+          .split('\n')
+          .map((line) => JSON.parse(line) as { severity: string; code: string; message: string; places: unknown[] });
+      };
+      const missing = told(1, '--diagnostics=json', '-o', join(folder, 'out'), object);
+      assert.deepEqual(
+        missing.map(({ severity }) => severity),
+        [...new Array(20).fill('error'), 'note'],
+      );
+      assert.equal(missing.at(-1)!.message, '30 more of link.undefined-symbol not shown');
+      const ends = [`--defsym=${names[0]}=0`, ...names.slice(1).map((name) => `--defsym=${name}=1`)];
+      for (const [status, code, ...args] of [
+        [1, 'link.no-library', '-l', 'none', object],
+        [1, 'link.unwritable', '-o', join(folder, 'none/out'), ...ends, object],
+        [1, 'link.unreadable', join(folder, 'none.o')],
+        [2, 'cli.unknown-flag', '--no-such-flag', object],
+        [2, 'cli.value', '--error-limit', 'many', object],
+        [2, 'cli.operand'],
+      ] as const) {
+        const [first, ...others] = told(status, ...args, '--diagnostics', 'json');
+        assert.deepEqual([first!.severity, first!.code, first!.places, others], ['error', code, [], []]);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it('is the same when started as users do, where it runs from a bundle', () => {
     const start = join(import.meta.dirname, '../setup/melf.cjs');
     for (const args of [[], ['/nonexistent.o'], ['--no-such-flag'], ['/nonexistent.o', '--debug']]) {

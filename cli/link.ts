@@ -2,8 +2,10 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineCommand } from 'citty';
 import { parseCommandLine, UsageError } from '../base/arguments.ts';
+import { MelfError } from '../base/errors.ts';
+import { asksForJson, report } from '../linker/cc/report.ts';
 import { diagnosticsOf, formatDiagnostic, InputError, LinkError } from '../linker/errors.ts';
-import { type LinkResult, link } from '../linker/link.ts';
+import { link } from '../linker/link.ts';
 import { formatMap } from '../linker/map.ts';
 import type { Isa } from '../linker/object.ts';
 import type { LinkInput, LinkOptions } from '../linker/options.ts';
@@ -67,8 +69,19 @@ const command = defineCommand({
   },
 });
 
-/** `melf link`: reads the command line, links, writes the file in one step. */
+/** `melf link`; with `--diagnostics json` whatever goes wrong is told in that form, a wrong command line, too. */
 export async function main(argv: string[]): Promise<number> {
+  try {
+    return await run(argv);
+  } catch (error) {
+    if (!(error instanceof MelfError) || !asksForJson(argv)) throw error;
+    report(diagnosticsOf(error), true);
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+/** Reads the command line, links, writes the file in one step. */
+async function run(argv: string[]): Promise<number> {
   const parsed = await parseCommandLine(command, argv, { rest: 'allow' });
   if (parsed === undefined) return 0;
   const { args, all } = parsed;
@@ -122,19 +135,12 @@ export async function main(argv: string[]): Promise<number> {
     });
   }
   const json = args.diagnostics === 'json';
-  let result: LinkResult;
-  try {
-    const outputs = args.map === undefined ? [args.output] : [args.output, args.map];
-    checkOutputs(
-      outputs,
-      options.inputs.map(({ path }) => path),
-    );
-    result = link(options);
-  } catch (error) {
-    if (!json || !(error instanceof LinkError)) throw error;
-    for (const one of diagnosticsOf(error)) process.stderr.write(`${JSON.stringify(one)}\n`);
-    return 1;
-  }
+  const outputs = args.map === undefined ? [args.output] : [args.output, args.map];
+  checkOutputs(
+    outputs,
+    options.inputs.map(({ path }) => path),
+  );
+  const result = link(options);
   for (const warning of result.warnings)
     process.stderr.write(`${json ? JSON.stringify(warning) : formatDiagnostic(warning)}\n`);
   const map = args.map === undefined ? [] : [{ path: args.map, bytes: Buffer.from(formatMap(result)), mode: 0o644 }];

@@ -10,7 +10,7 @@ export interface Place {
 
 /** One problem found while linking, in the three-line form that lld made familiar. */
 export interface Diagnostic {
-  readonly severity: 'error' | 'warning';
+  readonly severity: 'error' | 'warning' | 'note';
   /** Stable and machine readable, e.g. `link.undefined-symbol`. */
   readonly code: string;
   readonly message: string;
@@ -19,11 +19,9 @@ export interface Diagnostic {
   readonly facts?: ErrorFacts;
 }
 
-/** A link that cannot be done. `diagnostics` holds every problem found; the message shows them. */
+/** A link that cannot be done. `diagnostics` holds every problem found, and notes of what was left out; the message shows them. */
 export class LinkError extends MelfError {
   readonly diagnostics: readonly Diagnostic[];
-  /** What was left out of them. */
-  readonly notes: readonly string[];
 
   constructor(
     code: string,
@@ -33,12 +31,10 @@ export class LinkError extends MelfError {
       hint?: string;
       cause?: unknown;
       diagnostics?: readonly Diagnostic[];
-      notes?: readonly string[];
     } = {},
   ) {
     super(code, message, options);
     this.diagnostics = options.diagnostics ?? [];
-    this.notes = options.notes ?? [];
   }
 }
 
@@ -93,27 +89,38 @@ export class Diagnostics {
     if (seen <= this.#limit) this.all.push(d);
   }
 
+  /** What a link that succeeds warns of, and how much more of it there is. */
+  get warnings(): readonly Diagnostic[] {
+    return [...this.all.filter((d) => d.severity === 'warning'), ...this.#notes()];
+  }
+
+  #notes(): Diagnostic[] {
+    return [...this.#counts]
+      .filter(([, count]) => count > this.#limit)
+      .map(([code, count]) => {
+        const more = count - this.#limit;
+        return { severity: 'note', code, message: `${more} more of ${code} not shown`, places: [], facts: { more } };
+      });
+  }
+
   /** Throws a `LinkError` when any error was reported; called between phases. */
   check(): void {
     if (this.#errors === 0) return;
     const errors = this.all.filter((d) => d.severity === 'error');
-    const notes = [...this.#counts]
-      .filter(([, count]) => count > this.#limit)
-      .map(([code, count]) => `note: ${count - this.#limit} more of ${code} not shown`);
-    const lines = [...errors.map(formatDiagnostic), ...notes];
+    const notes = this.#notes();
+    const lines = [...errors, ...notes].map(formatDiagnostic);
     const first = errors[0]!;
     // Whoever shows the message says that it is an error.
     throw new LinkError(first.code, lines.join('\n').replace(/^error: /, ''), {
-      diagnostics: this.all,
-      notes,
+      diagnostics: [...this.all, ...notes],
       facts: first.facts,
     });
   }
 }
 
-/** A file that cannot be read at all ends the link with one problem; others are collected. */
-export function diagnosticsOf(error: LinkError): readonly Diagnostic[] {
-  if (error.diagnostics.length > 0) return error.diagnostics;
+/** A file that cannot be read at all or a wrong command line ends the link with one problem; others are collected. */
+export function diagnosticsOf(error: MelfError): readonly Diagnostic[] {
+  if (error instanceof LinkError && error.diagnostics.length > 0) return error.diagnostics;
   const { code, message, hint, facts } = error;
   return [{ severity: 'error', code, message, places: [], hint, facts }];
 }

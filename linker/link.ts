@@ -184,8 +184,7 @@ export function link(options: LinkOptions): LinkResult {
   });
   const melf = phase('metadata', () => writeMetadata(plan, layout, window, options, written));
   if (options.buildId !== undefined) writeBuildId(options.buildId, layout, written.bytes);
-  const warnings = diagnostics.all.filter((d) => d.severity === 'warning');
-  return { bytes: written.bytes, melf, warnings, inputs, layout, plan, times };
+  return { bytes: written.bytes, melf, warnings: diagnostics.warnings, inputs, layout, plan, times };
 }
 
 function splitSections(inputs: LoadedInputs): Map<InputSection, FrameSection> {

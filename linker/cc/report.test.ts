@@ -80,4 +80,20 @@ describe("melf-cc's reports", function () {
     assert.equal(Number(/^file growth by variants +(\d+) bytes$/m.exec(text)![1]), both - one);
     assert.match(text, /^layout +\d+\.\d ms +\d+ MiB$/m);
   });
+
+  it('says how many more there are, as an object, too', () => {
+    const names = Array.from({ length: 25 }, (_, i) => `missing_${i}`);
+    file(
+      'many.c',
+      `${names.map((n) => `int ${n}(void);`).join('')}\nint main(void) { return ${names.join('() + ')}(); }\n`,
+    );
+    const { text, told } = wrong('many.c', '-Wl,--error-limit=3');
+    assert.match(text, /^melf-cc: note: 22 more of link\.undefined-symbol not shown$/m);
+    assert.equal(told.length, 4);
+    const { severity, code, message, facts } = told.at(-1)!;
+    assert.deepEqual(
+      [severity, code, message, facts],
+      ['note', 'link.undefined-symbol', '22 more of link.undefined-symbol not shown', { more: 22 }],
+    );
+  });
 });

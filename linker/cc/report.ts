@@ -24,7 +24,8 @@ export function asksForJson(words: readonly string[]): boolean {
 export function report(problems: readonly Diagnostic[], json: boolean): void {
   for (const one of problems) {
     // The code in brackets ends the first line, where a terminal shows it beside what is wrong.
-    const [first, ...rest] = formatDiagnostic({ ...one, message: `${one.message} [${one.code}]` }).split('\n');
+    const message = one.severity === 'note' ? one.message : `${one.message} [${one.code}]`;
+    const [first, ...rest] = formatDiagnostic({ ...one, message }).split('\n');
     const text = json ? JSON.stringify(one) : [`melf-cc: ${first}`, ...rest].join('\n');
     tell(`${text}\n`);
   }
@@ -32,15 +33,14 @@ export function report(problems: readonly Diagnostic[], json: boolean): void {
 
 /** The same for an error that ends the call. */
 export function reportError(error: MelfError, json: boolean): void {
-  if (error instanceof LinkError && error.diagnostics.length > 0) {
+  const problems = diagnosticsOf(error);
+  if (json || (error instanceof LinkError && error.diagnostics.length > 0)) {
     report(
-      diagnosticsOf(error).filter(({ severity }) => json || severity === 'error'),
+      problems.filter(({ severity }) => json || severity !== 'warning'),
       json,
     );
-    if (!json) for (const note of error.notes) tell(`melf-cc: ${note}\n`);
     return;
   }
-  const { code, message, hint, facts } = error;
-  if (json) tell(`${JSON.stringify({ severity: 'error', code, message, places: [], hint, facts })}\n`);
-  else tell(`melf-cc: error: ${message} [${code}]\n${hint === undefined ? '' : `melf-cc: hint: ${hint}\n`}`);
+  const { code, message, hint } = error;
+  tell(`melf-cc: error: ${message} [${code}]\n${hint === undefined ? '' : `melf-cc: hint: ${hint}\n`}`);
 }
