@@ -25,6 +25,8 @@ export interface CommandLine {
   /** All but `-o`, `-c`, `-S`, in order. */
   readonly arguments: readonly Argument[];
   readonly output: string | undefined;
+  /** The last flag has no value. */
+  readonly isIncomplete: boolean;
 }
 
 const LANGUAGES: Readonly<Record<string, string>> = {
@@ -64,7 +66,9 @@ const WITH_VALUE = new Set(
     '-isysroot -imultilib -imultiarch -MF -MT -MQ -Xlinker -Xassembler -Xpreprocessor -Xclang -mllvm --param -param -aux-info -arch ' +
     '-target --target --sysroot -dumpbase -dumpbase-ext -dumpdir -wrapper -framework -Ttext -Tdata -Tbss -Ttext-segment -h -R ' +
     '-rpath -plugin --include --define-macro --undefine-macro --include-directory --library-directory --output --language ' +
-    '-gcc-toolchain -Wa-arg -fplugin-arg -working-directory'
+    '-gcc-toolchain -Wa-arg -fplugin-arg -working-directory -specs --specs --prefix --for-assembler --for-linker --imacros --dumpbase ' +
+    '-MJ -serialize-diagnostics --serialize-diagnostics -gen-cdb-fragment-path -index-store-path -Xanalyzer -Xopenmp-target -Xarch_host ' +
+    '-Xarch_device -iwithsysroot -cxx-isystem -iframework -ivfsoverlay -include-pch'
   ).split(' '),
 );
 
@@ -118,6 +122,7 @@ export function readCommandLine(words: readonly string[]): CommandLine {
   let output: string | undefined;
   let forced: string | undefined;
   let goal: Goal = 'executable';
+  let isIncomplete = false;
   const rank: Readonly<Record<Goal, number>> = {
     executable: 0,
     relocatable: 1,
@@ -142,10 +147,12 @@ export function readCommandLine(words: readonly string[]): CommandLine {
       continue;
     }
     if (word.startsWith('-o') && word !== '-object' && !/^-o(bjc|penmp)/.test(word)) {
+      isIncomplete = word === '-o' && i + 1 === words.length;
       output = word === '-o' ? words[++i] : word.slice(2);
       continue;
     }
     if (word === '--output' || word.startsWith('--output=')) {
+      isIncomplete = word === '--output' && i + 1 === words.length;
       output = word === '--output' ? words[++i] : word.slice('--output='.length);
       continue;
     }
@@ -160,6 +167,7 @@ export function readCommandLine(words: readonly string[]): CommandLine {
     if (OTHER_GOAL.test(word)) want('other');
     if (word === '-shared' || word === '--shared') want('shared');
     if (word === '-r') want('relocatable');
+    isIncomplete = WITH_VALUE.has(word) && i + 1 === words.length;
     const flag = WITH_VALUE.has(word) && i + 1 < words.length ? [word, words[++i]!] : [word];
     if (/^(-x|--language$|--language=)/.test(word)) {
       const named = flag[1] ?? word.replace(/^(-x|--language=)/, '');
@@ -169,5 +177,5 @@ export function readCommandLine(words: readonly string[]): CommandLine {
     }
     list.push({ kind: 'flag', words: flag });
   }
-  return { goal, arguments: list, output };
+  return { goal, arguments: list, output, isIncomplete };
 }

@@ -43,6 +43,11 @@ async function compileAndLink(language: 'c' | 'c++', argv: readonly string[]): P
   const compiler = compilerOf(language, configuration);
   // Questions about the compiler itself need no variants.
   if (inputs.length === 0) return runTool([...compiler, ...argv]).code;
+  if (line.isIncomplete) {
+    // What would follow must not become its value. The compiler says what is missing, unless it knows a flag of that name without a value.
+    const { code } = runTool([...compiler, ...argv]);
+    if (code !== 0) return code;
+  }
   if (configuration === undefined) {
     throw new ConfigurationError('cc.no-configuration', `there is no melf.toml in ${process.cwd()} or above`, {
       hint: 'write one with a table [[variant]] (name, flags) for each variant, or name one in MELF_CONFIG',
@@ -124,6 +129,10 @@ async function build(
     failure ||= code;
     objects.set(source, output);
   }
+  const rest = inputs.filter((one) => one.language === undefined);
+  // Of these the compiler says that they are not used, or that there are none such, which is an error.
+  if (stops && rest.length > 0)
+    failure ||= runTool([...compiler, ...rest.map(({ path }) => path), goal === 'assembly' ? '-S' : '-c']).code;
   if (stops || failure !== 0) return failure;
   const list = line.arguments.map((one): Argument => {
     const object = one.kind === 'input' ? objects.get(one) : undefined;

@@ -79,6 +79,8 @@ function linkAs(job: LinkJob, given: readonly string[], json: boolean): number {
       hint: 'melf-cc understands gcc and clang and wrappers of them',
     });
   }
+  // CMake reads the linker's folders and libraries from this.
+  if (given.includes('-v')) tell(asked.stderr);
   const ldWords = expandResponseFiles(command);
   // ld answers these and links nothing.
   if (ldWords.some((word) => /^--?(help|version)$/.test(word))) return runTool([...compiler, ...given]).code;

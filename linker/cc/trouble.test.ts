@@ -55,6 +55,30 @@ describe('melf-cc in trouble', function () {
     });
   }
 
+  for (const words of [
+    '-c main.c nothere.o',
+    '-c main.c nothere.x',
+    '-S main.c w.c nothere.a',
+    '@nosuch -c main.c',
+    '-c main.c -o',
+    '-c main.c -I',
+    '-c main.c -lm main.c',
+    '-c main.c flags',
+  ]) {
+    it(`says what gcc says: ${words}`, () => {
+      const [ours, theirs] = [project.cc(words), project.gcc(words)];
+      assert.deepEqual([ours.status, ours.stderr], [theirs.status, theirs.stderr]);
+    });
+  }
+
+  it('-v shows what the linker is called with, and links', () => {
+    const { status, stderr } = project.cc('-v main.c -lm -o shown');
+    assert.equal(status, 0);
+    assert.match(stderr, /^ \S*(collect2|ld) .* -lm .*-lc .*crtn\.o/m);
+    assert.match(stderr, /^LIBRARY_PATH=/m);
+    assert.equal(project.run(['./shown']).status, 0);
+  });
+
   it('response files of the linker', () => {
     for (const name of ['flags', 'outer']) {
       const { status, stderr } = project.cc(`main.c -Wl,@${name} -o program`);
