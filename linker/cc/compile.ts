@@ -6,11 +6,12 @@ import { addExcludedSection, encodeFat, FAT_SECTION, type FatVariant, isElf64 } 
 import { takeCensus } from '../fat-symbols.ts';
 import { type Argument, isVariantLanguage } from './command-line.ts';
 import type { Configuration, Variant } from './configuration.ts';
-import { addRules, isDependencyFlag, readRules, rulesFile } from './dependencies.ts';
+import { addRules, readRules, rulesFile } from './dependencies.ts';
 import { decodeAssembly, encodeAssembly } from './fat-assembly.ts';
 import { Jobs } from './jobs.ts';
 import { headerFlags } from './libmelf.ts';
 import { type Outcome, onEnd, type RunningTool, startTool } from './process.ts';
+import { withoutFiles } from './shared-files.ts';
 import { tell } from './tell.ts';
 
 type Source = Argument & { kind: 'input' };
@@ -66,7 +67,7 @@ export function compileWords(
   list: readonly Argument[],
   source: Argument | undefined,
   extra: readonly string[],
-  { path, keep = () => true }: { path?: string; keep?: (flag: readonly string[]) => boolean } = {},
+  { path, adapt = (flag) => flag }: { path?: string; adapt?: (flag: readonly string[]) => readonly string[] } = {},
 ): string[] {
   const words = list.flatMap((one) => {
     if (one.kind === 'input') {
@@ -74,14 +75,10 @@ export function compileWords(
       const name = path ?? one.path;
       return one.forced === true && one.language !== undefined ? ['-x', one.language, name] : [name];
     }
-    return keep(one.words) ? one.words : [];
+    return adapt(one.words);
   });
   return [...words, ...extra];
 }
-
-/** Flags by which the compiler writes further files under names that all variants would share. */
-const writesMore = (flag: readonly string[]): boolean =>
-  isDependencyFlag(flag) || /^(-save-temps.*|-aux-info.*|-dumpbase.*|-dumpdir.*)$/.test(flag[0]!);
 
 /** One call of the compiler: the default variant's makes the output itself, as the compiler alone would. */
 interface Call {
@@ -128,9 +125,11 @@ function callsOf(job: Compile): Call[] {
   const dependencies = readRules(job.arguments)?.kind;
   const call = (variant: Call['variant'], own: readonly string[], i: number, path?: string): Call => {
     const target = i === 0 ? output : join(job.scratch, `${i}.${ending}`);
-    const keep = (flag: readonly string[]): boolean => i === 0 || !writesMore(flag);
     const rules = i > 0 && dependencies !== undefined ? [dependencies, '-MF', `${target}.d`, '-MT', 'x'] : [];
-    const words = compileWords(job.arguments, source, [...fixed, ...own], { path, keep });
+    const words = compileWords(job.arguments, source, [...fixed, ...own], {
+      path,
+      adapt: i === 0 ? undefined : withoutFiles,
+    });
     return { variant, command: [...compiler, ...words, stop, ...rules, '-o', target], target, input };
   };
   if (stored !== undefined) {

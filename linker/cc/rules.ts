@@ -46,7 +46,7 @@ export function runForRules({ command, compiler, configuration, line }: Job): nu
       if (file === undefined && !toOutput) continue;
       for (const { name, flags } of configuration.variants.slice(1)) {
         const extra = [...projectFlags(compiler, configuration, source.language!), ...flags];
-        const words = compileWords(line.arguments, source, extra, { keep: isKept });
+        const words = compileWords(line.arguments, source, extra, { adapt: (flag) => (isKept(flag) ? flag : []) });
         rmSync(own, { force: true });
         const made = runTool([...compiler, ...words, isAlone ? rules.kind : rules.kind.slice(0, -1), '-MF', own], {
           input,

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { skipBecause } from '../../base/tests/skip.ts';
 import { ensureClang } from './clang.ts';
+import { Project } from './tests/project.ts';
 
 const melfCc = join(import.meta.dirname, 'melf-cc.cjs');
 const VARIANTS = '[[variant]]\nname = "plain"\nflags = "-O2"\n[[variant]]\nname = "small"\nflags = "-Os"\n';
@@ -75,4 +76,40 @@ describe('the files beside a program', function () {
       same(clang, words);
     });
   }
+});
+
+describe('files that all variants would write', function () {
+  this.timeout(120_000);
+  let project: Project;
+  before(() => {
+    project = new Project({ 'w.c': 'int w(void) {\n#ifdef SLOW\n  return 2;\n#endif\n  return 1;\n}\n' });
+  });
+  after(() => project.close());
+
+  const written = (words: string, name: string, env = {}): string => {
+    const { status, stderr } = project.cc(words, { MELF_JOBS: '1', ...env });
+    assert.deepEqual([status, stderr], [0, '']);
+    assert.deepEqual(project.variantsOf('w.o'), ['fast', 'slow']);
+    return project.read(name);
+  };
+
+  it('the assembler’s listing is the default variant’s', () => {
+    for (const flag of ['-Wa,-adhln=z.lst', '-Xassembler -adhln=z.lst', '-Wa,--noexecstack,-adhln=z.lst']) {
+      const text = written(`-c ${flag} w.c`, 'z.lst');
+      assert.match(text, /\$1, %eax|w0, 1/);
+    }
+    assert.equal(written('-c -Wa,--MD,z.d w.c', 'z.d').includes('melf-cc'), false);
+  });
+
+  it('clang’s records of compiles and of optimisation', async function () {
+    const clang = await ensureClang();
+    if (clang === undefined) skipBecause(this, 'clang is not on this machine, nor are its packages to be had');
+    const env = { MELF_CC: clang };
+    assert.match(written('-c -MJ x.json w.c', 'x.json', env), /^\{ [^\n]*"-O2"[^\n]*\n$/);
+    const record = '-c -fsave-optimization-record -foptimization-record-file=r.yaml w.c';
+    const alone =
+      '$MELF_CC -O2 -ffunction-sections -fdata-sections -c -fsave-optimization-record -foptimization-record-file=a.yaml w.c';
+    project.run(alone, { env });
+    assert.equal(written(record, 'r.yaml', env), project.read('a.yaml'));
+  });
 });
