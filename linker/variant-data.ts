@@ -3,10 +3,11 @@ import { describePlace } from './debug/object-lines.ts';
 import { SHT_NOBITS, STB_LOCAL, STT_SECTION } from './elf.ts';
 import type { Diagnostics } from './errors.ts';
 import type { LoadedInputs, VariantList } from './inputs.ts';
+import { adviseCommon, describeSet, functionsInside, type LinkerSets } from './linker-sets.ts';
 import type { ObjectFile } from './object.ts';
 import { COMMON } from './object.ts';
 import type { InputSection } from './section.ts';
-import { symbolsBySection } from './variant-keys.ts';
+import { GENERIC_DATA, symbolsBySection } from './variant-keys.ts';
 import { firstDifference } from './variant-statics.ts';
 import type { VariantGroup } from './variants.ts';
 
@@ -14,7 +15,12 @@ import type { VariantGroup } from './variants.ts';
  * Makes one copy of the variants' data: every variant's code is led to the default variant's copy. Where that would be
  * wrong it is an error; constants that only code uses (jump tables, literals, label addresses) stay per variant instead.
  */
-export function shareData(inputs: LoadedInputs, groups: readonly VariantGroup[], diagnostics: Diagnostics): void {
+export function shareData(
+  inputs: LoadedInputs,
+  groups: readonly VariantGroup[],
+  sets: LinkerSets,
+  diagnostics: Diagnostics,
+): void {
   const { variants } = inputs;
   /** Copies that differ and therefore stay beside the default variant's. */
   const own = new Set<InputSection>();
@@ -22,9 +28,11 @@ export function shareData(inputs: LoadedInputs, groups: readonly VariantGroup[],
   for (const group of groups) {
     if (group.kind === 'init') shareConstructors(group, variants);
     if (group.kind !== 'data' && group.kind !== 'rodata') continue;
+    if (!sets.isEmpty) sets.leaveOut(group, (a, b) => difference(a, b) === undefined);
+    if (group.members.every((member) => member === undefined || member.fate === 'discard')) continue;
     const primary = sharedMember(group, variants.defaultIndex);
     for (const member of group.members) {
-      if (member === undefined || member === primary) continue;
+      if (member === undefined || member === primary || member.fate === 'discard') continue;
       const reason = difference(primary, member);
       constants.push({ group, member, reason });
       if (reason !== undefined) own.add(member);
@@ -49,9 +57,10 @@ export function shareData(inputs: LoadedInputs, groups: readonly VariantGroup[],
   }
   const fromData = constantsUsedByData(inputs);
   for (const { group, member, reason } of constants) {
-    if (reason !== undefined && !mayDiffer(group, member, fromData))
-      report(group, member, reason, variants, diagnostics);
+    if (reason !== undefined && (sets.has(member) || !mayDiffer(group, member, fromData)))
+      report(group, member, reason, sets, variants, diagnostics);
   }
+  sets.report(diagnostics);
   reportSplitStatics(inputs, diagnostics);
 }
 
@@ -121,22 +130,25 @@ function report(
   group: VariantGroup,
   member: InputSection,
   { what, at, bit }: Difference,
+  sets: LinkerSets,
   variants: VariantList,
   diagnostics: Diagnostics,
 ): void {
   const primary = sharedMember(group, variants.defaultIndex);
   const [a, b] = [primary, member].map((s) => variants.names[s.file.variant]);
-  const generic = group.name.startsWith('.');
-  const known = at === undefined ? undefined : dataAt(primary, at, bit);
+  const isSet = sets.has(member);
+  const inside = isSet ? [...new Set([...functionsInside(primary), ...functionsInside(member)])] : [];
+  const name = isSet ? describeSet(group.name) : group.name;
+  const known = at === undefined || inside.length > 0 ? undefined : dataAt(primary, at, bit);
+  const why =
+    inside.length > 0
+      ? `it leads into ${inside.join(', ')}, of which each has its own`
+      : `${what}${known === undefined ? '' : ` (${describe(known)})`}`;
   diagnostics.error(
     'variants.data-disagrees',
-    `variants ${a} and ${b} disagree about ${group.name}: ${what}${known === undefined ? '' : ` (${describe(known)})`}`,
+    `variants ${a} and ${b} disagree about ${name}: ${why}`,
     [primary, member].map((s) => ({ role: `${s.size} bytes in`, where: describePlace(s, at ?? 0) })),
-    COUNTERS.test(group.name)
-      ? 'profiling counters follow the code, which differs between variants: put --coverage or -fprofile-generate into the flags of the default variant alone (the guide, "Limits of melf-cc")'
-      : generic
-        ? 'compile with -fdata-sections, so that each object is compared by itself'
-        : 'variants share their data: both must be compiled with the same types and initial values',
+    hintFor(group, primary, member, inside),
     {
       symbol: group.name,
       size: primary.size,
@@ -145,6 +157,33 @@ function report(
       type: known?.type,
     },
   );
+}
+
+function hintFor(group: VariantGroup, a: InputSection, b: InputSection, inside: readonly string[]): string {
+  if (inside.length > 0) return adviseCommon(inside);
+  if (COUNTERS.test(group.name))
+    return 'profiling counters follow the code, which differs between variants: put --coverage or -fprofile-generate into the flags of the default variant alone (the guide, "Limits of melf-cc")';
+  if (!GENERIC_DATA.test(a.name) && isReordered(a, b))
+    return 'the same things are there in another order: gcc keeps that of the source at -O0 only, and in all variants with -fno-toplevel-reorder';
+  if (group.name.startsWith('.')) return 'compile with -fdata-sections, so that each object is compared by itself';
+  return 'variants share their data: both must be compiled with the same types and initial values';
+}
+
+/** Whether two sections seem to hold the same things: by their names, or by where they lead to. */
+function isReordered(a: InputSection, b: InputSection): boolean {
+  if (a.size !== b.size) return false;
+  const [x, y] = [a, b].map((section) =>
+    (symbolsBySection(section.file).get(section) ?? []).map(({ name }) => name.replace(/\.\d+$/, '')).sort(),
+  );
+  if (x!.length > 1 && x!.join('\0') === y!.join('\0')) return true;
+  if (a.relocations.count < 2 || a.relocations.count !== b.relocations.count) return false;
+  const rest = b.relocations.rows().map((i) => targetOf(b, i));
+  return a.relocations.rows().every((i) => {
+    const { base, offset } = targetOf(a, i);
+    const at = rest.findIndex((one) => one.base === base && one.offset === offset);
+    if (at >= 0) rest.splice(at, 1);
+    return at >= 0;
+  });
 }
 
 /** Why two copies cannot be one. */

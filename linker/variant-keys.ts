@@ -29,7 +29,8 @@ export interface SectionKey {
   readonly numbered: boolean;
 }
 
-const GENERIC_DATA = /^\.(t?data|t?bss|rodata|data\.rel(\.ro|\.local|\.ro\.local)?|gcc_except_table)$/;
+/** Sections that hold whatever a compile has of a kind, without -fdata-sections. */
+export const GENERIC_DATA = /^\.(t?data|t?bss|rodata|data\.rel(\.ro|\.local|\.ro\.local)?|gcc_except_table)$/;
 const TEXT_PREFIXES = ['.text.unlikely.', '.text.startup.', '.text.exit.', '.text.hot.', '.text.split.', '.text.'];
 /** Clones that gcc and clang make: never called but by code of the same compile. */
 export const CLONE = /\.(isra|constprop|part|lto_priv)\.\d+/;

@@ -3,6 +3,7 @@ import { STB_LOCAL, STT_FUNC, STT_GNU_IFUNC } from './elf.ts';
 import type { Diagnostics } from './errors.ts';
 import { separateInnerEntries } from './inner-entries.ts';
 import type { LoadedInputs, VariantList } from './inputs.ts';
+import { LinkerSets } from './linker-sets.ts';
 import { COMMON } from './object.ts';
 import type { LinkOptions } from './options.ts';
 import { globMatcher } from './options.ts';
@@ -74,14 +75,15 @@ export function planVariants(
 ): VariantPlan {
   const { variants } = inputs;
   if (variants.names.length < 2) return { variants, groups: [], slots: [], hasJumps: false };
-  const groups = groupSections(inputs, table, diagnostics);
+  const sets = new LinkerSets(inputs);
+  const groups = groupSections(inputs, table, sets, diagnostics);
   const text = groups.filter((g) => g.kind === 'text');
   findAliases(inputs, options, table, text);
-  keepCommon(text, options, variants.defaultIndex);
+  keepCommon(text, options, sets, variants.defaultIndex);
   const jumps = separateInnerEntries(inputs);
   const slots = makeSlots([...text, ...jumps], options, variants.names.length, variants.defaultIndex);
   checkOffsets(inputs, slots, variants, diagnostics);
-  shareData(inputs, groups, diagnostics);
+  shareData(inputs, groups, sets, diagnostics);
   checkGlobals(table, variants, diagnostics);
   const hasJumps = jumps.length > 0 || slots.some((slot) => slot.bodies.some((b) => b.thunk !== undefined));
   return { variants, groups: [...groups, ...jumps], slots, hasJumps };
@@ -92,7 +94,12 @@ interface Candidate {
   readonly key: SectionKey;
 }
 
-function groupSections(inputs: LoadedInputs, table: SymbolTable, diagnostics: Diagnostics): VariantGroup[] {
+function groupSections(
+  inputs: LoadedInputs,
+  table: SymbolTable,
+  sets: LinkerSets,
+  diagnostics: Diagnostics,
+): VariantGroup[] {
   const { variants, objects } = inputs;
   const count = variants.names.length;
   const lists = new Map<string, { unit: string; name: string; kind: SectionKind; byVariant: Candidate[][] }>();
@@ -101,7 +108,8 @@ function groupSections(inputs: LoadedInputs, table: SymbolTable, diagnostics: Di
     const symbols = symbolsBySection(file);
     for (const section of file.sections) {
       if (section === undefined || section.fate === 'discard') continue;
-      const key = keyOf(section, symbols.get(section) ?? []);
+      // A part of a set pairs as a whole, however many objects each variant has in it.
+      const key = keyOf(section, sets.has(section) && !section.isExec ? [] : (symbols.get(section) ?? []));
       if (key.kind === 'once' && file.variant !== variants.defaultIndex) {
         // Each variant's debug information stays, in sections of its own.
         if (!isDebugInformation(section)) section.fate = 'discard';
@@ -202,17 +210,18 @@ function findAliases(
   for (const redirect of locals) redirect();
 }
 
-/** Takes functions out of the multivariant part (`--common`). */
-function keepCommon(text: readonly VariantGroup[], options: LinkOptions, defaultIndex: number): void {
+/** Takes functions out of the multivariant part: those of `--common`, and those in a section that is known by its bounds, which slots have not. */
+function keepCommon(text: readonly VariantGroup[], options: LinkOptions, sets: LinkerSets, defaultIndex: number): void {
   const { common: patterns = [], multivariant } = options;
-  if (patterns.length === 0 && multivariant === undefined) return;
+  if (patterns.length === 0 && multivariant === undefined && sets.isEmpty) return;
   const kept = globMatcher(patterns);
   const chosen = multivariant === undefined ? () => true : globMatcher(multivariant);
   const matches = (name: string): boolean => kept(name) || !chosen(name);
   const common: InputSection[] = [];
   for (const group of text) {
-    if (CLONE.test(group.name) || !matches(baseFunction(group.name))) continue;
     const own = group.members[defaultIndex];
+    const isInSet = own !== undefined && sets.has(own);
+    if (!isInSet && (CLONE.test(group.name) || !matches(baseFunction(group.name)))) continue;
     if (isColdPart(group.name)) {
       // A cold part jumps back into its own variant's function, which is no longer there.
       for (const [v, member] of group.members.entries())
