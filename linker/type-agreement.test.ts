@@ -223,7 +223,8 @@ for (const isa of ['x86-64', 'aarch64'] as const)
           ]);
           assert.deepEqual(warnings, []);
         }
-        const assembly = '.section .text.make,"ax"\n.globl make\n.type make,%function\nmake: ret\n.size make,.-make\n';
+        const assembly =
+          '.section .text.make,"ax"\n.globl make\n.type make,%function\nmake: ret\n.size make,.-make\n.section .note.GNU-stack,"",%progbits\n';
         const variants = { plain: ['-g'], debug: ['-g'] };
         assert.deepEqual(shop.variants(shop.compileVariants('made.s', assembly, variants), [plainMain()]).warnings, []);
       });

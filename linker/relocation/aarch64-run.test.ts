@@ -342,6 +342,7 @@ const LATER = `${MACROS}
   ldr w1, [x1]
   expect w1, 42
   .section .text.later, "ax", %progbits
+  .type own, %tls_object
   check local_exec_128
   thread
   .reloc ., R_AARCH64_TLSLE_LDST64_TPREL_LO12, own
