@@ -2,6 +2,7 @@
 
 import pc from 'picocolors';
 import { UsageError } from '../base/arguments.ts';
+import { readableNames } from '../base/demangle.ts';
 import type { Kernel } from '../emulator/linux/kernel.ts';
 import { readMelf } from '../linker/melf-reader.ts';
 import { asanReports, hasAsanRuntime } from '../overlay/asan/asan-call.ts';
@@ -10,7 +11,6 @@ import { inProcess } from '../overlay/load-bias.ts';
 import { SourceLines } from '../overlay/source-lines.ts';
 import { Symboliser } from '../overlay/symboliser.ts';
 import { variantIndex } from '../overlay/view-spec.ts';
-import { readableNames } from '../scenarios/runner/demangle.ts';
 
 /** Shows what a guest's runtime finds. */
 export class AsanReports {

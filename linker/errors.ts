@@ -1,3 +1,4 @@
+import { readableSignatures } from '../base/demangle.ts';
 import type { ErrorFacts } from '../base/errors.ts';
 import { MelfError } from '../base/errors.ts';
 
@@ -57,6 +58,18 @@ export function formatDiagnostic(d: Diagnostic): string {
   return lines.join('\n');
 }
 
+/** With names of C++ as their programmer wrote them. The facts keep what linkers know them by. */
+function readable(list: readonly Diagnostic[]): Diagnostic[] {
+  // So that c++filt is started once for all of them.
+  readableSignatures(list.map(formatDiagnostic).join('\n'));
+  return list.map((d) => ({
+    ...d,
+    message: readableSignatures(d.message),
+    places: d.places.map(({ role, where }) => ({ role: readableSignatures(role), where })),
+    hint: d.hint && readableSignatures(d.hint),
+  }));
+}
+
 /**
  * Collects problems so that one run shows all of them. Repeats of one code beyond `limit` are counted, not shown.
  */
@@ -91,7 +104,7 @@ export class Diagnostics {
 
   /** What a link that succeeds warns of, and how much more of it there is. */
   get warnings(): readonly Diagnostic[] {
-    return [...this.all.filter((d) => d.severity === 'warning'), ...this.#notes()];
+    return readable([...this.all.filter((d) => d.severity === 'warning'), ...this.#notes()]);
   }
 
   #notes(): Diagnostic[] {
@@ -106,13 +119,12 @@ export class Diagnostics {
   /** Throws a `LinkError` when any error was reported; called between phases. */
   check(): void {
     if (this.#errors === 0) return;
-    const errors = this.all.filter((d) => d.severity === 'error');
-    const notes = this.#notes();
-    const lines = [...errors, ...notes].map(formatDiagnostic);
-    const first = errors[0]!;
+    const diagnostics = readable([...this.all, ...this.#notes()]);
+    const lines = diagnostics.filter((d) => d.severity !== 'warning').map(formatDiagnostic);
+    const first = diagnostics.find((d) => d.severity === 'error')!;
     // Whoever shows the message says that it is an error.
     throw new LinkError(first.code, lines.join('\n').replace(/^error: /, ''), {
-      diagnostics: [...this.all, ...notes],
+      diagnostics,
       facts: first.facts,
     });
   }

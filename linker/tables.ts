@@ -7,7 +7,7 @@ import { NEEDS_GOT, NEEDS_TLS_GOT, SKIPS_NEXT, UNSUPPORTED } from './relocation/
 import type { SymbolTable } from './resolution.ts';
 import { placeOf } from './resolution.ts';
 import type { InputSection } from './section.ts';
-import { closestName } from './suggestion.ts';
+import { closestName, linkageHint } from './suggestion.ts';
 import type { LinkSymbol } from './symbol.ts';
 
 /** The entries that relocations asked for, in the order they asked. */
@@ -138,6 +138,8 @@ function hintFor(name: string, table: SymbolTable): string {
     if (symbol !== undefined)
       return `only the default version, ${name}@@VERSION, answers; ${other.name} is defined in ${placeOf(symbol)}`;
   }
+  const linkage = linkageHint(name, table);
+  if (linkage !== undefined) return linkage;
   const near = closestName(name, table);
   if (near !== undefined) return `did you mean ${near.name}? It is defined in ${near.where}`;
   return 'no input defines it: give the object or the library (-l) that does';

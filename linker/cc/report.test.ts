@@ -96,4 +96,37 @@ describe("melf-cc's reports", function () {
       ['note', 'link.undefined-symbol', '22 more of link.undefined-symbol not shown', { more: 22 }],
     );
   });
+
+  it('shows names of C++ as their programmer wrote them, and keeps the others among the facts', () => {
+    file('twice.cc', 'int ns(int); namespace n { int two(long, char *) { return 1; } }\n');
+    file(
+      'user.cc',
+      'namespace n { int two(long, char *) { return 2; } }\nint ns(int);\nint main() { return ns(1) + n::two(1, 0); }\n',
+    );
+    assert.equal(call('melf-c++', '-c', 'twice.cc', 'user.cc').status, 0);
+    const twice = wrong('twice.o', 'user.o');
+    assert.match(twice.text, /^melf-cc: error: duplicate symbol: n::two\(long, char\*\) \[/m);
+    const missing = wrong('user.o');
+    assert.match(missing.text, /^melf-cc: error: undefined symbol: ns\(int\) \[link\.undefined-symbol\]$/m);
+    const [{ message, facts }] = missing.told as [Told];
+    assert.deepEqual([message, facts], ['undefined symbol: ns(int)', { symbol: '_Z2nsi' }]);
+  });
+
+  it('asks whether extern "C" was meant, both ways', () => {
+    file('plain.c', 'int cxxfun(int x) { return x; }\nint cfun(int);\nint use(void) { return cfun(1); }\n');
+    file(
+      'plus.cc',
+      'int cxxfun(int); extern "C" int use(void);\nint cfun(int x) { return x; }\nint main() { return use() + cxxfun(1); }\n',
+    );
+    assert.equal(call('melf-c++', '-g', '-c', 'plus.cc').status, 0);
+    const { text } = wrong('-g', 'plain.c', 'plus.o');
+    assert.match(
+      text,
+      /undefined symbol: cfun .*\n(?:>>> referenced.*\n)+>>> hint: did you mean cfun\(int\) of C\+\+\? It is defined in .*plus\.cc:2 in .*: declare it extern "C" there, too/,
+    );
+    assert.match(
+      text,
+      /undefined symbol: cxxfun\(int\) .*\n(?:>>> referenced.*\n)+>>> hint: did you mean extern "C" cxxfun\? It is so in .*plain\.c:1 in .*: declare it extern "C" here, too/,
+    );
+  });
 });

@@ -1,4 +1,4 @@
-import { demangled } from '../runner/demangle.ts';
+import { demangled } from '../../base/demangle.ts';
 import { escapeHtml, htmlChecks, htmlFacts, htmlPage, htmlTable, type PageSection } from '../runner/page.ts';
 import { drawSvg } from '../runner/plots.ts';
 import { microseconds } from '../runner/units.ts';

@@ -3,10 +3,10 @@
 
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readableNames } from '../../base/demangle.ts';
 import { ensureEngine } from '../../setup/engine.ts';
 import { note } from '../../setup/progress.ts';
 import { type Check, checkNoRunFailed, checkRepeat } from '../runner/checks.ts';
-import { readableNames } from '../runner/demangle.ts';
 import { conduct, type Findings, showcase } from '../runner/experiment.ts';
 import { failuresOf, type Job, type JobFailure, noRun, outputsOf, runJobs } from '../runner/jobs.ts';
 import { modelCaveat } from '../runner/provenance.ts';

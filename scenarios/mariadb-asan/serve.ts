@@ -1,6 +1,7 @@
 // The server for ordinary clients: in the sandbox, on a loopback port of the host, until it is stopped.
 
 import { readFileSync } from 'node:fs';
+import { readableNames } from '../../base/demangle.ts';
 import { Machine } from '../../emulator/machine.ts';
 import { Realtime } from '../../emulator/realtime.ts';
 import { loadMachine } from '../../emulator/scheduler/machine-description.ts';
@@ -10,7 +11,6 @@ import { formatReport } from '../../overlay/asan/report-text.ts';
 import { installMmview } from '../../overlay/mmview.ts';
 import { Symboliser } from '../../overlay/symboliser.ts';
 import { note } from '../../setup/progress.ts';
-import { readableNames } from '../runner/demangle.ts';
 import type { Executables } from './executable.ts';
 import type { MachineSettings } from './run-record.ts';
 import { serverCommand, serverMounts, serverProgram } from './server.ts';
