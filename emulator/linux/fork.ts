@@ -60,6 +60,8 @@ export function startCopy(thread: Thread, child: Thread, request: CloneRequest):
   if (flags & Clone.SETTLS) child.core.setReg(reg.tls, BigInt(tls));
   child.result = 0;
   child.signalMask = thread.signalMask;
+  child.timerSlack = thread.timerSlack;
+  child.defaultTimerSlack = thread.timerSlack; // as in copy_process
   if (flags & Clone.PARENT_SETTID) storeTid(thread, parentTid, child.tid);
   if (flags & Clone.CHILD_SETTID) storeTid(child, childTid, child.tid);
   if (flags & Clone.CHILD_CLEARTID) child.clearChildTid = childTid;

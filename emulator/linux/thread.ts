@@ -83,6 +83,10 @@ export class Thread implements Task<Thread>, Waiter {
 
   /** Address of the futex word that exit clears and wakes (set_tid_address). */
   clearChildTid = 0;
+  /** PR_SET_TIMERSLACK in ns: kept, and given to new threads; timers are exact. */
+  timerSlack = 50_000;
+  /** What PR_SET_TIMERSLACK of 0 goes back to. */
+  defaultTimerSlack = 50_000;
   robustList = 0;
   /** What rseq(2) registered. */
   sequence: RestartableSequence | undefined;

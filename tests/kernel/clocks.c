@@ -9,6 +9,7 @@
 #include <sys/times.h>
 #include <sys/utsname.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -96,6 +97,18 @@ int main(void) {
   prctl(PR_SET_NAME, "a-long-name-for-a-thread");
   prctl(PR_GET_NAME, name);
   printf("name %s\n", name);
+  int usual = prctl(PR_GET_TIMERSLACK, 0L, 0L, 0L, 0L), status;
+  prctl(PR_SET_TIMERSLACK, 50007L, 0L, 0L, 0L);
+  fflush(stdout);
+  if (fork() == 0) {
+    int inherited = prctl(PR_GET_TIMERSLACK, 0L, 0L, 0L, 0L);
+    prctl(PR_SET_TIMERSLACK, 60000L, 0L, 0L, 0L);
+    prctl(PR_SET_TIMERSLACK, 0L, 0L, 0L, 0L);
+    _exit((inherited == 50007) + 2 * (prctl(PR_GET_TIMERSLACK, 0L, 0L, 0L, 0L) == 50007));
+  }
+  wait(&status);
+  prctl(PR_SET_TIMERSLACK, 0L, 0L, 0L, 0L);
+  printf("timer slack %d, %d\n", WEXITSTATUS(status), prctl(PR_GET_TIMERSLACK, 0L, 0L, 0L, 0L) == usual);
   struct utsname names;
   uname(&names);
   printf("%s\n", names.sysname);

@@ -90,11 +90,13 @@ function prctl(thread: Thread, option: number, value: number): number {
       thread.memory.setU32(value, thread.process.parentDeathSignal);
       return 0;
     case Prctl.GET_TIMERSLACK:
-      return 50_000;
+      return thread.timerSlack;
+    case Prctl.SET_TIMERSLACK:
+      thread.timerSlack = value <= 0 ? thread.defaultTimerSlack : value;
+      return 0;
     case Prctl.SET_DUMPABLE:
     case Prctl.SET_KEEPCAPS:
     case Prctl.GET_KEEPCAPS:
-    case Prctl.SET_TIMERSLACK:
     case Prctl.SET_NO_NEW_PRIVS:
     case Prctl.GET_NO_NEW_PRIVS:
       return 0;
@@ -109,7 +111,7 @@ export const miscSyscalls: SyscallTopic = {
   getrandom: { handler: getRandom, note: "from the run's seed" },
   prctl: {
     handler: prctl,
-    note: 'names, PR_SET_PDEATHSIG; accepts what changes nothing here; other options are EINVAL',
+    note: 'names, PR_SET_PDEATHSIG, keeps the timer slack; accepts what changes nothing here; other options are EINVAL',
   },
   personality: {
     handler: (_thread, persona) => (persona === 0xffff_ffff || persona === 0 ? 0 : -Errno.EINVAL),
