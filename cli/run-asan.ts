@@ -51,14 +51,16 @@ const sanitises = (flags: string): boolean => /-fsanitize=(kernel-)?address\b/.t
 /** Stands in the bytes of each program that has libmelf. */
 const LIBMELF_MARK = 'MELF_VARIANT=';
 
+export const hasLibmelf = (elf: Uint8Array): boolean =>
+  Buffer.from(elf.buffer, elf.byteOffset, elf.byteLength).includes(LIBMELF_MARK);
+
 /**
  * How a program starts in a variant and may still switch by itself: by libmelf, which reads the environment; undefined where it has none, and
  * somebody outside has to choose.
  * @throws ViewSpecError when the program has no such variant.
  */
 export function startSetting(elf: Uint8Array, variant: string | undefined): string | undefined {
-  if (variant === undefined) return undefined;
-  if (!Buffer.from(elf.buffer, elf.byteOffset, elf.byteLength).includes(LIBMELF_MARK)) return undefined;
+  if (variant === undefined || !hasLibmelf(elf)) return undefined;
   const { melf } = readMelf(elf);
   if (melf === undefined) return undefined;
   variantIndex(melf, variant);

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tinyElf, tinyProgram } from '../emulator/tests/tiny-program.ts';
+import { buildVariants } from '../overlay/tests/variants.ts';
 import { runMelf } from './tests/melf.ts';
 
 describe('melf run', function () {
@@ -60,5 +61,30 @@ describe('melf run', function () {
     assert.match(damaged.stderr, /truncated[\s\S]*hint:/);
     assert.equal(melf(join(folder, 'missing')).status, 2);
     assert.equal(melf('--cpus', 'many', file('any', tinyElf('x86-64', new Uint8Array(4)))).status, 2);
+  });
+
+  it('chooses from outside what a program with libmelf executes, and tells that its own switches are only noted', async () => {
+    const program = await buildVariants('x86-64', folder, {
+      source: 'own-switches.c',
+      variants: ['plain', 'checked'],
+      link: { pageAlign: ['work', 'other'] },
+    });
+    const calls = (stderr: string) => /^calls (\d+) (\d+)$/m.exec(stderr)?.slice(1).map(Number);
+    const calm = melf(program);
+    assert.equal(calm.status, 0, calm.stderr);
+    assert.doesNotMatch(calm.stderr, /noted/);
+    const chaos = melf('--chaos-switch', '1', program);
+    assert.equal(chaos.status, 0, chaos.stderr);
+    assert.equal(chaos.stdout, calm.stdout);
+    assert.match(chaos.stderr, /switches that the program asks for are only noted: --chaos-switch chooses/);
+    assert.match(chaos.stderr, /chaos: \d+ switches/);
+    const mixed = melf('--function', 'work=checked', program);
+    assert.equal(mixed.stdout, calm.stdout);
+    assert.match(mixed.stderr, /only noted: --function chooses/);
+    assert.equal(calls(mixed.stderr)?.[0], 0, 'work is checked all the time');
+    const start = melf('--variant', 'checked', program);
+    const started = melf('--variant', 'checked', '--chaos-switch', '2', program);
+    assert.match(start.stdout, /^start: in 1/m);
+    assert.equal(started.stdout, start.stdout);
   });
 });

@@ -18,11 +18,12 @@ import { readMelf } from '../linker/melf-reader.ts';
 import { ChaosSwitcher } from '../overlay/chaos.ts';
 import { inProcess } from '../overlay/load-bias.ts';
 import { OverlayManager } from '../overlay/manager.ts';
+import { heedsManager, outsideManager } from '../overlay/manager-setting.ts';
 import { SafetyWatch } from '../overlay/safety/safety-watch.ts';
 import { type SafetyMode, safetyModes } from '../overlay/safety/switch-safety.ts';
 import { type Personality, personalities, personalityExtension } from '../overlay/separate-calls.ts';
 import { ensureEngine } from '../setup/engine.ts';
-import { AsanReports, sanitisedVariant, startSetting } from './run-asan.ts';
+import { AsanReports, hasLibmelf, sanitisedVariant, startSetting } from './run-asan.ts';
 
 /** Some minutes: an endless loop ends by itself, and says where it was. */
 const mostInstructions = 1e11;
@@ -161,9 +162,13 @@ export async function main(argv: string[]): Promise<number> {
   }
   const asanVariant = args.asan ? sanitisedVariant(args.file, elf) : undefined;
   const chosen = args.variant ?? asanVariant;
-  // Views made from outside are in the way of a program that makes its own.
-  const fromOutside = all('function').length > 0 || args['chaos-switch'] !== undefined;
-  const setting = fromOutside ? undefined : startSetting(elf, chosen);
+  const fromOutside =
+    args['chaos-switch'] !== undefined ? '--chaos-switch' : all('function').length > 0 ? '--function' : undefined;
+  const start = startSetting(elf, chosen);
+  const settings = [
+    ...(fromOutside === undefined ? [] : leaveToUs(elf, fromOutside)),
+    ...(start === undefined ? [] : [start]),
+  ];
   const asan = new AsanReports(args.file, elf, (text) => void process.stderr.write(text));
   if (args.trace !== undefined) writeTrace(args.trace, '');
   const machine = await Machine.create({
@@ -185,11 +190,11 @@ export async function main(argv: string[]): Promise<number> {
   const started = performance.now();
   const guest = machine.spawn(elf, {
     argv: [args.file, ...rest],
-    env: setting === undefined ? all('env') : [setting, ...all('env')],
+    env: [...settings, ...all('env')],
     exe: `/${basename(args.file)}`,
   });
   const overlay = chooseVariants(machine, guest, elf, {
-    variant: setting === undefined ? chosen : undefined,
+    variant: fromOutside !== undefined || start === undefined ? chosen : undefined,
     functions: all('function'),
     safety: args['switch-safety'] as SafetyMode,
     chaos: args['chaos-switch'] === undefined ? undefined : integerValue('--chaos-switch', args['chaos-switch']),
@@ -222,6 +227,23 @@ export async function main(argv: string[]): Promise<number> {
 function crashHint(signal: string): string {
   const lookup = 'melf addr2line tells the line of an address, --trace FILE what the threads did before';
   return `hint: ${signal === 'SIGILL' ? '--machine chooses what the CPUs have; ' : ''}${lookup}.`;
+}
+
+/** Views made from outside are in the way of a program that makes its own: the settings that keep its libmelf from it. */
+function leaveToUs(elf: Uint8Array, option: string): string[] {
+  if (!hasLibmelf(elf)) return [];
+  if (heedsManager(elf)) {
+    terminal.remark?.(
+      `switches that the program asks for are only noted: ${option} chooses what it executes`,
+      undefined,
+    );
+    return [outsideManager];
+  }
+  terminal.remark?.(
+    `the program cannot switch by itself (EPERM): ${option} makes its views, and its libmelf does not know of that`,
+    'link it again, with the libmelf of this version',
+  );
+  return [];
 }
 
 interface VariantChoice {

@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { skipBecause } from '../../base/tests/skip.ts';
 import { readMelf } from '../../linker/melf-reader.ts';
 import { ensureEngine } from '../../setup/engine.ts';
+import { ensureGlibc } from '../../setup/glibc.ts';
 import type { Isa } from '../../setup/toolchain.ts';
 import { ChaosSwitcher } from '../chaos.ts';
 import { OverlayManager } from '../manager.ts';
+import { outsideManager } from '../manager-setting.ts';
 import { runGuest } from './guest.ts';
 import { buildVariants, readProgram } from './variants.ts';
 
@@ -101,5 +104,61 @@ for (const isa of isas) {
       );
       assert.equal(counts[3], 0, 'what was executed is not managed');
     });
+
+    for (const libc of ['musl', 'glibc'] as const) {
+      it(`changes nothing of what libmelf answers a program that switches by itself, ${libc}`, async function () {
+        if (libc === 'glibc' && (await ensureGlibc(isa)) === undefined)
+          skipBecause(this, 'glibc for this instruction set is not to be had');
+        const own = await buildVariants(isa, folder, {
+          source: 'own-switches.c',
+          variants: ['plain', 'checked'],
+          libc,
+          link: { pageAlign: ['work', 'other'] },
+        });
+        async function answers(env: readonly string[], seed?: number) {
+          let [output, errors] = ['', ''];
+          let chaos: ChaosSwitcher | undefined;
+          const { code } = await runGuest(isa, own, {
+            env,
+            console: {
+              stdout: (bytes) => {
+                output += Buffer.from(bytes).toString();
+              },
+              stderr: (bytes) => {
+                errors += Buffer.from(bytes).toString();
+              },
+            },
+            prepare: (process, machine) => {
+              if (seed === undefined) return;
+              const manager = new OverlayManager(process, readMelf(readProgram(own)));
+              chaos = new ChaosSwitcher(machine.kernel, manager, seed);
+            },
+          });
+          assert.equal(code, 0, output + errors);
+          const [, plain, checked] = /^calls (\d+) (\d+)$/m.exec(errors) ?? [];
+          return { output, errors, calls: [Number(plain), Number(checked)], switches: chaos?.switches ?? 0 };
+        }
+        const calm = await answers([]);
+        assert.match(calm.output, /^init 0, count 2/);
+        const executed = new Set([calm.calls.join()]);
+        for (const seed of [1, 2, 3]) {
+          const { output, calls, switches } = await answers([outsideManager], seed);
+          assert.equal(output, calm.output, `seed ${seed}`);
+          executed.add(calls.join());
+          assert.ok(switches > 20, `${switches} switches`);
+        }
+        assert.ok(executed.size > 2, [...executed].join('; '));
+        // MELF_VARIANT is noted as well.
+        const started = await answers(['MELF_VARIANT=checked']);
+        const told = await answers([outsideManager, 'MELF_VARIANT=checked', 'MELF_VERBOSE=1'], 4);
+        assert.match(started.output, /^start: in 1/m);
+        assert.equal(told.output, started.output);
+        assert.match(
+          told.errors,
+          /^melf: 2 variants; a manager outside chooses what is executed, switches are only noted$/m,
+        );
+        assert.doesNotMatch(told.errors, /view/);
+      });
+    }
   });
 }

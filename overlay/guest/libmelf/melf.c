@@ -2,6 +2,7 @@
  * See melf.h. Environment:
  *   MELF_VARIANT=name   the variant that the program starts in (before main and before its constructors of ordinary priority)
  *   MELF_VERBOSE=1      what is done, on stderr
+ *   MELF_MANAGER=outside   somebody outside chooses what is executed
  */
 #define _GNU_SOURCE
 #include "melf.h"
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -36,13 +38,17 @@ enum { MAX_VARIANTS = 64, MAX_CHOICES = 256, NO_VIEW = -1, UNKNOWN = -1, NOT_PIN
 extern const struct genmeta genmeta_start __attribute__((weak));
 extern const unsigned char __melf_start[] __attribute__((weak));
 
-enum backend { BACKEND_NONE, BACKEND_VIEWS, BACKEND_OVERWRITE };
+/* BOOKS: somebody outside switches, and only what the program asked for is kept. */
+enum backend { BACKEND_NONE, BACKEND_VIEWS, BACKEND_OVERWRITE, BACKEND_BOOKS };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int ready; /* atomic: `once` is through */
 static int init_error;
 static enum backend backend = BACKEND_NONE;
 static bool verbose;
+static bool managed_outside;
+/* Timer slack of the process, ns; see note. */
+static long slack;
 static int variant_count = 1;
 static int choice_count = 1; /* atomic */
 static const char *choice_names[MAX_CHOICES] = {"default"};
@@ -244,6 +250,12 @@ static void initialise(void) {
     for (int i = 0; i < variant_count; i++) choice_names[i] = melf_format_name(__melf_start, i);
     for (int i = 0; i < MAX_CHOICES; i++) views[i] = NO_VIEW;
     choice_count = variant_count;
+    if (managed_outside) {
+        slack = syscall(SYS_prctl, (long)PR_GET_TIMERSLACK, 0L, 0L, 0L, 0L);
+        backend = BACKEND_BOOKS;
+        tell("melf: %d variants; a manager outside chooses what is executed, switches are only noted\n", variant_count);
+        return;
+    }
     /* Only allowed while there is one view: from here on a write into the window concerns the writer's view alone. */
     long made = unshare_window();
     if (made > 0) {
@@ -413,9 +425,27 @@ static int choice_in_window(int guess) {
     return found;
 }
 
+/*
+ * What the program asked for, where a manager outside decides: the kernel has it as some ns more timer slack than the process had, for that is what a new
+ * thread and a child inherit, as they do a view. One call at every switch: whoever is outside sees where the program holds one for safe.
+ */
+static void note(int choice) {
+    current = UNKNOWN;
+    if (slack > 0) syscall(SYS_prctl, (long)PR_SET_TIMERSLACK, slack + choice, 0L, 0L, 0L);
+    current = choice;
+}
+
+static int noted(void) {
+    int here = current;
+    if (here != UNKNOWN) return here;
+    long more = syscall(SYS_prctl, (long)PR_GET_TIMERSLACK, 0L, 0L, 0L, 0L) - slack;
+    return more > 0 && more < __atomic_load_n(&choice_count, __ATOMIC_ACQUIRE) ? (int)more : 0;
+}
+
 /* What a thread is in that has not switched yet, or that somebody outside may have switched. */
 static int inherited(void) {
     if (backend == BACKEND_OVERWRITE) return __atomic_load_n(&process_variant, __ATOMIC_ACQUIRE);
+    if (backend == BACKEND_BOOKS) return noted();
     if (backend == BACKEND_VIEWS) {
         long view = mmview(MMVIEW_CURRENT, 0, 0);
         int here = current;
@@ -551,6 +581,11 @@ static int switch_to(int variant, bool vouched) {
     }
     if (backend == BACKEND_VIEWS) return switch_thread(variant);
     if (backend == BACKEND_OVERWRITE) return switch_process(variant, vouched);
+    if (backend == BACKEND_BOOKS) {
+        int before = noted();
+        note(variant);
+        return before;
+    }
     return 0;
 }
 
@@ -709,6 +744,10 @@ int melf_view_create(const char *spec) {
  */
 __attribute__((constructor(101))) static void start(void) {
     const char *wish = getenv("MELF_VERBOSE"), *name = getenv("MELF_VARIANT");
+    const char *manager = getenv("MELF_MANAGER");
+    managed_outside = manager != NULL && strcmp(manager, "outside") == 0;
+    /* Whoever set it meant this program, not those that it executes. */
+    if (managed_outside) unsetenv("MELF_MANAGER");
     verbose = wish != NULL && *wish != '\0' && strcmp(wish, "0") != 0;
     if (has_variants()) init_error = pthread_atfork(before_fork, after_fork, after_fork_in_child);
     if (name == NULL || *name == '\0') return;

@@ -20,7 +20,10 @@
  * this library included: it must call nothing of it.
  *
  * Environment: MELF_VARIANT=name is the variant that the program starts in (no such one: it ends with 64 and says which there are);
- * MELF_VERBOSE=1 tells on stderr what is done.
+ * MELF_VERBOSE=1 tells on stderr what is done. MELF_MANAGER=outside is set by a manager outside (melf run --chaos-switch, --function) that chooses what
+ * each thread executes: then this library leaves the views alone and only keeps the books. All functions answer as if it had switched, the threads and
+ * children that inherit included, each melf_switch makes a system call, and melf_current tells what was asked for, not what is executed. The number is
+ * kept as some ns of timer slack (PR_SET_TIMERSLACK). Programs that this one executes are not told.
  *
  * Beside the errors named below, errno may be what a system call said that a switch is made of: ENOMEM, EMFILE, ENOENT or EACCES without
  * /proc/self/exe, EPERM where the kernel watches switches and refuses one that is not safe (melf run --switch-safety=strict).
