@@ -2,6 +2,7 @@
 
 import { appendFileSync, existsSync, lstatSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isatty } from 'node:tty';
 import { addExcludedSection, encodeFat, FAT_SECTION, type FatVariant, isElf64 } from '../fat-object.ts';
 import { takeCensus } from '../fat-symbols.ts';
 import { type Argument, isVariantLanguage } from './command-line.ts';
@@ -13,6 +14,7 @@ import { headerFlags } from './libmelf.ts';
 import { type Outcome, onEnd, type RunningTool, startTool } from './process.ts';
 import { withoutFiles } from './shared-files.ts';
 import { tell } from './tell.ts';
+import { Warnings } from './warnings.ts';
 
 type Source = Argument & { kind: 'input' };
 
@@ -105,6 +107,9 @@ export async function compileSource(job: Compile): Promise<number> {
     if (isPlainFile(output)) rmSync(output, { force: true });
   }
   if (failed >= 0) return outcomes[failed]!.code;
+  const warnings = new Warnings(outcomes[0]!.stderr);
+  for (const [i, outcome] of outcomes.entries())
+    if (i > 0 && outcome!.stderr !== '') tell(warnings.further(outcome!.stderr, calls[i]!.variant.name));
   const rules = readRules(job.arguments);
   const file = rules && rulesFile(rules, output, source.path);
   if (file !== undefined && isPlainFile(file))
@@ -130,7 +135,8 @@ function callsOf(job: Compile): Call[] {
       path,
       adapt: i === 0 ? undefined : withoutFiles,
     });
-    return { variant, command: [...compiler, ...words, stop, ...rules, '-o', target], target, input };
+    const colours = i === 0 ? colourFlags(job.arguments) : [];
+    return { variant, command: [...compiler, ...words, ...colours, stop, ...rules, '-o', target], target, input };
   };
   if (stored !== undefined) {
     return stored.map(({ name, flags, object }, i) => {
@@ -144,6 +150,16 @@ function callsOf(job: Compile): Call[] {
   return variants.map(({ name, flags }, i) => call({ name, flags: flags.join(' ') }, multivariant ? flags : [], i));
 }
 
+/** What the default variant's compiler writes goes through a pipe, which it would take for no terminal. */
+function colourFlags(list: readonly Argument[]): string[] {
+  const { TERM, NO_COLOR, GCC_COLORS } = process.env;
+  const isAsked = list.some(
+    (one) => one.kind === 'flag' && /^-f(no-)?(diagnostics-color|color-diagnostics)/.test(one.words[0]!),
+  );
+  const isPlain = !isatty(2) || isAsked || TERM === undefined || TERM === 'dumb' || GCC_COLORS === '' || NO_COLOR;
+  return isPlain ? [] : ['-fdiagnostics-color=always'];
+}
+
 /** The default variant first; others beside it while processors are free. After a failure no more are started. */
 async function runAll(calls: readonly Call[]): Promise<(Outcome | undefined)[]> {
   const jobs = new Jobs(process.env);
@@ -153,7 +169,11 @@ async function runAll(calls: readonly Call[]): Promise<(Outcome | undefined)[]> 
   let failed = false;
   const begin = (i: number): void => {
     const done = calls.length > 1 ? jobs.add() : () => undefined;
-    const tool = startTool(calls[i]!.command, { input: calls[i]!.input, quiet: i > 0 });
+    const tool = startTool(calls[i]!.command, {
+      input: calls[i]!.input,
+      quiet: i > 0,
+      echo: i === 0 && calls.length > 1,
+    });
     const ended = tool.outcome.then((outcome) => {
       outcomes[i] = outcome;
       if (outcome.code === 0) return;

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 import { MelfError } from '../../base/errors.ts';
+import { tell } from './tell.ts';
 
 /** What a program did. */
 export interface Outcome {
@@ -15,6 +16,8 @@ export interface RunOptions {
   readonly input?: Uint8Array;
   /** Keep what it writes, or what it writes to its standard output, instead of passing it on. */
   readonly quiet?: boolean | 'stdout';
+  /** Keep what it writes to its standard error and pass it on, too. */
+  readonly echo?: boolean;
   readonly env?: NodeJS.ProcessEnv;
 }
 
@@ -74,16 +77,20 @@ export function onEnd(clean: () => void): () => void {
  * Starts a compiler. It leads a session of its own: gcc starts the programs that do the work and leaves them running when a signal ends it
  * alone. Without `input` it has no standard input.
  */
-export function startTool(argv: readonly string[], { input, quiet = false, env }: RunOptions = {}): RunningTool {
+export function startTool(
+  argv: readonly string[],
+  { input, quiet = false, echo = false, env }: RunOptions = {},
+): RunningTool {
   const output = quiet === false ? 'inherit' : 'pipe';
   // While nothing runs a signal ends this process by itself, also in the middle of a link. Between a compiler's start and the listening it
   // would leave that compiler behind.
   if (running.size === 0) for (const one of SIGNALS) process.on(one, end);
   const child = spawn(argv[0]!, argv.slice(1), {
-    stdio: [input === undefined ? 'ignore' : 'pipe', output, output],
+    stdio: [input === undefined ? 'ignore' : 'pipe', output, echo ? 'pipe' : output],
     env: env ?? process.env,
     detached: true,
   });
+  if (echo) child.stderr?.on('data', (part: Buffer) => tell(part));
   const tool: RunningTool = {
     outcome: outcomeOf(child, argv[0]!).finally(() => {
       running.delete(tool);
