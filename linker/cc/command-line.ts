@@ -4,6 +4,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { MelfError } from '../../base/errors.ts';
+import { decodeWords } from './raw-words.ts';
 import { splitWords } from './words.ts';
 
 /** What the compiler is to make. */
@@ -105,7 +106,7 @@ function readResponseFile(path: string): string | undefined {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
     throw new MelfError('cc.response-files', `@${path} is a folder, not a file of words`);
   try {
-    return readFileSync(path, 'utf8');
+    return decodeWords(readFileSync(path));
   } catch {
     return undefined;
   }

@@ -10,6 +10,7 @@ import { type Configuration, findConfiguration, readConfiguration } from './conf
 import { ConfigurationError } from './configuration-error.ts';
 import { readRules } from './dependencies.ts';
 import { runTool } from './process.ts';
+import { assertReadable, readArguments } from './raw-words.ts';
 import { makeScratch } from './scratch.ts';
 import { type SideFiles, sideFiles } from './side-files.ts';
 import { splitWords } from './words.ts';
@@ -17,7 +18,8 @@ import { splitWords } from './words.ts';
 type Input = Argument & { kind: 'input' };
 
 /** Runs as a compiler would; gives the exit code. */
-export async function main(language: 'c' | 'c++', argv: readonly string[]): Promise<number> {
+export async function main(language: 'c' | 'c++', given: readonly string[]): Promise<number> {
+  const argv = readArguments(given);
   try {
     return await compileAndLink(language, argv);
   } catch (error) {
@@ -73,6 +75,8 @@ async function compileAndLink(language: 'c' | 'c++', argv: readonly string[]): P
   }
   // A shared library has the default variant only: views belong to the executable.
   if (line.goal === 'shared') return runTool([...compiler, ...argv, ...(inputs.some(isSource) ? first : [])]).code;
+  for (const name of [...inputs.map(({ path }) => path), line.output ?? '', readRules(line.arguments)?.file ?? ''])
+    assertReadable(name);
   const scratch = makeScratch(process.env);
   try {
     return await build(line, inputs, compiler, configuration, scratch);

@@ -18,6 +18,7 @@ import type { Configuration } from './configuration.ts';
 import { readLdCommand } from './ld-command.ts';
 import { asanObject, runtimeObjects } from './libmelf.ts';
 import { runTool } from './process.ts';
+import { assertReadable, isRaw } from './raw-words.ts';
 import { asksForJson, report, reportError } from './report.ts';
 import { tell } from './tell.ts';
 import { splitWords } from './words.ts';
@@ -39,6 +40,17 @@ const SANITIZERS =
 const wordsOf = (list: readonly Argument[]): string[] =>
   list.flatMap((one) => (one.kind === 'input' ? [one.path] : one.words));
 
+/**
+ * What is said to the preprocessor may hold any bytes, and is of no use here. From a response file, as those bytes would need one, the compiler
+ * hands words on to its linker in another, which is gone when it ends.
+ */
+function concernsLink(one: Argument): boolean {
+  if (one.kind === 'input' || !one.words.some(isRaw)) return true;
+  if (/^(-[DUI]|-i|--(define-macro|undefine-macro|include))/.test(one.words[0]!)) return false;
+  for (const word of one.words) assertReadable(word);
+  return true;
+}
+
 /** Position independent only when the command line says so: a compiler that does it by default is told otherwise. */
 function linkMode(words: readonly string[]): string[] {
   const last = words.findLast((word) => /^-(static-pie|pie|no-pie|nopie)$/.test(word));
@@ -47,9 +59,9 @@ function linkMode(words: readonly string[]): string[] {
 
 /** Links an executable; gives the exit code. */
 export function linkExecutable(job: LinkJob): number {
-  const given = [...wordsOf(job.arguments), ...job.configuration.linkFlags];
-  const json = asksForJson(given);
+  const json = asksForJson([...wordsOf(job.arguments), ...job.configuration.linkFlags]);
   try {
+    const given = [...wordsOf(job.arguments.filter(concernsLink)), ...job.configuration.linkFlags];
     return linkAs(job, given, json);
   } catch (error) {
     if (!(error instanceof MelfError)) throw error;
@@ -82,6 +94,7 @@ function linkAs(job: LinkJob, given: readonly string[], json: boolean): number {
   // CMake reads the linker's folders and libraries from this.
   if (given.includes('-v')) tell(asked.stderr);
   const ldWords = expandResponseFiles(command);
+  for (const word of ldWords) assertReadable(word);
   // ld answers these and links nothing.
   if (ldWords.some((word) => /^--?(help|version)$/.test(word))) return runTool([...compiler, ...given]).code;
   const questions = ldWords.filter((word) => /^-[vV]$/.test(word));

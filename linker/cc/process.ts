@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 import { MelfError } from '../../base/errors.ts';
+import { cleanups } from './cleanups.ts';
+import { handedOn } from './raw-words.ts';
 import { tell } from './tell.ts';
 
 /** What a program did. */
@@ -29,7 +31,7 @@ const notStarted = (program: string, cause: Error): MelfError =>
 
 /** Runs a tool that answers at once, to its end; without `input` it reads this process's. @throws MelfError when it cannot be started. */
 export function runTool(argv: readonly string[], { input, quiet = false, env }: RunOptions = {}): Outcome {
-  const result = spawnSync(argv[0]!, argv.slice(1), {
+  const result = spawnSync(argv[0]!, handedOn(argv.slice(1)), {
     stdio: [
       input === undefined ? 'inherit' : 'pipe',
       quiet === false ? 'inherit' : 'pipe',
@@ -56,7 +58,6 @@ export interface RunningTool {
 }
 
 const running = new Set<RunningTool>();
-const cleanups = new Set<() => void>();
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP'];
 
 function end(signal: NodeJS.Signals): void {
@@ -65,12 +66,6 @@ function end(signal: NodeJS.Signals): void {
   for (const one of SIGNALS) process.off(one, end);
   // So that the caller sees what ended this process.
   process.kill(process.pid, signal);
-}
-
-/** Called when a signal ends this process while a compiler runs. Gives the function that takes it back. */
-export function onEnd(clean: () => void): () => void {
-  cleanups.add(clean);
-  return () => cleanups.delete(clean);
 }
 
 /**
@@ -85,7 +80,7 @@ export function startTool(
   // While nothing runs a signal ends this process by itself, also in the middle of a link. Between a compiler's start and the listening it
   // would leave that compiler behind.
   if (running.size === 0) for (const one of SIGNALS) process.on(one, end);
-  const child = spawn(argv[0]!, argv.slice(1), {
+  const child = spawn(argv[0]!, handedOn(argv.slice(1)), {
     stdio: [input === undefined ? 'ignore' : 'pipe', output, echo ? 'pipe' : output],
     env: env ?? process.env,
     detached: true,
