@@ -121,7 +121,7 @@ class Loader {
     this.#diagnostics = diagnostics;
     this.#wrap = new Set(options.wrap ?? []);
     this.#isa = options.isa;
-    this.#isaFrom = 'the options';
+    this.#isaFrom = options.isaGivenBy ?? 'the options';
   }
 
   load(): LoadedInputs {
@@ -193,7 +193,9 @@ class Loader {
       return;
     }
     const { path, shownAs, variant: variantName } = input;
+    const first = this.#isa === undefined;
     this.#addObject(readAll(), { path, shownAs, variant, variantName, unit });
+    if (first && input.givenBy !== undefined) this.#isaFrom = input.givenBy;
   }
 
   /** An object of melf-cc holds one of each variant; every other one is what it is. */

@@ -66,6 +66,11 @@ export interface LinkResult {
 export function link(options: LinkOptions): LinkResult {
   const isPie = options.pie === true;
   const diagnostics = new Diagnostics(options.errorLimit);
+  /** Errors that later phases find more beside: of duplicates the first is taken, as `multipleDefinitions` does. */
+  let harmless = 0;
+  const check = (): void => {
+    if (diagnostics.errorCount > harmless) diagnostics.check();
+  };
   const times: [string, number, number][] = [];
   let before = options.measure === true ? performance.now() : 0;
   const phase = <T>(name: string, run: () => T): T => {
@@ -75,7 +80,7 @@ export function link(options: LinkOptions): LinkResult {
       times.push([name, now - before, process.memoryUsage.rss()]);
       before = now;
     }
-    diagnostics.check();
+    check();
     return result;
   };
 
@@ -88,17 +93,21 @@ export function link(options: LinkOptions): LinkResult {
     return splitSections(inputs);
   });
   phase('types', () => checkTypeAgreement(inputs, diagnostics));
-  const table = phase('symbols', () => resolveSymbols(inputs, options, diagnostics));
+  const table = phase('symbols', () => {
+    const found = resolveSymbols(inputs, options, diagnostics);
+    harmless = diagnostics.errorCount;
+    return found;
+  });
   defsyms.declare(table);
   allocateCommons(table);
   const linkerSymbols = provideLinkerSymbols(inputs, table, isPie);
   defsyms.bind(table, isPie);
   checkRequired(options, table, diagnostics);
-  diagnostics.check();
+  check();
   bindReferences(inputs, options, table);
   checkThreadLocals(inputs, diagnostics);
   reportSymbolWarnings(inputs, diagnostics);
-  diagnostics.check();
+  check();
   const plan = phase('variants', () => planVariants(inputs, options, table, diagnostics));
   checkPatterns(inputs, options, plan, diagnostics);
   phase('gc', () => {
@@ -106,6 +115,8 @@ export function link(options: LinkOptions): LinkResult {
     reportPartialData(plan, options.strictData === true, diagnostics);
   });
   const tables = phase('scan', () => {
+    // Whoever reads of duplicates reads of what is missing, too.
+    harmless = 0;
     checkDeadReferences(inputs, diagnostics);
     return scanRelocations(inputs, table, backend, diagnostics, isPie);
   });

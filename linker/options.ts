@@ -7,6 +7,8 @@ export interface LinkInput {
   readonly path: string;
   /** What diagnostics and maps name instead of the path: the source of an object that is gone when they are read. */
   readonly shownAs?: string;
+  /** Who gave it, when that is not the user, who does not know its name. */
+  readonly givenBy?: string;
   readonly bytes?: Uint8Array;
   /** Name of the variant it belongs to; absent: common code. */
   readonly variant?: string;
@@ -34,6 +36,8 @@ export interface VariantSpec {
 export interface LinkOptions {
   /** Absent: that of the first object. */
   readonly isa?: Isa;
+  /** Who chose it, for diagnostics. */
+  readonly isaGivenBy?: string;
   readonly inputs: readonly LinkInput[];
   /** Absent or of fewer than two: an ordinary executable. */
   readonly variants?: readonly VariantSpec[];

@@ -119,12 +119,13 @@ function linkAs(job: LinkJob, given: readonly string[], json: boolean): number {
     ...(configuration.libmelf ? runtimeObjects(compiler) : []),
     ...(configuration.asan ? [{ path: asanObject(compiler) }] : []),
   ];
-  const own = runtime.map((input) => ({ ...input, lazy: lazy || input.lazy }));
+  const own = runtime.map((input) => ({ ...input, givenBy: 'the compiler', lazy: lazy || input.lazy }));
   // Before the archives, after the start-up files, as the program's own objects are.
   const at = inputs.findIndex((input) => /\/crtbegin[ST]?\.o$/.test(input.path));
   inputs.splice(at + 1, 0, ...own);
   const options: LinkOptions = {
     ...ld.options,
+    isaGivenBy: 'the compiler',
     inputs,
     wrap: [...(ld.options.wrap ?? []), ...(configuration.libmelf ? ['_Unwind_Find_FDE'] : [])],
     variants: configuration.variants.map(({ name, flags }) => ({ name, flags: flags.join(' ') })),

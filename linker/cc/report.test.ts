@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ensureToolchain } from '../../setup/toolchain.ts';
 
 interface Told {
   readonly severity: string;
@@ -127,6 +128,33 @@ describe("melf-cc's reports", function () {
     assert.match(
       text,
       /undefined symbol: cxxfun\(int\) .*\n(?:>>> referenced.*\n)+>>> hint: did you mean extern "C" cxxfun\? It is so in .*plain\.c:1 in .*: declare it extern "C" here, too/,
+    );
+  });
+
+  it('tells of what is missing beside what is there twice', () => {
+    file('a.c', 'int missing(void); int f(int x) { return x; }\nint main(void) { return f(missing()); }\n');
+    file('b.c', 'int gone(void); int f(int x) { return -x; }\nint *p = (int *)&gone;\n');
+    const { told } = wrong('a.c', 'b.c');
+    assert.deepEqual(told.map(({ message }) => message).sort(), [
+      'duplicate symbol: f',
+      'duplicate symbol: f',
+      'undefined symbol: gone',
+      'undefined symbol: missing',
+    ]);
+  });
+
+  it('says that the compiler chose the instruction set, not an object of its own', async () => {
+    file('here.c', 'int main(void) { return 0; }\n');
+    mkdirSync(join(folder, 'arm'), { recursive: true });
+    assert.equal(spawnSync('gcc', ['-c', 'here.c', '-o', 'arm/there.o'], { cwd: folder }).status, 0);
+    const { wrapper } = await ensureToolchain(process.arch === 'arm64' ? 'x86-64' : 'aarch64');
+    file('arm/melf.toml', `[compiler]\nc = "${wrapper}"\n[[variant]]\nname = "fast"\nflags = "-O2"\n`);
+    const words = [join(import.meta.dirname, 'melf-cc.cjs'), 'there.o', '-o', 'out'];
+    const { status, stderr } = spawnSync(process.execPath, words, { cwd: join(folder, 'arm'), encoding: 'utf8' });
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /object in a link for .*\n>>> defined in there\.o\n>>> instruction set chosen by the compiler\n/,
     );
   });
 });
