@@ -7,7 +7,9 @@ import { wrappedName } from './inputs.ts';
 import type { ObjectFile } from './object.ts';
 import { COMMON } from './object.ts';
 import type { LinkOptions } from './options.ts';
+import type { InputSection } from './section.ts';
 import { LinkSymbol, unversionedNames } from './symbol.ts';
+import { symbolsBySection } from './variant-keys.ts';
 
 /** What one global name means: for common code, and for each variant's code. */
 export interface GlobalName {
@@ -170,10 +172,19 @@ function reportDuplicate(name: string, a: LinkSymbol, b: LinkSymbol, diagnostics
   );
 }
 
+/** The symbol of a section that has only one, as with -fdata-sections. */
+function onlySymbolOf(section: InputSection): LinkSymbol | undefined {
+  const list = symbolsBySection(section.file).get(section) ?? [];
+  return list.length === 1 ? list[0] : undefined;
+}
+
 /** Where a symbol is defined, for diagnostics. */
 export function placeOf(symbol: LinkSymbol): string {
-  // What a section's symbol means is told by the addend of a reference alone.
-  if (symbol.type === STT_SECTION && symbol.section !== undefined) return symbol.section.where;
+  if (symbol.type === STT_SECTION && symbol.section !== undefined) {
+    // What such a symbol means is told by the addend of a reference alone, unless there is but one thing in the section.
+    const named = onlySymbolOf(symbol.section);
+    return named === undefined ? symbol.section.where : describePlace(symbol.section, named.value);
+  }
   if (symbol.section !== undefined) return describePlace(symbol.section, symbol.value);
   return symbol.file?.displayName ?? 'the linker itself';
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import fc from 'fast-check';
 import { expandResponseFiles, readCommandLine } from './command-line.ts';
 import { parseConfiguration, placeOf } from './configuration-file.ts';
@@ -143,6 +143,16 @@ describe('melf-cc reads the flags of ld', () => {
     assert.equal(read('-z relro -z norelro').options.relro, false);
     assert.deepEqual(read('--push-state --as-needed --pop-state').ignored, ['--as-needed: the executable is static']);
     assert.throws(() => read('--diagnostics=loud'), { code: 'cc.ld-value' });
+  });
+
+  it('lists of symbols only if they are there, which ld looks for in the folders of libraries, too', () => {
+    for (const flag of ['--version-script', '--dynamic-list']) {
+      const [path, folder] = [import.meta.filename, import.meta.dirname];
+      for (const words of [[`${flag}=/nowhere/list`], [flag, '/nowhere/list'], [`${flag}=${basename(path)}`]])
+        assert.throws(() => readLdCommand(words), { code: 'link.unreadable' });
+      for (const words of [[`${flag}=${path}`], [flag, basename(path), '-L', folder]])
+        assert.equal(readLdCommand(words).ignored.length, 1);
+    }
   });
 
   it('every kind of build id, of which the last counts, and nothing that is none', () => {

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { InputError, LinkError } from '../errors.ts';
 import type { LinkInput, LinkOptions } from '../options.ts';
-import { IGNORED, IGNORED_VALUES, IGNORED_Z, SPEED } from './ld-ignored.ts';
+import { IGNORED, IGNORED_VALUES, IGNORED_Z, READ_BY_LD, SPEED } from './ld-ignored.ts';
 import { readAddress, readBuildId, readDefsym, readNumber } from './ld-values.ts';
 import { readLibraryScript, textOf } from './library-script.ts';
 
@@ -41,6 +41,7 @@ class Reader {
   #groups = 0;
   #group: number | undefined;
   readonly #folders: string[] = [];
+  readonly #lists: { flag: string; path: string }[] = [];
   #sysroot = '';
   #whole = false;
   readonly #states: boolean[] = [];
@@ -61,6 +62,7 @@ class Reader {
     // ld searches the folders of the whole command line for each library; `=` stands for the system root.
     for (const [i, folder] of this.#folders.entries())
       this.#folders[i] = folder.replace(/^(=|\$SYSROOT)/, this.#sysroot);
+    this.#checkLists();
     for (const { name, whole, group } of this.#pending) {
       this.#group = group;
       if (name.startsWith('-l')) this.#library(name.slice(2), whole);
@@ -80,6 +82,14 @@ class Reader {
       statistics: this.#options.measure === true,
       ignored: this.#ignored,
     };
+  }
+
+  /** They change nothing, but a wrong name is one in every linker; ld looks in the folders of -L, too. */
+  #checkLists(): void {
+    for (const { flag, path } of this.#lists) {
+      if ([path, ...this.#folders.map((folder) => join(folder, path))].some((one) => existsSync(one))) continue;
+      throw new InputError('link.unreadable', path, `cannot be read (ENOENT), and ${flag} names it`, 'check the path');
+    }
   }
 
   #value(flag: string, word: string): string {
@@ -105,7 +115,8 @@ class Reader {
       this.#ignored.push(`${given}: ${IGNORED[name]}`);
     } else if (name in IGNORED_VALUES) {
       this.#ignored.push(`${given}: ${IGNORED_VALUES[name]}`);
-      this.#value(name, word);
+      const value = this.#value(name, word);
+      if (READ_BY_LD.has(name)) this.#lists.push({ flag: name, path: value });
     } else if (name in LONG) this.#long(name, word);
     else if (/^-l./.test(word) || word === '-l')
       this.#pending.push({

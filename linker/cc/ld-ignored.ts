@@ -91,6 +91,8 @@ export const IGNORED_VALUES: Readonly<Record<string, string>> = {
   '--thread-count': SPEED,
   '--unresolved-symbols': 'undefined symbols are errors',
 };
+/** Those of them whose value is a file that ld reads. */
+export const READ_BY_LD: ReadonlySet<string> = new Set(['--version-script', '--dynamic-list']);
 /** Values of `-z` that change nothing here. */
 export const IGNORED_Z =
   /^(now|lazy|relro|defs|text|notext|textoff|combreloc|nocombreloc|noseparate-code|separate-code|origin|nodelete|nodlopen|initfirst|interpose|noextern-protected-data|norelro|max-page-size=.*|common-page-size=.*|start-stop-gc|nostart-stop-gc|(no)?pack-relative-relocs|nognustack|ibt|shstk|ibtplt|force-bti|pac-plt|undefs|dynamic-undefined-weak|nodynamic-undefined-weak|start-stop-visibility=.*|keep-text-section-prefix|nokeep-text-section-prefix)$/;

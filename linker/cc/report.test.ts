@@ -66,6 +66,16 @@ describe("melf-cc's reports", function () {
       /R_X86_64_8 to target: the value 0x\w+ does not fit.*\n>>> referenced by \S*\/far\.c:2 in far\.c/,
     );
     assert.match(text, />>> defined in \S*\/far\.c:1 in far\.c \[variant fast\]:\(\.bss\.target\)/);
+    // Assemblers name the section of what no other file can see.
+    file(
+      'own.c',
+      'static int target;\nvoid there(void) { __asm__(".byte target"); }\nint main(void) { there(); return target++; }\n',
+    );
+    const own = wrong('-g', 'own.c');
+    assert.match(
+      own.text,
+      /R_X86_64_8 to \.bss\.target: [^\n]*\n[^\n]*\n>>> defined in \S*\/own\.c:1 in own\.c \[variant fast\]/,
+    );
   });
 
   it('--stats, with what the variants cost in the file', () => {
