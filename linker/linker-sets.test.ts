@@ -99,8 +99,16 @@ for (const isa of ['x86-64', 'aarch64'] as const)
     it('entries of another variant alone: into its code they are refused; others are left out, but for what code refers to, with a warning', async () => {
       const onlySlow = `#ifdef SLOW\n${WORK.replace('FLAGS', 'a')}\n#else\nint work(int x) { return x + 1; }\n#endif\n`;
       const alone = linkBoth(onlySlow, WALK);
-      assert.match(failure(alone.ours).message, /^variant slow alone has entries in extab, .*: they lead into work, /);
+      assert.match(
+        failure(alone.ours).message,
+        /^not all variants have the entries of variant slow in extab, .*: they lead into work, of which each has its own\n>>> 4 bytes in .*\n>>> hint: .*"work"/,
+      );
       assert.equal((await shop.run(alone.ours({ common: ['work'] }), ['switch'])).output, '4\n4\n');
+      const onlyFast = linkBoth(onlySlow.replace('#ifdef SLOW', '#ifndef SLOW'), WALK);
+      assert.match(failure(onlyFast.ours).message, /^not all variants have the entries of variant fast in extab, /);
+      const once = await onlyFast.theirs();
+      assert.match(once, /^\d+ 4\n$/);
+      assert.equal((await shop.run(onlyFast.ours({ common: ['work'] }), ['switch'])).output, once + once);
 
       const registers = (extra: string): string => `
         #include <stdio.h>

@@ -57,6 +57,7 @@ export class LinkerSets {
     if (own !== undefined) {
       for (const member of others)
         if (!isEqual(own, member!) && describesAbsent(member!) && !this.#isReferred(member!)) member!.fate = 'discard';
+      if (this.has(own) && leadsAstray(own, group)) this.#inside.push(own);
       return;
     }
     const isReferred = others.some((member) => this.#isReferred(member!));
@@ -78,7 +79,7 @@ export class LinkerSets {
       const functions = functionsInside(section);
       diagnostics.error(
         'variants.data-disagrees',
-        `variant ${variantName} alone has entries in ${describeSet(section.name)}: they lead into ${functions.join(', ')}, of which each has its own`,
+        `not all variants have the entries of variant ${variantName} in ${describeSet(section.name)}: they lead into ${functions.join(', ')}, of which each has its own`,
         [{ role: `${section.size} bytes in`, where: section.where }],
         adviseCommon(functions),
         { symbol: section.name },
@@ -150,6 +151,18 @@ function describesAbsent(section: InputSection): boolean {
   const targets = codeTargets(section);
   const isAbsent = ({ section: code }: CodeTarget): boolean => code.fate !== 'keep';
   return targets.some(isAbsent) && targets.every((target) => isAbsent(target) || target.offset === 0);
+}
+
+/** Whether a variant without a part of its own would find entries for a body that it does not show. */
+function leadsAstray(section: InputSection, { members }: VariantGroup): boolean {
+  const lacking = [...members.keys()].filter((v) => members[v] === undefined);
+  return (
+    lacking.length > 0 &&
+    codeTargets(section).some(
+      ({ section: { slot, fate }, offset }) =>
+        slot !== undefined && fate === 'keep' && offset !== 0 && lacking.some((v) => slot.bodies[v]!.from === v),
+    )
+  );
 }
 
 /** The multivariant functions that a section leads into, but to their starts. */

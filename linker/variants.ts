@@ -109,7 +109,8 @@ function groupSections(
     for (const section of file.sections) {
       if (section === undefined || section.fate === 'discard') continue;
       // A part of a set pairs as a whole, however many objects each variant has in it.
-      const key = keyOf(section, sets.has(section) && !section.isExec ? [] : (symbols.get(section) ?? []));
+      const isWhole = sets.has(section) && !section.isExec && isOnlyOne(section);
+      const key = keyOf(section, isWhole ? [] : (symbols.get(section) ?? []));
       if (key.kind === 'once' && file.variant !== variants.defaultIndex) {
         // Each variant's debug information stays, in sections of its own.
         if (!isDebugInformation(section)) section.fate = 'discard';
@@ -159,6 +160,10 @@ function groupSections(
     }
   }
   return groups;
+}
+
+function isOnlyOne({ file, name }: InputSection): boolean {
+  return file.sections.filter((section) => section?.name === name).length === 1;
 }
 
 /**
