@@ -53,6 +53,14 @@ describe('a compressed section', () => {
     });
   }
 
+  it('zstd whose tables are damaged so that no decoding ends is refused in time', () => {
+    const endless = Buffer.from(frame);
+    endless[14] = 240;
+    assert.throws(() => inflateZstd(endless, { maxOutputLength: TEXT.length }));
+    const result = decompress(Buffer.concat([header(2, TEXT.length), endless]));
+    assert.equal('kind' in result && result.kind, 'malformed');
+  });
+
   it('zstd is read on any Node, by the same bytes', () => {
     const limit = { maxOutputLength: TEXT.length };
     assert.equal(Buffer.from(inflateZstd(frame, limit)).toString(), TEXT);
