@@ -65,6 +65,7 @@ export class Thread implements Task<Thread>, Waiter {
   yields = false;
   /** Virtual ns at which it came onto its CPU. */
   scheduledAt = 0;
+  stoppedAt = 0;
   #deadline: Timer | undefined;
 
   signalMask = 0n;

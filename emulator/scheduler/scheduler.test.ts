@@ -16,6 +16,7 @@ class Spinner implements Task<Spinner> {
   overriddenAffinity: ReadonlySet<number> | undefined;
   readyAt = 0;
   scheduledAt = 0;
+  stoppedAt = 0;
   yields = false;
   cpuTime = 0;
   voluntarySwitches = 0;
@@ -43,6 +44,8 @@ const first: ReadonlySet<number> = new Set([0]);
 class Bench {
   /** What the policies say of moves to another kind. */
   movesAllowed = true;
+  /** Each thread waits for somebody when its slice ends. */
+  blocks = false;
   readonly arrivals: string[] = [];
   readonly scheduler: Scheduler<Spinner>;
   readonly threads: readonly Spinner[];
@@ -56,8 +59,9 @@ class Bench {
       prepareCore: () => {},
       switchedIn: ({ tid, cpu }) => this.arrivals.push(`${tid} on ${cpu.id}`),
       announceKind: () => {},
-      execute: ({ core }) => {
-        core.cycles = Math.max(core.cycles, core.limit);
+      execute: (thread) => {
+        thread.core.cycles = Math.max(thread.core.cycles, thread.core.limit);
+        if (this.blocks) thread.state = 'blocked';
       },
     };
     const hz = 1e9;
@@ -121,6 +125,18 @@ describe('scheduler', () => {
       bench.run((at + 1) * ms);
     }
     assert.deepEqual(bench.arrivals, ['1 on 1', '1 on 0', '1 on 1']);
+  });
+
+  it('a thread that is woken from a CPU that is behind goes on no earlier than it stopped', () => {
+    const bench = new Bench(both, 1);
+    const [thread] = bench.threads;
+    bench.blocks = true;
+    bench.run(5 * ms);
+    const { stoppedAt } = thread!;
+    assert.ok(stoppedAt > 0 && thread!.state === 'blocked');
+    bench.scheduler.enqueue(thread!, stoppedAt - 40_000);
+    bench.run(10 * ms);
+    assert.ok(thread!.scheduledAt > stoppedAt, `stopped at ${stoppedAt}, went on at ${thread!.scheduledAt}`);
   });
 
   it('no CPU is idle while a thread waits that may run there', () => {

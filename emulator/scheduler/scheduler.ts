@@ -82,19 +82,19 @@ export class Scheduler<T extends Task<T>> {
     this.#reconsider = true;
   }
 
-  /** Makes the thread runnable no earlier than virtual time `at`. */
+  /** Makes the thread runnable no earlier than virtual time `at`, nor than it stopped: who wakes it may be on a CPU that is behind. */
   enqueue(thread: T, at: number): void {
     thread.state = 'runnable';
-    thread.readyAt = at;
+    thread.readyAt = Math.max(at, thread.stoppedAt);
     const stays = thread.allowedCpus.has(thread.cpu.id);
     const cpu = stays && thread.cpu.idle ? thread.cpu : this.placement.bestFor(thread);
     if (cpu.idle) {
-      this.#wake(cpu, thread, at);
+      this.#wake(cpu, thread, thread.readyAt);
     } else {
       const home = stays ? thread.cpu : cpu;
       home.queue.push(thread);
       if (home.queue.size === 1 && home.current !== undefined) {
-        home.timesliceEnd = Math.max(home.clock, at) + this.timeslice;
+        home.timesliceEnd = Math.max(home.clock, thread.readyAt) + this.timeslice;
       }
     }
     this.#reconsider = true; // the running slice may have been given more time than it now should have
@@ -192,6 +192,7 @@ export class Scheduler<T extends Task<T>> {
         view: thread.view,
       });
     }
+    thread.stoppedAt = cpu.clock;
     cpu.current = undefined;
   }
 

@@ -28,6 +28,8 @@ export interface Task<T extends Task<T>> {
   readyAt: number;
   /** Virtual ns at which it came onto its CPU. */
   scheduledAt: number;
+  /** Virtual ns at which it left its CPU last. */
+  stoppedAt: number;
   /** It lets others run first, once. */
   yields: boolean;
   /** Virtual ns of CPU time used in finished slices. */
