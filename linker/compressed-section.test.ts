@@ -56,9 +56,7 @@ describe('a compressed section', () => {
   it('zstd whose tables are damaged so that no decoding ends is refused in time', () => {
     const endless = Buffer.from(frame);
     endless[14] = 240;
-    assert.throws(() => inflateZstd(endless, { maxOutputLength: TEXT.length }));
-    const result = decompress(Buffer.concat([header(2, TEXT.length), endless]));
-    assert.equal('kind' in result && result.kind, 'malformed');
+    assert.throws(() => inflateZstd(endless, { maxOutputLength: TEXT.length }), /no end within 3\d\d\d ms/);
   });
 
   it('zstd is read on any Node, by the same bytes', () => {

@@ -44,7 +44,7 @@ function contentSize(frame: Uint8Array): number | undefined {
 }
 
 /** Milliseconds that so many bytes may take: many times what they do take on a slow machine. */
-const patience = (size: number): number => 1000 + Math.ceil(size / 10_000);
+const patience = (size: number): number => 3000 + Math.ceil(size / 10_000);
 
 /**
  * zstd without Node's own: the output has its place beforehand, so no header in the data makes it take more memory. Damaged tables make the decoder
@@ -55,7 +55,13 @@ export const inflateZstd: Inflate = (frame, { maxOutputLength }) => {
   if (size === undefined) throw new RangeError('the zstd frame does not tell its size');
   if (size > maxOutputLength) throw new RangeError('the zstd frame is too large');
   const context = createContext({ inflate: () => decompressZstd(frame, new Uint8Array(size)) });
-  return runInContext('inflate()', context, { timeout: patience(size) }) as Uint8Array;
+  const timeout = patience(size);
+  try {
+    return runInContext('inflate()', context, { timeout }) as Uint8Array;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
+    throw new RangeError(`it comes to no end within ${timeout} ms`);
+  }
 };
 
 /** The bytes and the alignment of a section that is stored compressed. */
