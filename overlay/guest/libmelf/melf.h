@@ -67,8 +67,8 @@ int melf_current(void);
 /* A view that mixes variants function by function: "fast, validate_*=prof, hash=prof" shows variant fast, but functions whose names match a
  * pattern in another one; `*` is any number of characters, `?` one, nothing else is special; the last pattern that matches counts. Returns a number that melf_switch takes as it takes a variant's,
  * and whose melf_variant_name is the text; or -1 with errno: EINVAL (no such variant or function), ENOTSUP (one page would have to show
- * two variants, or the file does not say where its functions are; MELF_VERBOSE names the functions: link them with --page-align), ENOSPC (too
- * many), ENOMEM. */
+ * two variants, or the file does not say where its functions are; MELF_VERBOSE names the functions: link them with --page-align, or
+ * page-align of [link] in melf.toml), ENOSPC (too many), ENOMEM. */
 int melf_view_create(const char *spec);
 
 #ifdef __cplusplus
