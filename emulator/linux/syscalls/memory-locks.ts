@@ -3,7 +3,7 @@
 
 import { Errno } from '../../errno.ts';
 import { Pte } from '../../memory/page-table.ts';
-import { OutOfMemory, PAGE_SIZE, pageDown, pageUp } from '../../memory/physical.ts';
+import { OutOfMemory, PAGE_SIZE, pageDown } from '../../memory/physical.ts';
 import { type Range, rangeOf } from '../../memory/range.ts';
 import { UserFault } from '../../memory/user-memory.ts';
 import { Prot, protIn, type Vma } from '../../memory/vma.ts';
@@ -25,17 +25,6 @@ export const mayLock = (thread: Thread, bytes: number): boolean =>
 
 /** Whether the caller may lock anything at all (can_do_mlock). */
 export const mayLockAny = (thread: Thread): boolean => mayLockAll(thread) || limitOf(thread) > 0;
-
-/** Whether areas cover the range, which may begin and end within a page. Returns 0 or a negated errno. */
-export function checkMapped(thread: Thread, address: number, length: number): number {
-  const end = pageUp(address + length);
-  let at = pageDown(address);
-  for (const area of thread.process.space.areas.overlapping(at, end)) {
-    if (area.start > at) return -Errno.ENOMEM;
-    at = area.end;
-  }
-  return at >= end ? 0 : -Errno.ENOMEM;
-}
 
 /** Makes an area's pages present in the caller's view, as a first access would. Throws UserFault where the view may not look. */
 function populate(thread: Thread, area: Vma, start: number, end: number): void {

@@ -1,12 +1,12 @@
 // Calls that wait until data is on the disk. Files in memory have none below them, and host folders are the host's: both are done at once.
 
 import { Errno } from '../../errno.ts';
+import { pageDown, pageUp } from '../../memory/physical.ts';
 import type { OpenFile } from '../files/open-file.ts';
 import type { Storage } from '../files/storage.ts';
 import { type Blocking, block, type SyscallTopic } from '../syscall.ts';
 import type { Thread } from '../thread.ts';
 import { fileOf, int } from './arguments.ts';
-import { checkMapped } from './memory-locks.ts';
 
 const MS = { ASYNC: 1, INVALIDATE: 2, SYNC: 4 } as const;
 
@@ -63,9 +63,10 @@ function syncEverything(thread: Thread): number | Blocking {
 function syncMapping(thread: Thread, address: number, length: number, flags: number): number | Blocking {
   const kind = int(flags);
   if (kind & ~(MS.ASYNC | MS.INVALIDATE | MS.SYNC) || (kind & MS.ASYNC && kind & MS.SYNC)) return -Errno.EINVAL;
-  const refusal = checkMapped(thread, address, length);
-  if (refusal !== 0 || !(kind & MS.SYNC)) return refusal;
-  const contents = thread.process.space.areas
+  const { areas } = thread.process.space;
+  if (!areas.isGapless(pageDown(address), pageUp(address + length))) return -Errno.ENOMEM;
+  if (!(kind & MS.SYNC)) return 0;
+  const contents = areas
     .overlapping(address, address + length)
     .flatMap(({ sharedMapping, file }) => (sharedMapping && file !== undefined ? [file.mappable] : []));
   const flush = (): number => {
