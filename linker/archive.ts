@@ -15,27 +15,8 @@ export interface ArchiveMember {
   readonly bytes: Uint8Array;
 }
 
+/** Its bytes are read when they are asked for: a link takes a few members. */
 class Member implements ArchiveMember {
-  readonly #archive: ByteSource;
-  readonly offset: number;
-  readonly name: string;
-  readonly #size: number;
-
-  constructor(archive: ByteSource, offset: number, name: string, size: number) {
-    this.#archive = archive;
-    this.offset = offset;
-    this.name = name;
-    this.#size = size;
-  }
-
-  get bytes(): Uint8Array {
-    const start = this.offset + HEADER_SIZE;
-    return this.#archive.bytes(start, start + this.#size);
-  }
-}
-
-/** A member of a thin archive, which has no more than the name of its file. */
-class FileMember implements ArchiveMember {
   readonly offset: number;
   readonly name: string;
   readonly #read: () => Uint8Array;
@@ -181,9 +162,10 @@ class ArchiveReader implements Archive {
     if (member === undefined) {
       const { raw, size } = this.#header(offset);
       const { name, origin } = memberName(raw, this.#longNames, this.path);
-      member = this.#isThin
-        ? new FileMember(offset, name, () => this.#file(name, origin))
-        : new Member(this.#source, offset, name, size);
+      const start = offset + HEADER_SIZE;
+      const read = (): Uint8Array =>
+        this.#isThin ? this.#file(name, origin) : this.#source.bytes(start, start + size);
+      member = new Member(offset, name, read);
       this.#members.set(offset, member);
     }
     return member;
@@ -192,12 +174,8 @@ class ArchiveReader implements Archive {
   /** The bytes of a file that a thin archive names, or of what has its header at `origin` in an archive that it names. */
   #file(name: string, origin: number | undefined): Uint8Array {
     const file = resolve(dirname(this.path), name);
-    let bytes: Uint8Array;
-    try {
-      if (this.#readFile === undefined) throw new InputError('link.unreadable', file, 'is a file');
-      bytes = this.#readFile(file);
-    } catch (cause) {
-      if (!(cause instanceof InputError)) throw cause;
+    const bytes = this.#wholeFile(file);
+    if (bytes === undefined) {
       throw new InputError(
         'link.thin-archive',
         this.path,
@@ -207,6 +185,15 @@ class ArchiveReader implements Archive {
     }
     if (origin === undefined) return bytes;
     return readArchive(sourceOf(bytes), file).memberAt(origin).bytes;
+  }
+
+  #wholeFile(path: string): Uint8Array | undefined {
+    try {
+      return this.#readFile?.(path);
+    } catch (error) {
+      if (error instanceof InputError) return undefined;
+      throw error;
+    }
   }
 
   list(): readonly ArchiveMember[] {

@@ -1,6 +1,6 @@
 // The types that an object's debug information describes, as far as they decide what data looks like (DWARF 5, sections 5.1 to 5.7).
 
-import type { MemberLayout } from './debug/type-entries.ts';
+import type { MemberLayout, Through } from './debug/type-entries.ts';
 import { AT, isRecord, KINDS, placeOf, TAG, TypeEntries } from './debug/type-entries.ts';
 import { type Entry, readTypeUnits, type TypeUnit } from './debug/type-units.ts';
 import { InputError } from './errors.ts';
@@ -58,7 +58,6 @@ export function readTypeLayouts(file: ObjectFile): ObjectTypes {
 }
 
 /** What a declaration is of, behind pointers, arrays and qualifiers. */
-type Through = 'value' | 'array' | 'pointer';
 
 class UnitLayouts {
   readonly #entries: ReadonlyMap<number, Entry>;

@@ -9,6 +9,12 @@ export interface Place {
   readonly where: string;
 }
 
+/** As many places as a person wants to read, and how many more there are. */
+export function firstPlaces(places: readonly Place[]): Place[] {
+  const [most, { length }] = [8, places];
+  return length > most ? [...places.slice(0, most), { role: 'and', where: `${length - most} more` }] : [...places];
+}
+
 /** One problem found while linking, in the three-line form that lld made familiar. */
 export interface Diagnostic {
   readonly severity: 'error' | 'warning' | 'note';

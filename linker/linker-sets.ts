@@ -1,14 +1,13 @@
 // Linker sets: sections that code walks over from `__start_NAME` to `__stop_NAME` (GNU ld manual, "Orphan Sections"). There is one such section for
 // all variants, so that its entries must hold in all of them.
 
-import type { Diagnostics, Place } from './errors.ts';
+import { type Diagnostics, firstPlaces, type Place } from './errors.ts';
 import type { LoadedInputs } from './inputs.ts';
 import { COMMON } from './object.ts';
 import type { InputSection } from './section.ts';
 import { baseFunction, isColdPart } from './variant-keys.ts';
 import type { VariantGroup } from './variants.ts';
 
-const SHOWN = 8;
 const BOUND = /^__(?:start|stop)_(\w+)$/;
 
 /** Where an entry leads to, if that is code. */
@@ -85,14 +84,11 @@ export class LinkerSets {
         { symbol: section.name },
       );
     }
-    const { length } = this.#left;
-    if (length === 0) return;
-    const places = this.#left.slice(0, SHOWN);
-    if (length > SHOWN) places.push({ role: 'and', where: `${length - SHOWN} more` });
+    if (this.#left.length === 0) return;
     diagnostics.warn(
       'variants.set-partial',
       'a section that is walked over by its bounds (__start_NAME, __stop_NAME) has entries in a variant that the default variant has not',
-      places,
+      firstPlaces(this.#left),
       'there is one such section for all variants, as the default variant has it: give all the same entries',
     );
   }

@@ -1,8 +1,7 @@
-import type { Diagnostics, Place } from './errors.ts';
+import { type Diagnostics, firstPlaces, type Place } from './errors.ts';
 import { isNameless } from './variant-data.ts';
 import type { VariantGroup, VariantPlan } from './variants.ts';
 
-const SHOWN = 8;
 /**
  * Names that C reserves for the implementation (C17 7.1.3): data of sanitizers, profilers and coverage (`LPBX` are gcc's tables for it), which is made for its variant; and gcc's
  * references from unwind tables, which lie in writable data but are never written.
@@ -21,8 +20,7 @@ export function reportPartialData(plan: VariantPlan, strict: boolean, diagnostic
   if (names.length < 2) return;
   const found = plan.groups.flatMap((group) => placeOfPartial(group, names) ?? []);
   if (found.length === 0) return;
-  const places = found.slice(0, SHOWN);
-  if (found.length > SHOWN) places.push({ role: 'and', where: `${found.length - SHOWN} more` });
+  const places = firstPlaces(found);
   const what = found.length === 1 ? 'variable is' : 'variables are';
   const message = `${found.length} ${what} missing or constant in some variants: what others store there these neither see nor keep up`;
   const hint =

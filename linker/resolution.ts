@@ -189,6 +189,16 @@ export function placeOf(symbol: LinkSymbol): string {
   return symbol.file?.displayName ?? 'the linker itself';
 }
 
+/** The first place in what is loaded that refers to a symbol of the file. */
+export function referenceIn(file: ObjectFile, index: number): string | undefined {
+  for (const section of file.sections) {
+    if (section?.isAlloc !== true || section.name === '.eh_frame') continue;
+    const { first, last, symbols, offsets } = section.relocations;
+    for (let i = first; i < last; i++) if (symbols[i] === index) return describePlace(section, offsets[i]!);
+  }
+  return undefined;
+}
+
 function reportCommonClashes(table: SymbolTable, diagnostics: Diagnostics): void {
   for (const { name, definitions } of table.names.values()) {
     const common = definitions[0];

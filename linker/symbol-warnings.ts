@@ -4,8 +4,8 @@
 import type { Diagnostics } from './errors.ts';
 import type { LoadedInputs } from './inputs.ts';
 import type { ObjectFile } from './object.ts';
+import { referenceIn } from './resolution.ts';
 import { WARNING_PREFIX } from './section-names.ts';
-import { referenceIn } from './thread-locals.ts';
 
 /** Shows each text once, with the first that refers to its symbol from another file. */
 export function reportSymbolWarnings(inputs: LoadedInputs, diagnostics: Diagnostics): void {

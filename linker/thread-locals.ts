@@ -1,12 +1,11 @@
 // Whether all files agree on what is thread-local: such a symbol's value is an offset in a thread's block, any other's an address, and nothing in a
 // linked program would show that one was taken for the other.
 
-import { describePlace } from './debug/object-lines.ts';
 import { STT_TLS } from './elf.ts';
 import type { Diagnostics, Place } from './errors.ts';
 import type { LoadedInputs } from './inputs.ts';
 import type { ObjectFile } from './object.ts';
-import { placeOf } from './resolution.ts';
+import { placeOf, referenceIn } from './resolution.ts';
 import type { LinkSymbol } from './symbol.ts';
 
 const SHOWN = 3;
@@ -53,14 +52,4 @@ function placeIn(file: ObjectFile, index: number): Place {
   const symbol = file.symbols[index]!;
   if (symbol.isDefined) return { role: 'defined in', where: placeOf(symbol) };
   return { role: 'referenced by', where: referenceIn(file, index) ?? file.displayName };
-}
-
-/** The first place in what is loaded that refers to a symbol of the file. */
-export function referenceIn(file: ObjectFile, index: number): string | undefined {
-  for (const section of file.sections) {
-    if (section?.isAlloc !== true || section.name === '.eh_frame') continue;
-    const { first, last, symbols, offsets } = section.relocations;
-    for (let i = first; i < last; i++) if (symbols[i] === index) return describePlace(section, offsets[i]!);
-  }
-  return undefined;
 }

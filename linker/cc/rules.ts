@@ -1,11 +1,11 @@
 // Calls that only preprocess, or only make rules: their output is the default variant's, the rules are all variants'.
 
-import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Argument, type CommandLine, isVariantLanguage } from './command-line.ts';
 import { compileWords, isPlainFile, projectFlags } from './compile.ts';
 import type { Configuration } from './configuration.ts';
-import { furtherRules, isDependencyFlag, readRules, rulesFile, targetOf } from './dependencies.ts';
+import { addRules, furtherRules, isDependencyFlag, readRules, rulesFile, targetOf } from './dependencies.ts';
 import { runTool } from './process.ts';
 import { makeScratch } from './scratch.ts';
 import { tell } from './tell.ts';
@@ -59,11 +59,10 @@ export function runForRules({ command, compiler, configuration, line }: Job): nu
           return made.code;
         }
         if (!existsSync(own)) continue;
-        const text = file === undefined ? stdout : readFileSync(file, 'utf8');
         const other = readFileSync(own, 'utf8');
-        const more = furtherRules(text, other, rules, isAlone ? targetOf(other) : undefined);
-        if (file === undefined) tell(more, 1);
-        else appendFileSync(file, more);
+        const target = isAlone ? targetOf(other) : undefined;
+        if (file === undefined) tell(furtherRules(stdout, other, rules, target), 1);
+        else addRules(file, own, rules, target);
       }
     }
     return 0;

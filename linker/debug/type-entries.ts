@@ -69,6 +69,9 @@ const POINTERS: ReadonlySet<number> = new Set([TAG.pointer, TAG.reference, TAG.r
 const POINTER_SIZE = 8;
 const MOST_INDIRECTIONS = 40;
 
+/** What stands between a type and what it is of at last. */
+export type Through = 'value' | 'array' | 'pointer';
+
 export const isRecord = (tag: number): boolean => KINDS.has(tag) && tag !== TAG.enumeration;
 
 /** Answers questions about the types of one unit. */
@@ -181,8 +184,8 @@ export class TypeEntries {
   }
 
   /** The type behind qualifiers, arrays and pointers, and whether there were any of those. */
-  target(type: Entry | undefined): [type: Entry | undefined, through: 'value' | 'array' | 'pointer'] {
-    let through: 'value' | 'array' | 'pointer' = 'value';
+  target(type: Entry | undefined): [type: Entry | undefined, through: Through] {
+    let through: Through = 'value';
     let target = type;
     for (let depth = 0; target !== undefined && depth < MOST_INDIRECTIONS; depth++) {
       if (POINTERS.has(target.tag)) through = 'pointer';
