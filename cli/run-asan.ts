@@ -8,6 +8,7 @@ import { readMelf } from '../linker/melf-reader.ts';
 import { asanReports, hasAsanRuntime } from '../overlay/asan/asan-call.ts';
 import { formatReport } from '../overlay/asan/report-text.ts';
 import { inProcess } from '../overlay/load-bias.ts';
+import { hasLibmelf } from '../overlay/manager-setting.ts';
 import { SourceLines } from '../overlay/source-lines.ts';
 import { Symboliser } from '../overlay/symboliser.ts';
 import { variantIndex } from '../overlay/view-spec.ts';
@@ -47,12 +48,6 @@ export class AsanReports {
 }
 
 const sanitises = (flags: string): boolean => /-fsanitize=(kernel-)?address\b/.test(flags);
-
-/** Stands in the bytes of each program that has libmelf. */
-const LIBMELF_MARK = 'MELF_VARIANT=';
-
-export const hasLibmelf = (elf: Uint8Array): boolean =>
-  Buffer.from(elf.buffer, elf.byteOffset, elf.byteLength).includes(LIBMELF_MARK);
 
 /**
  * How a program starts in a variant and may still switch by itself: by libmelf, which reads the environment; undefined where it has none, and

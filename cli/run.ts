@@ -18,12 +18,12 @@ import { readMelf } from '../linker/melf-reader.ts';
 import { ChaosSwitcher } from '../overlay/chaos.ts';
 import { inProcess } from '../overlay/load-bias.ts';
 import { OverlayManager } from '../overlay/manager.ts';
-import { heedsManager, outsideManager } from '../overlay/manager-setting.ts';
+import { hasLibmelf, heedsManager, outsideManager } from '../overlay/manager-setting.ts';
 import { SafetyWatch } from '../overlay/safety/safety-watch.ts';
 import { type SafetyMode, safetyModes } from '../overlay/safety/switch-safety.ts';
 import { type Personality, personalities, personalityExtension } from '../overlay/separate-calls.ts';
 import { ensureEngine } from '../setup/engine.ts';
-import { AsanReports, hasLibmelf, sanitisedVariant, startSetting } from './run-asan.ts';
+import { AsanReports, sanitisedVariant, startSetting } from './run-asan.ts';
 
 /** Some minutes: an endless loop ends by itself, and says where it was. */
 const mostInstructions = 1e11;
@@ -275,7 +275,7 @@ function chooseVariants(
 ): (() => string) | undefined {
   if (variant === undefined && functions.length === 0 && mode === 'off' && seed === undefined) return undefined;
   const file = inProcess(guest, readMelf(elf));
-  const safety = mode === 'off' ? undefined : new SafetyWatch(guest, elf, mode);
+  const safety = mode === 'off' ? undefined : new SafetyWatch(guest, file, mode);
   let chaos: ChaosSwitcher | undefined;
   if (variant !== undefined || functions.length > 0 || seed !== undefined) {
     const overlay = new OverlayManager(guest, file);

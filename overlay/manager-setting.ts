@@ -4,6 +4,11 @@
  */
 export const outsideManager = 'MELF_MANAGER=outside';
 
-/** Whether a program has a libmelf that understands {@link outsideManager}: its name then stands in the program's bytes. */
-export const heedsManager = (elf: Uint8Array): boolean =>
-  Buffer.from(elf.buffer, elf.byteOffset, elf.byteLength).includes('MELF_MANAGER\0');
+/** What libmelf knows of its environment stands in the program's bytes. */
+const names = (elf: Uint8Array, text: string): boolean =>
+  Buffer.from(elf.buffer, elf.byteOffset, elf.byteLength).includes(text);
+
+export const hasLibmelf = (elf: Uint8Array): boolean => names(elf, 'MELF_VARIANT=');
+
+/** Whether a program has a libmelf that understands {@link outsideManager}. */
+export const heedsManager = (elf: Uint8Array): boolean => names(elf, 'MELF_MANAGER\0');

@@ -2,7 +2,7 @@
 
 import { MelfError } from '../../base/errors.ts';
 import type { Process } from '../../emulator/linux/process.ts';
-import { readMelf } from '../../linker/melf-reader.ts';
+import { type MelfFile, readMelf } from '../../linker/melf-reader.ts';
 import { inProcess } from '../load-bias.ts';
 import { type SafetyMode, SwitchSafety } from './switch-safety.ts';
 
@@ -15,13 +15,14 @@ export class SafetyWatch {
    * @param process as it was started, before it runs
    * @throws MelfError when it holds no variants
    */
-  constructor(process: Process, elf: Uint8Array, mode: SafetyMode) {
+  constructor(process: Process, file: MelfFile, mode: SafetyMode) {
     this.mode = mode;
     if (mode === 'off') return;
-    this.#watch(process, elf);
+    this.#watch(process, file);
     process.kernel.execs.push((executing, image) => {
       try {
-        if (readMelf(image).melf !== undefined) this.#watch(executing, image);
+        const executed = readMelf(image);
+        if (executed.melf !== undefined) this.#watch(executing, executed);
       } catch (error) {
         if (!(error instanceof MelfError)) throw error;
         executing.kernel.report(`switches of ${executing.exe} are not watched: ${error.message}`, error.hint);
@@ -29,8 +30,8 @@ export class SafetyWatch {
     });
   }
 
-  #watch(process: Process, elf: Uint8Array): void {
-    const safety = new SwitchSafety(inProcess(process, readMelf(elf)), this.mode);
+  #watch(process: Process, file: MelfFile): void {
+    const safety = new SwitchSafety(inProcess(process, file), this.mode);
     safety.watch(process);
     this.#programs.push(safety);
   }

@@ -56,11 +56,11 @@ for (const isa of isas) {
     });
 
     it('goes on with the program that a process executes, be it itself', async () => {
-      const elf = readProgram(path);
+      const file = readMelf(readProgram(path));
       const watches: SafetyWatch[] = [];
       const { output, code } = await runGuest(isa, path, {
         args: ['program', 'callback'],
-        prepare: (process) => watches.push(new SafetyWatch(process, elf, 'strict')),
+        prepare: (process) => watches.push(new SafetyWatch(process, file, 'strict')),
       });
       assert.equal(watches[0]?.unsafe, 1, output);
       assert.match(output, /^switched: -1\n/);
