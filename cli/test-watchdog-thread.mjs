@@ -3,15 +3,15 @@
 
 import { readdirSync, readFileSync, writeSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
+import { statFields } from '../setup/lock.mjs';
 
 /** All processes that can be seen, with parent and command line (proc(5)); none where there is no /proc. */
 function processes() {
   const found = [];
   for (const name of readNames('/proc').filter((entry) => /^\d+$/.test(entry))) {
     try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
       const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-      found.push({ pid: Number(name), parent: Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]), command });
+      found.push({ pid: Number(name), parent: Number(statFields(name)[1]), command });
     } catch {
       // It ended meanwhile.
     }

@@ -16,6 +16,7 @@ export interface LockOptions {
   readonly onWait?: (holder: LockHolder) => void;
 }
 
+export function statFields(pid: number): string[];
 export function processStart(pid: number): string | undefined;
 export function ownIdentity(): ProcessIdentity;
 export function stillRuns(identity: ProcessIdentity): boolean;

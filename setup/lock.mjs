@@ -11,12 +11,17 @@ import { join } from 'node:path';
 
 const pollMilliseconds = 100;
 
-/** When the process `pid` started, in clock ticks since boot (proc(5), stat field 22); '' where there is no /proc, undefined when it does not run. */
+/** What proc(5) says of a process, from its state (field 3 of stat) on. Throws where it does not run or there is no /proc. */
+export function statFields(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  // The command name, field 2, may itself hold blanks and parentheses: count from its end.
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+/** When the process `pid` started, in clock ticks since boot (stat field 22); '' where there is no /proc, undefined when it does not run. */
 export function processStart(pid) {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The command name, field 2, may itself hold blanks and parentheses: count from its end.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const fields = statFields(pid);
     return fields[0] === 'Z' ? undefined : fields[19];
   } catch (error) {
     if (error.code !== 'ENOENT' && error.code !== 'ESRCH') throw error;

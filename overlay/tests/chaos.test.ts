@@ -13,6 +13,30 @@ import { outsideManager } from '../manager-setting.ts';
 import { runGuest } from './guest.ts';
 import { buildVariants, readProgram } from './variants.ts';
 
+/** Runs a program of several variants to its good end; with a seed under the chaos switch. */
+async function runUnder(isa: Isa, path: string, seed: number | undefined, env: readonly string[] = []) {
+  let [output, errors] = ['', ''];
+  let chaos: ChaosSwitcher | undefined;
+  const { code } = await runGuest(isa, path, {
+    env,
+    console: {
+      stdout: (bytes) => {
+        output += Buffer.from(bytes).toString();
+      },
+      stderr: (bytes) => {
+        errors += Buffer.from(bytes).toString();
+      },
+    },
+    prepare: (process, machine) => {
+      if (seed === undefined) return;
+      const manager = new OverlayManager(process, readMelf(readProgram(path)));
+      chaos = new ChaosSwitcher(machine.kernel, manager, seed);
+    },
+  });
+  assert.equal(code, 0, output + errors);
+  return { output, errors, chaos: chaos as ChaosSwitcher | undefined };
+}
+
 const isas: readonly Isa[] = ['x86-64', 'aarch64'];
 
 for (const isa of isas) {
@@ -33,24 +57,7 @@ for (const isa of isas) {
     after(() => rmSync(folder, { recursive: true, force: true }));
 
     async function run(seed: number | undefined): Promise<{ output: string; calls: number[]; chaos?: ChaosSwitcher }> {
-      let [output, errors] = ['', ''];
-      let chaos: ChaosSwitcher | undefined;
-      const { code } = await runGuest(isa, path, {
-        console: {
-          stdout: (bytes) => {
-            output += Buffer.from(bytes).toString();
-          },
-          stderr: (bytes) => {
-            errors += Buffer.from(bytes).toString();
-          },
-        },
-        prepare: (process, machine) => {
-          if (seed === undefined) return;
-          const manager = new OverlayManager(process, readMelf(readProgram(path)));
-          chaos = new ChaosSwitcher(machine.kernel, manager, seed);
-        },
-      });
-      assert.equal(code, 0, output + errors);
+      const { output, errors, chaos } = await runUnder(isa, path, seed);
       return { output, calls: errors.trim().split(' ').map(Number), chaos };
     }
 
@@ -116,25 +123,7 @@ for (const isa of isas) {
           link: { pageAlign: ['work', 'other'] },
         });
         async function answers(env: readonly string[], seed?: number) {
-          let [output, errors] = ['', ''];
-          let chaos: ChaosSwitcher | undefined;
-          const { code } = await runGuest(isa, own, {
-            env,
-            console: {
-              stdout: (bytes) => {
-                output += Buffer.from(bytes).toString();
-              },
-              stderr: (bytes) => {
-                errors += Buffer.from(bytes).toString();
-              },
-            },
-            prepare: (process, machine) => {
-              if (seed === undefined) return;
-              const manager = new OverlayManager(process, readMelf(readProgram(own)));
-              chaos = new ChaosSwitcher(machine.kernel, manager, seed);
-            },
-          });
-          assert.equal(code, 0, output + errors);
+          const { output, errors, chaos } = await runUnder(isa, own, seed, env);
           const [, plain, checked] = /^calls (\d+) (\d+)$/m.exec(errors) ?? [];
           return { output, errors, calls: [Number(plain), Number(checked)], switches: chaos?.switches ?? 0 };
         }
